@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Files that are there whole or not at all. */
+#ifndef CORE_SYS_FILE_H
+#define CORE_SYS_FILE_H
+
+#include <sys/types.h>
+
+#include "core/sys/bytes.h"
+#include "core/sys/status.h"
+
+/* Replace path by n bytes: unique temporary beside it (mode), write, fsync, rename, fsync of the
+ * folder. A symbolic link is followed. On any failure the old file is untouched and the temporary
+ * is gone.
+ * returns  ST_OK, ST_SYS */
+enum status file_replace(const char *path, const void *p, size_t n, mode_t mode) NODISCARD;
+
+/* Append a regular file of at most out->max bytes to out.
+ * returns  ST_OK, ST_SYS (ENOENT ...), ST_LIMIT (too long) */
+enum status file_read(const char *path, struct buf *out) NODISCARD;
+
+/* Write all of it (EINTR and short counts handled). */
+enum status file_write_all(int fd, const void *p, size_t n) NODISCARD;
+
+/* Create a folder and its parents, 0700. */
+enum status file_mkdirs(const char *path) NODISCARD;
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Mutexes, lock classes and condition variables.
+ *
+ * Every mutex belongs to a class. clang checks guarded fields and the order of classes at compile
+ * time (a class is a global capability because clang 14 cannot name a sibling member in C); builds
+ * with LOCK_DEBUG also check the rank at run time and use error-checking mutexes.
+ *
+ * A module wraps its mutex once:
+ *
+ *	LOCK_DEFINE(chan, struct chan, mtx, lk_chan)
+ *
+ * which gives static inline chan_lock(struct chan *) and chan_unlock(struct chan *).
+ *
+ * Rules: never two locks of one class; no I/O, callback, log call or libxml2 under a lock
+ * (exceptions: shutdown(2) and an eventfd write, both by mbox_stop()).
+ */
+#ifndef CORE_SYS_LOCK_H
+#define CORE_SYS_LOCK_H
+
+#include <pthread.h>
+
+#include "core/sys/cc.h"
+#include "core/sys/clk.h"
+#include "core/sys/status.h"
+
+struct CAPABILITY("mutex") lockclass {
+	const char *name;
+	int rank;               /* taken in rising order */
+};
+
+extern struct lockclass lk_save;                          /* 1: one writer of the ini at a time */
+extern struct lockclass lk_servmgr AFTER(lk_save);        /* 2: servent table, limits, own state */
+extern struct lockclass lk_chanmgr AFTER(lk_servmgr);     /* 3: channel table, hit lists, hits */
+extern struct lockclass lk_chan    AFTER(lk_chanmgr);     /* 4: one channel */
+extern struct lockclass lk_mbox    AFTER(lk_chan);        /* 5: one mailbox */
+extern struct lockclass lk_conf    AFTER(lk_mbox);        /* 6: pointer to the current settings */
+extern struct lockclass lk_log     AFTER(lk_conf);        /* 7: log sinks and queues; a leaf */
+
+struct mtx {
+	pthread_mutex_t m;
+#ifdef LOCK_DEBUG
+	const struct lockclass *class;
+#endif
+};
+
+void mtx_init(struct mtx *m, const struct lockclass *class);
+void mtx_fini(struct mtx *m);
+/* Untyped; for LOCK_DEFINE only. */
+void mtx_lock_raw(struct mtx *m);
+void mtx_unlock_raw(struct mtx *m);
+
+#define LOCK_DEFINE(name, type, member, class)                                          \
+	static inline void name##_lock(type *o) ACQUIRES(class) LOCK_IMPL               \
+	{                                                                               \
+		mtx_lock_raw(&o->member);                                               \
+	}                                                                               \
+	static inline void name##_unlock(type *o) RELEASES(class) LOCK_IMPL             \
+	{                                                                               \
+		mtx_unlock_raw(&o->member);                                             \
+	}
+
+/* A condition on CLOCK_MONOTONIC, always used in a while loop over its predicate. */
+struct cond {
+	pthread_cond_t c;
+};
+
+void cond_init(struct cond *c);
+void cond_fini(struct cond *c);
+void cond_broadcast(struct cond *c);
+
+/* Wait until woken or the deadline: ST_OK (look at the predicate again) or ST_TIMEOUT.
+ * locks    the caller holds m, and again on return; checked by the caller's REQUIRES. */
+enum status cond_wait(struct cond *c, struct mtx *m, nsec deadline) NODISCARD;
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The operator log, for people. (The channel XML log is a data product of its own: servent/chanlog.h.)
+ *
+ * One line per event, subject first, stable wording. Lines: "2026/11/20 09:44:44.470 [INFO] text".
+ * Control characters are escaped here, whatever the caller passes. A ring of the last LOG_RING lines
+ * is kept for the web pages and the API, each with a number that only grows.
+ *
+ * lock     lk_log, a leaf; the write to the sink is one write(2) of the whole line, outside it.
+ */
+#ifndef CORE_SYS_LOG_H
+#define CORE_SYS_LOG_H
+
+#include <stdint.h>
+
+#include "core/sys/bytes.h"
+#include "core/sys/cc.h"
+#include "core/sys/host.h"
+#include "core/sys/lock.h"
+#include "core/sys/status.h"
+
+#define LOG_RING 1000
+#define LOG_LINE 1024           /* bytes of one line, NUL included; longer ones are cut */
+
+/* Numbers as in the ini's logLevel (node.md 8.1). */
+enum log_level { LOG_TRACE = 1, LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_FATAL, LOG_OFF };
+
+/* Append to this file instead of stdout, creating it 0600; NULL = stdout.
+ * returns  ST_OK, ST_SYS (the old sink stays) */
+enum status log_open(const char *path) NODISCARD;
+/* Close and open again by name (after logrotate). */
+enum status log_reopen(void) NODISCARD;
+void log_close(void);
+
+void log_set_level(enum log_level least);
+enum log_level log_get_level(void);
+void log_pause(bool on);        /* drop every line */
+
+void log_at(enum log_level l, const char *fmt, ...) PRINTF_LIKE(2, 3) EXCLUDES(lk_log);
+#define log_debug(...) log_at(LOG_DEBUG, __VA_ARGS__)
+#define log_info(...)  log_at(LOG_INFO, __VA_ARGS__)
+#define log_warn(...)  log_at(LOG_WARN, __VA_ARGS__)
+#define log_error(...) log_at(LOG_ERROR, __VA_ARGS__)
+
+/* For what a peer can trigger: at most 10 lines a minute and address, then a count with the first
+ * line of the next minute (pcp.md 18). */
+void log_peer(enum log_level l, const struct host *peer, const char *fmt, ...)
+	PRINTF_LIKE(3, 4) EXCLUDES(lk_log);
+
+/* Copy lines with numbers from `from` on (oldest first, at most max), LF-separated, in the form
+ * "Fri Nov 20 09:44:44 2026 [DBUG] text"; *first is the number of the first one copied, *n how
+ * many. from 0 = the oldest there is. */
+void log_copy(struct buf *out, uint64_t from, uint32_t max, uint64_t *first, uint32_t *n)
+	EXCLUDES(lk_log);
+void log_clear(void) EXCLUDES(lk_log);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A mailbox: how other threads reach a thread that sleeps in poll(2).
+ *
+ * One owner thread, any number of posters. Posters queue counted messages, wake the owner, or tell
+ * it to stop; the owner polls its socket and the mailbox's eventfd together (see sock_wait()).
+ *
+ * lock     lk_mbox, inside; every function takes it alone. No I/O under it but the eventfd write
+ *          and, in mbox_stop(), shutdown(2).
+ * life     mbox_init() .. mbox_fini() by the owner; posters hold whatever keeps the owner's object
+ *          alive (its table's lock or a reference).
+ */
+#ifndef CORE_SYS_MBOX_H
+#define CORE_SYS_MBOX_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "core/sys/blob.h"
+#include "core/sys/lock.h"
+#include "core/sys/status.h"
+
+#define MBOX_QUEUE 64           /* messages waiting; one more is lost for this owner (pcp.md 8.1) */
+
+struct mbox {
+	struct mtx mtx;                         /* lk_mbox */
+	int efd;                                /* eventfd, non-blocking, close-on-exec */
+	int fd          GUARDED_BY(lk_mbox);    /* the owner's socket, or -1; for mbox_stop() alone */
+	bool stopping   GUARDED_BY(lk_mbox);
+	bool signalled  GUARDED_BY(lk_mbox);    /* efd is readable: no second write needed */
+	uint16_t head   GUARDED_BY(lk_mbox);
+	uint16_t n      GUARDED_BY(lk_mbox);
+	uint16_t cap    GUARDED_BY(lk_mbox);    /* slots in q, grown on demand */
+	struct blob **q GUARDED_BY(lk_mbox);
+	uint32_t lost   GUARDED_BY(lk_mbox);    /* messages refused because the queue was full */
+	_Atomic bool stopped;                   /* stopping, for cheap looks; release/acquire */
+	bool mail;                              /* owner's own note: woken, not yet looked */
+};
+
+enum status mbox_init(struct mbox *m) NODISCARD;        /* ST_OK, ST_SYS (no fd) */
+void mbox_fini(struct mbox *m);
+
+/* Any thread: queue b (the mailbox takes its own reference) and wake the owner.
+ * returns  ST_OK, ST_LIMIT (full: lost and counted), ST_STOPPED */
+enum status mbox_post(struct mbox *m, struct blob *b) EXCLUDES(lk_mbox);
+
+/* Any thread: wake the owner without a message. */
+void mbox_wake(struct mbox *m) EXCLUDES(lk_mbox);
+
+/* Any thread: tell the owner to end: sets the flag, wakes it, and shuts its socket down so that a
+ * blocked peer cannot hold it. Idempotent. */
+void mbox_stop(struct mbox *m) EXCLUDES(lk_mbox);
+
+/* As mbox_stop(), but leaves the socket open so that the owner can still say goodbye. */
+void mbox_stop_soft(struct mbox *m) EXCLUDES(lk_mbox);
+
+static inline bool mbox_is_stopped(const struct mbox *m)
+{
+	return atomic_load_explicit(&m->stopped, memory_order_acquire);
+}
+
+/* Owner: the next message (the reference is the caller's), or NULL. */
+struct blob *mbox_take(struct mbox *m) EXCLUDES(lk_mbox);
+
+/* Owner: read the eventfd empty after poll reported it; sets m->mail. */
+void mbox_drain(struct mbox *m) EXCLUDES(lk_mbox);
+
+/* Owner: name the socket that mbox_stop() shuts down; -1 takes it out (before close(2)). Shuts it
+ * down at once when already stopped hard. */
+void mbox_set_fd(struct mbox *m, int fd) EXCLUDES(lk_mbox);
+
+/* Owner: sleep until woken, stopped or the deadline, without a socket.
+ * returns  ST_OK (woken), ST_TIMEOUT, ST_STOPPED */
+enum status mbox_wait(struct mbox *m, nsec deadline) EXCLUDES(lk_mbox) NODISCARD;
+
+/* Messages lost so far. */
+uint32_t mbox_lost(struct mbox *m) EXCLUDES(lk_mbox);
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* TCP sockets with deadlines: non-blocking underneath, one poll(2) on socket and mailbox on top.
+ *
+ * A sock belongs to one thread. Calls look blocking; they handle short counts and EINTR and return
+ * ST_STOPPED as soon as the mailbox says stop. Other mail does not disturb them: it is remembered
+ * in the mailbox (mbox.mail) and reported by the next sock_wait(). MSG_NOSIGNAL always.
+ *
+ * Reading is buffered (SOCK_RX bytes, allocated on first use, given back by sock_trim()), so bytes
+ * a peer pipelines behind a request head are there for whoever reads next (pcp.md 5.4).
+ */
+#ifndef CORE_SYS_SOCK_H
+#define CORE_SYS_SOCK_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "core/sys/clk.h"
+#include "core/sys/host.h"
+#include "core/sys/mbox.h"
+#include "core/sys/status.h"
+
+#define SOCK_RX       (16 * 1024)
+#define SOCK_BACKLOG  1024
+
+struct sock {
+	int fd;                 /* -1 = closed */
+	struct mbox *mb;        /* borrowed; NULL = deadlines only */
+	struct host peer;
+	uint8_t *rx;            /* owned read buffer, NULL until used */
+	uint32_t rx_pos, rx_len;
+	_Atomic uint64_t nread, nwritten;       /* bytes; relaxed: statistics */
+};
+
+/* Take over a connected fd: non-blocking, TCP_NODELAY, keepalive 30/10/3, close-on-exec. */
+void sock_init(struct sock *s, int fd, const struct host *peer, struct mbox *mb);
+
+/* Connect. s is closed (fd -1) on failure.
+ * returns  ST_OK, ST_TIMEOUT, ST_STOPPED, ST_SYS */
+enum status sock_connect(struct sock *s, const struct host *to, struct mbox *mb, nsec deadline)
+	NODISCARD;
+
+/* Move a socket with its buffered bytes to another owner's mailbox (GIV, push hand-over). The old
+ * struct is left closed. */
+void sock_move(struct sock *to, struct sock *from, struct mbox *mb);
+
+/* Take the fd out of the mailbox, close it, free the buffer. Idempotent. */
+void sock_close(struct sock *s);
+
+/* At least one byte, at most n, buffered ones first. *got > 0 only with ST_OK.
+ * returns  ST_OK, ST_EOF, ST_TIMEOUT, ST_STOPPED, ST_SYS (ECONNRESET ...), ST_LIMIT (memory) */
+enum status sock_read(struct sock *s, void *p, size_t n, size_t *got, nsec deadline) NODISCARD;
+
+/* Exactly n bytes; ST_EOF when the stream ends first, however many came. */
+enum status sock_read_full(struct sock *s, void *p, size_t n, nsec deadline) NODISCARD;
+
+/* One line without its LF and without any CR, NUL-terminated in p.
+ * returns  as sock_read(); ST_LIMIT when it does not fit in cap with its NUL; ST_PROTO for a NUL */
+enum status sock_read_line(struct sock *s, char *p, size_t cap, nsec deadline) NODISCARD;
+
+/* What is buffered now, without taking it; sock_fill() reads more behind it. */
+const uint8_t *sock_peek(const struct sock *s, size_t *n);
+/* Read at least one more byte into the buffer. ST_LIMIT when it is full; else as sock_read(). */
+enum status sock_fill(struct sock *s, nsec deadline) NODISCARD;
+void sock_consume(struct sock *s, size_t n);
+/* Free the read buffer when it is empty: for connections that now sleep. */
+void sock_trim(struct sock *s);
+
+/* All n bytes, or a reason. ST_EOF = the peer has closed (EPIPE, ECONNRESET). */
+enum status sock_write(struct sock *s, const void *p, size_t n, nsec deadline) NODISCARD;
+/* All of iov (its entries are changed). */
+enum status sock_writev(struct sock *s, struct iovec *iov, int n, nsec deadline) NODISCARD;
+
+enum {
+	SOCK_IN   = 1,          /* readable, or bytes are buffered, or the peer closed */
+	SOCK_OUT  = 2,
+	SOCK_MAIL = 4,          /* reported whether asked for or not; mbox.mail is cleared */
+};
+
+/* Sleep until the socket is ready for `want` (SOCK_IN, SOCK_OUT or 0), mail comes, or the deadline.
+ * returns  ST_OK with *got set, ST_TIMEOUT, ST_STOPPED, ST_SYS */
+enum status sock_wait(struct sock *s, int want, int *got, nsec deadline) NODISCARD;
+
+/* One non-blocking send, for whoever has the write right of fd.
+ * returns  ST_OK with *sent bytes gone (0 = the socket is full), ST_EOF, ST_SYS */
+enum status sock_try_sendv(int fd, const struct iovec *iov, int n, size_t *sent) NODISCARD;
+
+/* A listening socket on h; an unset address = all, IPv4 and IPv6 in one socket (port taken from h).
+ * returns  ST_OK with *fd, ST_SYS (EADDRINUSE ...) */
+enum status sock_listen(int *fd, const struct host *h) NODISCARD;
+/* The port a listener really has. */
+uint16_t sock_local_port(int fd);
+/* The local address of a connection. */
+struct host sock_local(int fd);
+
+/* Wait for a connection.
+ * returns  ST_OK with *fd and *peer, ST_STOPPED, ST_TIMEOUT, ST_SYS (EMFILE, ENFILE, ENOMEM ...: the
+ *          caller paces itself; a connection that died in the queue is skipped) */
+enum status sock_accept(int lfd, struct mbox *mb, int *fd, struct host *peer, nsec deadline)
+	NODISCARD;
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Threads: named, with a small stack, all signals blocked. The only way to start one. */
+#ifndef CORE_SYS_THR_H
+#define CORE_SYS_THR_H
+
+#include <pthread.h>
+
+#include "core/sys/clk.h"
+#include "core/sys/status.h"
+
+#define THR_STACK  (256 * 1024)   /* bytes of address space; only touched pages cost memory */
+#define THR_NAME   16             /* with the NUL, a limit of the kernel */
+
+struct thr {
+	pthread_t id;
+	bool started;
+};
+
+/* Start a thread that runs fn(arg).
+ *
+ * t        filled in for thr_join(); NULL = detached
+ * name     shown by ps and gdb; cut to 15 bytes
+ * returns  ST_OK, or ST_SYS (EAGAIN: no thread to be had; arg is still the caller's) */
+enum status thr_start(struct thr *t, const char *name, void (*fn)(void *), void *arg) NODISCARD;
+
+/* Wait for the end of a started thread; nothing when it never started.
+ * returns  ST_OK, ST_TIMEOUT (it may be joined again) */
+enum status thr_join(struct thr *t, nsec deadline) NODISCARD;
+
+/* Rename the calling thread, e.g. once a connection's type is known. */
+void thr_rename(const char *name);
+
+#endif
