@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A hit: what we know about another node that serves a channel. A plain value.
+ * source   pcp.md 4.9, 11.1
+ */
+#ifndef CORE_CHAN_HIT_H
+#define CORE_CHAN_HIT_H
+
+#include <stdint.h>
+
+#include "core/chan/gnuid.h"
+#include "core/sys/clk.h"
+#include "core/sys/host.h"
+
+#define HIT_LISTENERS_MAX 100000u       /* one host's claim is clamped (pcp.md 18, B46) */
+
+/* host.flg1 (pcp.md 3.4) */
+enum {
+	HIT_TRACKER = 0x01,
+	HIT_RELAY   = 0x02,     /* can take one more relay */
+	HIT_DIRECT  = 0x04,     /* can take one more player */
+	HIT_PUSH    = 0x08,     /* firewalled, or not known to be open */
+	HIT_RECV    = 0x10,     /* clear in a host atom = remove me */
+	HIT_CIN     = 0x20,     /* can take one more control connection */
+	HIT_PRIVATE = 0x40,
+};
+
+struct hit {
+	struct gnuid sid;               /* session; may be unset */
+	struct gnuid chan;
+	struct host rhost[2];           /* global, local */
+	uint32_t listeners, relays;
+	uint32_t uptime_s;
+	uint32_t oldpos, newpos;        /* 32-bit wire positions */
+	uint32_t version, version_vp;
+	char ex_prefix[2];              /* "YT"; NULs when not sent */
+	uint16_t ex_number;
+	uint8_t flags;                  /* HIT_* */
+	uint8_t hops;
+	struct host uphost;             /* upstream; unset = not told */
+	uint32_t uphops;
+
+	/* local use, not on the wire */
+	struct gnuid via;               /* session of the connection it was learnt from */
+	nsec heard;                     /* last news */
+	nsec contact;                   /* last time handed out or tried; 0 = never */
+	nsec gone_at;                   /* stale since its line broke: removed then; 0 = not */
+	bool dead;                      /* failed; purged by the next sweep */
+	bool told;                      /* named by a user (?tip=): survives silence */
+};
+
+#endif
