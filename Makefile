@@ -3,20 +3,21 @@
 # peercast: build, run, test. GNU make, no recursion, no generator.
 #
 #   make                the node, in build/<variant>/peercast
-#   make run            install what is missing, build, start a node on ./peercast.ini
+#   make run            install what is missing, build, start a node; its state is in run/
 #   make check          all tests (see test/README.md); installs what the tests need
 #   make unit           unit tests only      [ROOM=core/sys] [T=test_mbox]
-#   make box            black-box tests only [T=test_relay]
-#   make demo           root, broadcaster, relay, viewer on one screen
-#   make bench          figures beside the ideal baseline
-#   make lint           format, include rules, clang-tidy
-#   make fuzz [T=60]    every fuzz target for T seconds
+#   make box            black-box tests only [T=test_relay or T=test_relay.Chain.test_four]
+#   make replay         every fuzz corpus through its target, plain compiler
+#   make demo           root, broadcaster, relay, viewer on one screen      [SECONDS=20]
+#   make bench          figures beside the ideal baseline (test/bench/README.md) [BENCH="..."]
+#   make lint           include rules, format, banned calls, clang-tidy
+#   make fuzz           every fuzz target for T=60 seconds                  [F=fuzz_atom]
 #   make install        DESTDIR, PREFIX
-#   make clean
+#   make clean          removes build/; run/ stays
 #
 # Options: V=1 shows commands, WERROR=1 makes warnings errors, SAN=address,undefined or SAN=thread
 # builds with sanitizers in a directory of its own, DEBUG=1 adds run-time lock checks. CC, CFLAGS,
-# LDFLAGS are yours.
+# LDFLAGS are yours. make, make unit and make install never install packages.
 
 PREFIX  ?= /usr/local
 DESTDIR ?=
@@ -24,11 +25,36 @@ CFLAGS  ?= -O2 -g
 ifeq ($(origin CC),default)
 CC      := gcc
 endif
+all:
 
-# --- variants: objects of different builds never mix -------------------------------------------
+# --- set-up: what a goal needs is installed before anything else is looked at --------------------
+SETS_run   := build
+SETS_check := build test
+SETS_box   := build test
+SETS_demo  := build demo
+SETS_bench := build bench
+SETS_lint  := build lint
+SETS_fuzz  := build fuzz
+SETS       := $(sort $(foreach g,$(MAKECMDGOALS),$(SETS_$(g))))
+ifneq ($(SETS),)
+ifeq ($(findstring n,$(firstword -$(MAKEFLAGS))),)
+$(shell CC='$(CC)' dist/setup $(SETS))
+ifneq ($(.SHELLSTATUS),0)
+$(error set-up failed)
+endif
+endif
+endif
+
+# --- variants: objects of different builds never mix ---------------------------------------------
+# Fuzzing is a variant like the others, chosen by its goal.
+ifneq ($(filter fuzz,$(MAKECMDGOALS)),)
+override CC  := clang
+override SAN := fuzzer-no-link,address,undefined
+endif
 comma   := ,
-VARIANT := $(notdir $(CC))$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(DEBUG),-debug)
-B       := build/$(VARIANT)
+BUILD   ?= build
+VARIANT := $(notdir $(firstword $(CC)))$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(DEBUG),-debug)
+B       := $(BUILD)/$(VARIANT)
 
 STD     := -std=c11 -D_GNU_SOURCE
 WARN    := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla \
@@ -40,23 +66,39 @@ SANFLAG := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-r
 DBG     := $(if $(SAN)$(DEBUG),-DLOCK_DEBUG)
 HARDEN  := -fstack-protector-strong -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2)
 
-# Looked up when the first recipe runs, not when this file is read: the set-up may install it first.
+# A sanitizer's report ends the program with a status of its own, so no test can overlook it.
+export ASAN_OPTIONS  ?= detect_stack_use_after_return=1:strict_string_checks=1:exitcode=99
+export UBSAN_OPTIONS ?= print_stacktrace=1:halt_on_error=1
+export TSAN_OPTIONS  ?= detect_deadlocks=1:halt_on_error=1:second_deadlock_stack=1:exitcode=99
+# Tests wait this many times longer for an event before they give up.
+export TEST_PATIENCE ?= $(if $(SAN),5,1)
+
+# Looked up when the first recipe runs, not when this file is read: plain make looks at what is there.
 PKGS     := libxml-2.0 jansson
-PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
+no_pkgs   = $(error $(PKGS) not found by pkg-config; `make run` installs what is missing, or see dist/setup)
+PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS) || echo missing))$(if \
+             $(filter missing,$(PKG_CFLAGS)),$(no_pkgs))$(PKG_CFLAGS)
 PKG_LIBS   = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
 CHECK_LIBS = $(eval CHECK_LIBS := $$(shell pkg-config --libs check))$(CHECK_LIBS)
 
-COMPILE  = $(CC) $(STD) $(WARN) $(SANFLAG) $(DBG) $(HARDEN) -I. -I$(B)/gen $(PKG_CFLAGS) -MMD -MP $(CFLAGS)
-LINK     = $(CC) $(SANFLAG) -pie -pthread $(LDFLAGS)
+COMPILE  = $(CC) $(STD) $(WARN) $(SANFLAG) $(DBG) $(HARDEN) -pthread -I. -I$(B)/gen $(PKG_CFLAGS) \
+           -MMD -MP $(CFLAGS)
+LINK     = $(CC) $(SANFLAG) -pie -pthread -Wl,-z,relro,-z,now $(CFLAGS) $(LDFLAGS)
+
+# Objects are made anew when the flags change (a stricter WERROR alone is no reason).
+FLAGS    := $(strip $(CC) $(STD) $(filter-out -Werror,$(WARN)) $(SANFLAG) $(DBG) $(HARDEN) $(CFLAGS))
+ifneq ($(file <$(B)/flags),$(FLAGS))
+.PHONY: $(B)/flags
+endif
 
 Q        := $(if $(V),,@)
 say       = $(if $(V),,@printf '  %-6s %s\n' $(1) $(2))
 
-# --- rooms, top first: what a room may use stands to its right ---------------------------------
+# --- rooms, top first: what a room may use stands to its right -----------------------------------
 ROOMS    := servent http xml pcp core/node core/media core/chan core/conf core/sys
 lib       = $(B)/lib/$(subst /,-,$(1)).a
 srcs      = $(filter-out servent/main.c,$(wildcard $(1)/*.c))
-objs      = $(patsubst %.c,$(B)/obj/%.o,$(call srcs,$(1)))
+objs      = $(patsubst %.c,$(B)/obj/%.o,$(call srcs,$(1))) $(OBJS_$(1))
 # The archives a test of room $(1) links with: the room itself and those below it.
 USE_core/sys   := core/sys
 USE_core/conf  := core/conf core/sys
@@ -69,12 +111,22 @@ USE_http       := http xml pcp $(USE_core/node)
 USE_servent    := $(ROOMS)
 LIBS     := $(foreach r,$(ROOMS),$(call lib,$(r)))
 
-.PHONY: all unit box check run demo bench lint fuzz install clean
+.PHONY: all unit box replay check run demo bench lint fuzz install clean
 all: $(B)/peercast
 
 $(B)/peercast: $(B)/obj/servent/main.o $(LIBS)
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $< $(LIBS) $(PKG_LIBS)
+
+# The pages of http/ui/, as data. The folders are prerequisites too: a file that goes away counts.
+OBJS_http := $(B)/obj/gen/ui_files.o
+UI       := $(shell find http/ui -type f -o -type d | LC_ALL=C sort)
+$(B)/gen/ui_files.c: http/ui_files.sh $(UI)
+	$(call say,GEN,$@)
+	$(Q)mkdir -p $(@D) && http/ui_files.sh http/ui > $@.new && mv $@.new $@
+$(B)/obj/gen/ui_files.o: $(B)/gen/ui_files.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D) && $(COMPILE) -c -o $@ $<
 
 define room_rule
 $(call lib,$(1)): $(call objs,$(1))
@@ -83,26 +135,83 @@ $(call lib,$(1)): $(call objs,$(1))
 endef
 $(foreach r,$(ROOMS),$(eval $(call room_rule,$(r))))
 
-$(B)/obj/%.o: %.c
+$(B)/flags:
+	@mkdir -p $(@D) && printf '%s\n' '$(FLAGS)' > $@
+
+$(B)/obj/%.o: %.c $(B)/flags
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D) && $(COMPILE) -c -o $@ $<
 
-# --- unit tests: one program for each test/unit/<room>/test_*.c --------------------------------
+# --- unit tests: one program for each test/unit/<room>/test_*.c ----------------------------------
 ROOM     ?= $(ROOMS)
 UNIT     := $(foreach r,$(ROOM),$(patsubst %.c,$(B)/%,$(wildcard test/unit/$(r)/$(if $(T),$(T),test_*).c)))
+
+# A test that replaces library calls names them in its first lines: /* wrap: malloc recv */
+wraps     = $(foreach w,$(shell sed -n 's|^/\* wrap: \(.*\) \*/$$|\1|p' $(1)),-Wl,--wrap=$(w))
 
 define unit_rule
 $(B)/test/unit/$(1)/%: $(B)/obj/test/unit/$(1)/%.o $(B)/obj/test/unit/unit.o $(foreach r,$(USE_$(1)),$(call lib,$(r)))
 	$$(call say,LD,$$@)
-	$$(Q)mkdir -p $$(@D) && $$(LINK) -o $$@ $$^ $$(PKG_LIBS) $$(CHECK_LIBS) -lm
+	$$(Q)mkdir -p $$(@D) && $$(LINK) $$(call wraps,test/unit/$(1)/$$*.c) -o $$@ $$^ $$(PKG_LIBS) $$(CHECK_LIBS) -lm
 endef
 $(foreach r,$(ROOMS),$(eval $(call unit_rule,$(r))))
 
 unit: $(UNIT)
 	$(Q)test/run-unit $(UNIT)
 
+# --- fuzz targets: libFuzzer for `make fuzz`, a plain driver for `make check` --------------------
+FUZZ     := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/$(if $(F),$(F),fuzz_*).c))
+REPLAY   := $(FUZZ:%=$(B)/test/fuzz/%)
+
+$(B)/test/fuzz/%: $(B)/obj/test/fuzz/%.o $(B)/obj/test/fuzz/replay.o $(LIBS)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(LINK) -o $@ $^ $(PKG_LIBS)
+
+$(B)/test/libfuzzer/%: $(B)/obj/test/fuzz/%.o $(LIBS)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(LINK) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS)
+
+replay: $(REPLAY)
+	$(Q)test/run-replay $(REPLAY)
+
+fuzz: $(FUZZ:%=$(B)/test/libfuzzer/%)
+	$(Q)test/run-fuzz $(if $(T),$(T),60) $(BUILD)/fuzz $^
+
+# --- everything that needs a running node --------------------------------------------------------
+node_env  = PEERCAST=$(abspath $(B)/peercast) PEERCAST_BENCH=$(abspath $(B)/test/bench/peercast-bench)
+
+box: $(B)/peercast
+	$(Q)$(node_env) test/run-box $(T)
+
+check: $(B)/peercast $(UNIT) $(REPLAY)
+	$(Q)$(node_env) test/run-check $(UNIT) -- $(REPLAY)
+
+run: $(B)/peercast
+	$(Q)dist/run $(B)/peercast run
+
+demo: $(B)/peercast
+	$(Q)$(node_env) test/demo $(SECONDS)
+
+BENCH_SRC := $(wildcard test/bench/*.c)
+$(B)/test/bench/peercast-bench: $(BENCH_SRC:%.c=$(B)/obj/%.o) $(call lib,core/sys)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(LINK) -o $@ $^
+
+bench: $(B)/peercast $(B)/test/bench/peercast-bench
+	$(Q)$(node_env) test/run-bench --json $(BUILD)/bench.json $(BENCH)
+
+lint:
+	$(Q)CC='$(CC)' LINT_CFLAGS='$(STD) -I. $(PKG_CFLAGS)' .ci/lint
+
+install: $(B)/peercast
+	install -D -m 755 $< $(DESTDIR)$(PREFIX)/bin/peercast
+	install -D -m 644 peercast.ini $(DESTDIR)$(PREFIX)/share/doc/peercast/peercast.ini
+	install -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/peercast/README.md
+	install -D -m 644 COPYING $(DESTDIR)$(PREFIX)/share/doc/peercast/COPYING
+
 clean:
-	rm -rf build
+	rm -rf $(BUILD)
 
 .SECONDARY:
+.DELETE_ON_ERROR:
 -include $(shell [ -d $(B)/obj ] && find $(B)/obj -name '*.d')
