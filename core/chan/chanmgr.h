@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The channels this node carries, and the hit lists: what it knows of channels elsewhere.
+ *
+ * Channels and hit lists are found by id in constant time. A channel can be carried without hits
+ * and known without being carried; a list that is empty goes at the next sweep unless the channel
+ * is carried here.
+ *
+ * lock     lk_chanmgr, taken inside; nothing blocks under it. Results are copies or references.
+ * source   pcp.md 11, 13, 14.2, 15; node.md 3.3, 3.6, 7.7; yp.md 1.1, 2.3, 2.5
+ */
+#ifndef CORE_CHAN_CHANMGR_H
+#define CORE_CHAN_CHANMGR_H
+
+#include "core/chan/chan.h"
+#include "core/chan/chaninfo.h"
+#include "core/chan/hit.h"
+#include "core/sys/lock.h"
+
+#define HITLIST_MAX_HITS   1000
+#define CHANMGR_MAX_LISTS  2000         /* and CHANMGR_MAX_ROOT on a root */
+#define CHANMGR_MAX_ROOT   20000
+#define HIT_FAILED         (60 * NSEC_PER_SEC)  /* how long an address that failed is left alone */
+
+struct chanmgr;
+
+struct chanmgr *chanmgr_new(void) NODISCARD;
+void chanmgr_free(struct chanmgr **m);          /* no other thread uses it any more */
+
+/* --- carried channels ------------------------------------------------------------------------ */
+
+/* List a channel (the table takes its own reference). max 0 = no limit.
+ * returns  ST_OK, ST_LIMIT (max, or memory), ST_PROTO (one with this id is listed) */
+enum status chanmgr_add(struct chanmgr *m, struct chan *c, uint32_t max) EXCLUDES(lk_chanmgr) NODISCARD;
+/* Unlist it, when it is this very channel that is listed. */
+void chanmgr_remove(struct chanmgr *m, struct chan *c) EXCLUDES(lk_chanmgr);
+struct chan *chanmgr_find(struct chanmgr *m, const struct gnuid *id) EXCLUDES(lk_chanmgr);  /* a reference, or NULL */
+/* A broadcast of that source kind and exact name (the next push of the same name takes over); a
+ * reference, or NULL. */
+struct chan *chanmgr_find_broadcast(struct chanmgr *m, const char *name, enum chan_src src)
+	EXCLUDES(lk_chanmgr, lk_chan);
+/* References to all, oldest first; the caller unrefs each and frees the array. ST_OK, ST_LIMIT. */
+enum status chanmgr_all(struct chanmgr *m, struct chan ***out, size_t *n) EXCLUDES(lk_chanmgr) NODISCARD;
+size_t chanmgr_count(struct chanmgr *m) EXCLUDES(lk_chanmgr);
+/* Is anything broadcast (playing) here? */
+bool chanmgr_is_broadcasting(struct chanmgr *m) EXCLUDES(lk_chanmgr, lk_chan);
+
+/* --- hit lists ------------------------------------------------------------------------------- */
+
+/* Sums over the live hits of a list. */
+struct hitstats {
+	uint32_t hosts, firewalled;
+	uint64_t listeners, relays;
+	uint32_t closest, furthest;     /* hops; 10000 and 0 when there are none */
+	nsec newest;                    /* when the newest was heard; 0 = never */
+};
+
+/* A copy of a hit list. Reference order: the list's own, newest first. */
+struct hitlist_view {
+	struct gnuid id;
+	struct chaninfo *info;          /* a reference; NULL = only hosts were heard */
+	nsec created;
+	struct hitstats stats;
+	struct hit *hits;               /* n live ones, owned; NULL when none were asked for */
+	size_t n;
+};
+
+void hitlist_view_fini(struct hitlist_view *v);
+
+/* What arrived with one announcement (the content of a bcst, or a bare chan or host). */
+struct announce {
+	const struct chanmeta *meta;    /* NULL = no chan part; meta->id set otherwise */
+	bool has_info, has_track;       /* which parts of meta were sent: the others keep their value */
+	const struct hit *hit;          /* NULL = no host part; RECV clear = remove */
+	const struct gnuid *chan;       /* the channel; never NULL */
+	const struct gnuid *self;       /* our own session: its hits are ignored */
+	const struct gnuid *via;        /* session of the connection; NULL = none */
+	bool root;                      /* root rules: ownership by bcid, lists are created */
+	bool create;                    /* may a list be created for an unknown id? */
+};
+
+struct announce_result {
+	bool refused;                   /* ownership: nothing was applied */
+	bool info_changed;
+	bool list_new;
+	bool hit_new, hit_removed;
+	struct chaninfo *info;          /* a reference to the list's info after it, or NULL */
+	nsec created;                   /* of the list */
+	struct hitstats before, after;  /* around the host part */
+};
+
+/* Apply one announcement under one lock.
+ * r        filled in always; announce_result_fini() drops its reference
+ * returns  ST_OK (also when refused or ignored), ST_LIMIT (lists or hits full, or memory) */
+enum status chanmgr_announce(struct chanmgr *m, const struct announce *a, struct announce_result *r)
+	EXCLUDES(lk_chanmgr) NODISCARD;
+void announce_result_fini(struct announce_result *r);
+
+/* Make sure a list exists (a channel that starts here) and carries this info. */
+enum status chanmgr_list_ensure(struct chanmgr *m, const struct gnuid *id, const struct chaninfo *info)
+	EXCLUDES(lk_chanmgr) NODISCARD;
+bool chanmgr_list_exists(struct chanmgr *m, const struct gnuid *id) EXCLUDES(lk_chanmgr);
+/* Copy one list; hits too when with_hits. false = no such list. */
+bool chanmgr_list_view(struct chanmgr *m, const struct gnuid *id, bool with_hits, struct hitlist_view *v)
+	EXCLUDES(lk_chanmgr);
+/* Copy all lists but the all-zero one; the caller fini's each and frees the array. */
+enum status chanmgr_lists(struct chanmgr *m, bool with_hits, struct hitlist_view **out, size_t *n)
+	EXCLUDES(lk_chanmgr) NODISCARD;
+bool chanmgr_stats(struct chanmgr *m, const struct gnuid *id, struct hitstats *s) EXCLUDES(lk_chanmgr);
+
+/* A host a user named (?tip=, bump): a tracker hit that outlives silence and clears an earlier
+ * failure. */
+enum status chanmgr_tip(struct chanmgr *m, const struct gnuid *id, const struct host *h)
+	EXCLUDES(lk_chanmgr) NODISCARD;
+
+/* pickHits (pcp.md 11.4, with its supersets). */
+struct pick {
+	const struct gnuid *chan;       /* NULL = any list, the first that yields something */
+	struct gnuid exclude;           /* session not wanted; unset = none */
+	struct host exclude_host;       /* address not wanted; unset = none */
+	struct host match;              /* LAN match: global address equal to this; unset = no match */
+	nsec wait;                      /* not handed out for so long; 0 = do not mark */
+	bool trackers;                  /* trackers only / non-trackers only */
+	bool firewalled;                /* pick firewalled ones (for push) */
+	bool need_cin;                  /* CIN bit must be set */
+	bool v6;                        /* address family wanted */
+	bool any_addr;                  /* private and loopback addresses are fine (a local asker) */
+};
+
+/* The best hit; *to is the address to use (global, or local for a LAN match). */
+bool chanmgr_pick(struct chanmgr *m, const struct pick *p, struct hit *out, struct host *to)
+	EXCLUDES(lk_chanmgr);
+
+/* A connection to that address failed: its hits are dead, and the address rests for HIT_FAILED. */
+void chanmgr_failed(struct chanmgr *m, const struct gnuid *chan, const struct host *h) EXCLUDES(lk_chanmgr);
+
+/* The session's control connection ended. at_once: it said goodbye, its hits go; else they go when
+ * `grace` has passed without news. source yp.md 2.3 */
+void chanmgr_session_gone(struct chanmgr *m, const struct gnuid *sid, bool at_once, nsec grace)
+	EXCLUDES(lk_chanmgr);
+
+/* Remove dead hits, those silent for max_age, and lists left empty. ended[] (room for *n ids) gets
+ * the lists that went although they had been announced, *n how many. */
+void chanmgr_sweep(struct chanmgr *m, nsec max_age, struct gnuid *ended, size_t *n) EXCLUDES(lk_chanmgr);
+
+#endif

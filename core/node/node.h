@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The node: what every room above works on, and the few things only threads can do for it.
+ *
+ * One struct node lives from main() to exit; its pointers are constant after start-up.
+ */
+#ifndef CORE_NODE_NODE_H
+#define CORE_NODE_NODE_H
+
+#include "core/chan/chanmgr.h"
+#include "core/conf/conf.h"
+#include "core/node/filter.h"
+#include "core/node/servmgr.h"
+#include "core/sys/host.h"
+
+/* Identity on the wire and in Server: lines. */
+#define NODE_AGENT   "PeerCast/0.1218 (SV01)"
+#define NODE_VERSION "0.1.0"
+
+/* Counters of the channel log, for status pages. */
+struct chanlog_counts {
+	uint64_t written, dropped, failed;
+};
+
+/* Upward calls from http: what needs a thread of the servent room. None may be called under a lock. */
+struct node_ops {
+	/* Create, list and start a relay of id; tip NULL = look in the hit lists. A channel that is
+	 * there already is returned as it is. *out is a reference.
+	 * ST_OK, ST_LIMIT (channels, memory, threads), ST_STOPPED */
+	enum status (*relay_start)(struct node *n, const struct gnuid *id, const struct host *tip,
+		struct chan **out);
+	/* Root: send the settings to all trackers now; upd asks them for an update. */
+	void (*root_broadcast)(struct node *n, bool upd);
+	/* The info of a broadcast changed: tell relays and YP (paced, trailing edge). */
+	void (*info_changed)(struct node *n, struct chan *c);
+	/* Settings changed: filters and limits follow. */
+	void (*settings_changed)(struct node *n);
+	/* Orderly end of the process. */
+	void (*shutdown)(struct node *n);
+	void (*chanlog_counts)(struct node *n, struct chanlog_counts *c);
+};
+
+struct node {
+	struct conf *conf;
+	struct chanmgr *cm;
+	struct servmgr *sm;
+	struct node_ops ops;
+	struct mtx mtx;                                         /* lk_conf, for filters alone */
+	struct filterset *filters GUARDED_BY(lk_conf);          /* the current set */
+};
+
+/* Flags of an address by the current filters (FILTER_*). */
+int node_filter(struct node *n, const struct host *h) EXCLUDES(lk_conf);
+/* Replace the set (takes the reference). */
+void node_set_filters(struct node *n, struct filterset *f) EXCLUDES(lk_conf);
+
+/* Loopback with trustLocalhost, an own address, or a `private` filter: exempt from limits, may push
+ * and may start relays (node.md 5.1). */
+bool node_is_private(struct node *n, const struct host *h) EXCLUDES(lk_conf, lk_servmgr);
+/* Loopback or own address while trustLocalhost: needs no password. */
+bool node_is_trusted(struct node *n, const struct host *h) EXCLUDES(lk_conf, lk_servmgr);
+
+/* Build our own hit for a channel (pcp.md 4.9, 10.5): addresses by family and firewall state, flags by
+ * room, positions by the ring. For a broadcast the sums over the list are included and TRACKER is set.
+ * recv false = the farewell. */
+void node_own_hit(struct node *n, struct chan *c, bool recv, struct hit *h)
+	EXCLUDES(lk_servmgr, lk_chanmgr, lk_chan);
+
+#endif
