@@ -46,6 +46,10 @@ enum status mbox_post(struct mbox *m, struct blob *b) EXCLUDES(lk_mbox);
 /* Any thread: wake the owner without a message. */
 void mbox_wake(struct mbox *m) EXCLUDES(lk_mbox);
 
+/* Any thread: store value into *word (release) and wake the owner, both inside lk_mbox: an owner that
+ * has seen the value and takes lk_mbox once (mbox_fini() does) may free everything, word included. */
+void mbox_wake_set(struct mbox *m, _Atomic int *word, int value) EXCLUDES(lk_mbox);
+
 /* Any thread: tell the owner to end: sets the flag, wakes it, and shuts its socket down so that a
  * blocked peer cannot hold it. Idempotent. */
 void mbox_stop(struct mbox *m) EXCLUDES(lk_mbox);
@@ -71,6 +75,9 @@ void mbox_set_fd(struct mbox *m, int fd) EXCLUDES(lk_mbox);
 /* Owner: sleep until woken, stopped or the deadline, without a socket.
  * returns  ST_OK (woken), ST_TIMEOUT, ST_STOPPED */
 enum status mbox_wait(struct mbox *m, nsec deadline) EXCLUDES(lk_mbox) NODISCARD;
+
+/* Owner: sleep until the next wake, whether or not stopped; for events that are sure to come. */
+void mbox_pause(struct mbox *m) EXCLUDES(lk_mbox);
 
 /* Messages lost so far. */
 uint32_t mbox_lost(struct mbox *m) EXCLUDES(lk_mbox);
