@@ -19,16 +19,22 @@
  * cap counts the NUL and is at least 1. */
 bool text_copy(char *dst, size_t cap, const char *src);
 
+/* The largest m <= n for which s[0..m) does not end inside a UTF-8 character. */
+size_t text_cut(const char *s, size_t n);
+
 /* Bring foreign bytes into the node: stops at the first NUL; valid UTF-8 is kept, else the whole is
- * tried as CP932, else bad bytes become U+FFFD; control characters (C0, DEL, C1) and code points
- * XML 1.0 forbids become one space; cut at a character border to cap - 1 bytes.
+ * tried as CP932, else bad bytes become U+FFFD, one for each maximal subpart (Unicode 3.9); control
+ * characters (C0, DEL, C1) and code points XML 1.0 forbids become one space; cut at a character
+ * border to cap - 1 bytes. UTF-8 whose one fault is a character cut off by the end counts as UTF-8
+ * when it holds a whole one of three bytes or more; the cut one becomes U+FFFD.
  * returns  length of dst without the NUL. */
 size_t text_clean(char *dst, size_t cap, const void *src, size_t n);
 
 /* Is it valid UTF-8 without anything text_clean() would change (length aside)? */
 bool text_is_clean(const char *s, size_t n);
 
-/* Escape what a terminal or log line must not get (controls as \xNN); always terminated. */
+/* Escape what a terminal or log line must not get, byte by byte as \xNN: controls (C0, DEL, C1), line
+ * and paragraph separators, direction marks, bad UTF-8. No escape or character is cut in half. */
 const char *text_escape(char *dst, size_t cap, const void *src, size_t n);
 
 /* ASCII only, whatever the locale. */
