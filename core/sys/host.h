@@ -24,7 +24,7 @@ struct host {
 
 struct host host_v4(uint8_t a, uint8_t b, uint8_t c, uint8_t d, uint16_t port);
 struct host host_from_sockaddr(const struct sockaddr *sa);
-/* Fills ss for an AF_INET6 dual-stack socket or, for a v4 host and when v4 is asked for, AF_INET. */
+/* Fills ss, AF_INET for a v4 host and AF_INET6 for any other; returns the length to pass with it. */
 socklen_t host_to_sockaddr(const struct host *h, struct sockaddr_storage *ss);
 
 bool host_is_v4(const struct host *h);          /* v4-mapped */

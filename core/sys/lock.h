@@ -35,6 +35,7 @@ extern struct lockclass lk_chan    AFTER(lk_chanmgr);     /* 4: one channel */
 extern struct lockclass lk_mbox    AFTER(lk_chan);        /* 5: one mailbox */
 extern struct lockclass lk_conf    AFTER(lk_mbox);        /* 6: pointer to the current settings */
 extern struct lockclass lk_log     AFTER(lk_conf);        /* 7: log sinks and queues; a leaf */
+extern struct lockclass lk_leaf    AFTER(lk_log);         /* 8: a thread's end, a name look-up */
 
 struct mtx {
 	pthread_mutex_t m;
@@ -42,6 +43,13 @@ struct mtx {
 	const struct lockclass *class;
 #endif
 };
+
+/* For a mutex in static storage; the argument is the class itself. */
+#ifdef LOCK_DEBUG
+#define MTX_INIT(cls) { .m = PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP, .class = &(cls) }
+#else
+#define MTX_INIT(cls) { .m = PTHREAD_MUTEX_INITIALIZER }
+#endif
 
 void mtx_init(struct mtx *m, const struct lockclass *class);
 void mtx_fini(struct mtx *m);
@@ -69,7 +77,8 @@ void cond_fini(struct cond *c);
 void cond_broadcast(struct cond *c);
 
 /* Wait until woken or the deadline: ST_OK (look at the predicate again) or ST_TIMEOUT.
- * locks    the caller holds m, and again on return; checked by the caller's REQUIRES. */
+ * locks    the caller holds m, no other lock, and m again on return; checked by the caller's
+ *          REQUIRES, and at run time with LOCK_DEBUG. */
 enum status cond_wait(struct cond *c, struct mtx *m, nsec deadline) NODISCARD;
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Threads: named, with a small stack, all signals blocked. The only way to start one. */
+/* Threads: named, with a small stack, all signals blocked but those a fault of the thread itself
+ * raises (SIGSEGV ...). The only way to start one. */
 #ifndef CORE_SYS_THR_H
 #define CORE_SYS_THR_H
 
@@ -11,19 +12,23 @@
 #define THR_STACK  (256 * 1024)   /* bytes of address space; only touched pages cost memory */
 #define THR_NAME   16             /* with the NUL, a limit of the kernel */
 
+struct thr_run;
+
 struct thr {
 	pthread_t id;
 	bool started;
+	struct thr_run *run;    /* owned while started: says when the thread has ended */
 };
 
 /* Start a thread that runs fn(arg).
  *
  * t        filled in for thr_join(); NULL = detached
  * name     shown by ps and gdb; cut to 15 bytes
- * returns  ST_OK, or ST_SYS (EAGAIN: no thread to be had; arg is still the caller's) */
+ * returns  ST_OK, or ST_SYS (EAGAIN, ENOMEM: no thread to be had; arg is still the caller's) */
 enum status thr_start(struct thr *t, const char *name, void (*fn)(void *), void *arg) NODISCARD;
 
-/* Wait for the end of a started thread; nothing when it never started.
+/* Wait for the end of a started thread; nothing when it never started or is joined already.
+ * One thread at a time may call it for the same t. Never under a lock.
  * returns  ST_OK, ST_TIMEOUT (it may be joined again) */
 enum status thr_join(struct thr *t, nsec deadline) NODISCARD;
 

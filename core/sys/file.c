@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/sys/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/sys/text.h"
+
+#define LINKS_MAX 16            /* symbolic links followed in a row */
+#define READ_STEP 65536         /* bytes asked for at once */
+
+enum status file_write_all(int fd, const void *p, size_t n)
+{
+	const uint8_t *b = p;
+
+	while (n > 0) {
+		const ssize_t k = write(fd, b, n);
+
+		if (k == -1) {
+			if (errno == EINTR)
+				continue;
+			return ST_SYS;
+		}
+		b += k;
+		n -= (size_t)k;
+	}
+	return ST_OK;
+}
+
+/* Bytes of path up to and with its last slash: the folder, or 0 for the current one. */
+static size_t folder_len(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash == NULL ? 0 : (size_t)(slash - path) + 1;
+}
+
+static enum status name_too_long(void)
+{
+	errno = ENAMETOOLONG;
+	return ST_SYS;
+}
+
+/* The file a path names once its last part is no symbolic link; it need not exist. (realpath()
+ * would refuse a link to a file not yet there.) */
+static enum status follow_links(char *dst, size_t cap, const char *path)
+{
+	char to[PATH_MAX];
+
+	if ((size_t)snprintf(dst, cap, "%s", path) >= cap)
+		return name_too_long();
+	for (int i = 0; i < LINKS_MAX; i++) {
+		const ssize_t n = readlink(dst, to, sizeof(to));
+		size_t dir;
+
+		if (n == -1)
+			return errno == EINVAL || errno == ENOENT ? ST_OK : ST_SYS;
+		dir = to[0] == '/' ? 0 : folder_len(dst);
+		if ((size_t)n >= cap - dir)
+			return name_too_long();
+		memcpy(dst + dir, to, (size_t)n);
+		dst[dir + (size_t)n] = 0;
+	}
+	errno = ELOOP;
+	return ST_SYS;
+}
+
+/* Make the rename itself last. The new file is in place by now, so a failure here (a file system
+ * that cannot sync folders) is nothing the caller could act on. */
+static void sync_folder(const char *path)
+{
+	char dir[PATH_MAX] = ".";
+	const size_t n = folder_len(path);
+	int fd;
+
+	if (n > 0 && n < sizeof(dir)) {
+		memcpy(dir, path, n);
+		dir[n] = 0;
+	}
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1)
+		return;
+	(void)fsync(fd);
+	(void)close(fd);
+}
+
+enum status file_replace(const char *path, const void *p, size_t n, mode_t mode)
+{
+	char real[PATH_MAX], tmp[PATH_MAX + 8];
+	enum status st;
+	int fd, e;
+
+	st = follow_links(real, sizeof(real), path);
+	if (st != ST_OK)
+		return st;
+	(void)snprintf(tmp, sizeof(tmp), "%s.XXXXXX", real);
+	fd = mkostemp(tmp, O_CLOEXEC);
+	if (fd == -1)
+		return ST_SYS;
+	st = file_write_all(fd, p, n);
+	if (st == ST_OK && (fchmod(fd, mode) == -1 || fsync(fd) == -1))
+		st = ST_SYS;
+	e = errno;
+	if (close(fd) == -1 && st == ST_OK) {
+		st = ST_SYS;
+		e = errno;
+	}
+	if (st == ST_OK && rename(tmp, real) == -1) {
+		st = ST_SYS;
+		e = errno;
+	}
+	if (st != ST_OK) {
+		(void)unlink(tmp);
+		errno = e;
+		return st;
+	}
+	sync_folder(real);
+	return ST_OK;
+}
+
+/* Append what fd holds to out. */
+static enum status read_rest(int fd, struct buf *out)
+{
+	for (;;) {
+		const size_t room = out->max - out->len;
+		uint8_t probe;
+		/* With no room left one byte more decides between the end and too long. */
+		uint8_t *to = room == 0 ? &probe : buf_reserve(out, MIN(room, (size_t)READ_STEP));
+		ssize_t k;
+
+		if (to == NULL)
+			return ST_LIMIT;
+		k = read(fd, to, room == 0 ? 1 : MIN(room, (size_t)READ_STEP));
+		if (k == 0)
+			return ST_OK;
+		if (k == -1) {
+			if (errno == EINTR)
+				continue;
+			return ST_SYS;
+		}
+		if (room == 0)
+			return ST_LIMIT;
+		out->len += (size_t)k;
+	}
+}
+
+enum status file_read(const char *path, struct buf *out)
+{
+	const size_t before = out->len;
+	enum status st = ST_SYS;
+	struct stat sb;
+	/* O_NONBLOCK: a pipe somebody put in the place of the file must not hold us. */
+	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int e;
+
+	if (fd == -1)
+		return ST_SYS;
+	if (out->err != ST_OK) {
+		st = ST_LIMIT;
+	} else if (fstat(fd, &sb) == 0) {
+		if (S_ISREG(sb.st_mode))
+			st = read_rest(fd, out);
+		else
+			errno = S_ISDIR(sb.st_mode) ? EISDIR : EINVAL;
+	}
+	e = errno;
+	if (st != ST_OK)
+		out->len = before;
+	(void)close(fd);
+	errno = e;
+	return st;
+}
+
+static enum status make_folder(const char *path)
+{
+	struct stat sb;
+
+	if (mkdir(path, 0700) == 0)
+		return ST_OK;
+	/* Some file systems answer EROFS or EACCES for a folder that is there. */
+	const int e = errno;
+
+	if (stat(path, &sb) == 0) {
+		if (S_ISDIR(sb.st_mode))
+			return ST_OK;
+		errno = ENOTDIR;
+		return ST_SYS;
+	}
+	errno = e;
+	return ST_SYS;
+}
+
+enum status file_mkdirs(const char *path)
+{
+	char part[PATH_MAX];
+
+	if (!text_copy(part, sizeof(part), path))
+		return name_too_long();
+	for (char *s = part; *s != 0; s++) {
+		if (*s != '/' || s == part)
+			continue;
+		*s = 0;
+		const enum status st = make_folder(part);
+
+		*s = '/';
+		if (st != ST_OK)
+			return st;
+	}
+	return make_folder(part);
+}

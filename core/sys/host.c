@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/sys/host.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/sys/assert.h"
+#include "core/sys/lock.h"
+#include "core/sys/text.h"
+#include "core/sys/thr.h"
+
+#define NAME_LEN_MAX 253        /* characters of a DNS name */
+#define LOOKUPS_MAX  16         /* at once, hanging ones included */
+
+static const uint8_t v4_prefix[12] = { [10] = 0xFF, [11] = 0xFF };
+
+struct host host_v4(uint8_t a, uint8_t b, uint8_t c, uint8_t d, uint16_t port)
+{
+	return (struct host){
+		.ip = { [10] = 0xFF, [11] = 0xFF, a, b, c, d },
+		.port = port,
+	};
+}
+
+struct host host_from_sockaddr(const struct sockaddr *sa)
+{
+	struct host h = { .port = 0 };
+
+	if (sa->sa_family == AF_INET) {
+		struct sockaddr_in in;
+
+		memcpy(&in, sa, sizeof(in));
+		memcpy(h.ip, v4_prefix, sizeof(v4_prefix));
+		memcpy(h.ip + 12, &in.sin_addr, 4);
+		h.port = ntohs(in.sin_port);
+	} else if (sa->sa_family == AF_INET6) {
+		struct sockaddr_in6 in6;
+
+		memcpy(&in6, sa, sizeof(in6));
+		memcpy(h.ip, &in6.sin6_addr, 16);
+		h.port = ntohs(in6.sin6_port);
+	}
+	return h;
+}
+
+socklen_t host_to_sockaddr(const struct host *h, struct sockaddr_storage *ss)
+{
+	*ss = (struct sockaddr_storage){ .ss_family = AF_UNSPEC };
+	if (host_is_v4(h)) {
+		struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(h->port) };
+
+		memcpy(&in.sin_addr, h->ip + 12, 4);
+		memcpy(ss, &in, sizeof(in));
+		return sizeof(in);
+	}
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(h->port) };
+
+	memcpy(&in6.sin6_addr, h->ip, 16);
+	memcpy(ss, &in6, sizeof(in6));
+	return sizeof(in6);
+}
+
+/* --- what kind of address --------------------------------------------------------------------- */
+
+/* A range of addresses: v4 ranges are written as mapped ones. */
+struct range {
+	uint8_t ip[16];
+	uint8_t bits;
+};
+
+#define V4(a, b, c, d, n) { { [10] = 0xFF, [11] = 0xFF, a, b, c, d }, 96 + (n) }
+
+static const struct range loopback[] = {
+	V4(127, 0, 0, 0, 8),
+	{ { [15] = 1 }, 128 },
+};
+
+static const struct range linklocal[] = {
+	V4(169, 254, 0, 0, 16),
+	{ { 0xFE, 0x80 }, 10 },
+};
+
+static const struct range private[] = {
+	V4(10, 0, 0, 0, 8),
+	V4(172, 16, 0, 0, 12),
+	V4(192, 168, 0, 0, 16),
+	{ { 0xFC }, 7 },
+};
+
+static const struct range multicast[] = {
+	V4(224, 0, 0, 0, 4),
+	{ { 0xFF }, 8 },
+};
+
+static const struct range special[] = {
+	V4(100, 64, 0, 0, 10),          /* carrier-grade NAT */
+	V4(255, 255, 255, 255, 32),
+};
+
+static bool in_range(const struct host *h, const struct range *r, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const size_t whole = r[i].bits / 8u;
+		const unsigned rest = r[i].bits % 8u;
+
+		if (memcmp(h->ip, r[i].ip, whole) == 0 &&
+		    (rest == 0 || (h->ip[whole] ^ r[i].ip[whole]) >> (8 - rest) == 0))
+			return true;
+	}
+	return false;
+}
+
+bool host_is_v4(const struct host *h)
+{
+	return memcmp(h->ip, v4_prefix, sizeof(v4_prefix)) == 0;
+}
+
+bool host_is_set(const struct host *h)
+{
+	static const uint8_t zero[16];
+
+	return memcmp(h->ip, zero, 16) != 0 && !(host_is_v4(h) && memcmp(h->ip + 12, zero, 4) == 0);
+}
+
+bool host_is_loopback(const struct host *h)
+{
+	return in_range(h, loopback, NELEM(loopback));
+}
+
+bool host_is_linklocal(const struct host *h)
+{
+	return in_range(h, linklocal, NELEM(linklocal));
+}
+
+bool host_is_private(const struct host *h)
+{
+	return in_range(h, private, NELEM(private));
+}
+
+bool host_is_multicast(const struct host *h)
+{
+	return in_range(h, multicast, NELEM(multicast));
+}
+
+bool host_is_global(const struct host *h)
+{
+	return host_is_set(h) && !host_is_loopback(h) && !host_is_linklocal(h) &&
+		!host_is_private(h) && !host_is_multicast(h) && !in_range(h, special, NELEM(special));
+}
+
+bool host_same_ip(const struct host *a, const struct host *b)
+{
+	return memcmp(a->ip, b->ip, sizeof(a->ip)) == 0;
+}
+
+bool host_equal(const struct host *a, const struct host *b)
+{
+	return host_same_ip(a, b) && a->port == b->port;
+}
+
+/* --- text ------------------------------------------------------------------------------------- */
+
+const char *host_ip_str(const struct host *h, char *dst)
+{
+	const char *s = host_is_v4(h) ? inet_ntop(AF_INET, h->ip + 12, dst, HOST_STRLEN)
+				      : inet_ntop(AF_INET6, h->ip, dst, HOST_STRLEN);
+
+	ASSERT(s != NULL);
+	return dst;
+}
+
+const char *host_str(const struct host *h, char *dst)
+{
+	char ip[HOST_STRLEN];
+
+	(void)host_ip_str(h, ip);
+	(void)snprintf(dst, HOST_STRLEN, host_is_v4(h) ? "%.45s:%u" : "[%.45s]:%u", ip,
+		(unsigned)h->port);
+	return dst;
+}
+
+static bool port_parse(const char *s, uint16_t *port)
+{
+	uint32_t v;
+
+	/* At most five digits: "00000080" is nobody's port. */
+	if (strnlen(s, 6) > 5 || !num_u32(s, 0, UINT16_MAX, &v))
+		return false;
+	*port = (uint16_t)v;
+	return true;
+}
+
+/* Split "x", "x:port", "[x]", "[x]:port" and bare IPv6 into x and port. *bracket tells the "[". */
+static bool split_port(char *name, size_t cap, uint16_t *port, bool *bracket, const char *s)
+{
+	const char *end;
+
+	*bracket = *s == '[';
+	if (*bracket) {
+		s++;
+		end = strchr(s, ']');
+		if (end == NULL || (end[1] != 0 && (end[1] != ':' || !port_parse(end + 2, port))))
+			return false;
+	} else {
+		end = strchr(s, ':');
+		if (end == NULL || strchr(end + 1, ':') != NULL)
+			end = s + strlen(s);
+		else if (!port_parse(end + 1, port))
+			return false;
+	}
+	if (end == s || (size_t)(end - s) >= cap)
+		return false;
+	memcpy(name, s, (size_t)(end - s));
+	name[end - s] = 0;
+	return true;
+}
+
+static bool ip_parse(struct host *h, const char *name, bool bracket)
+{
+	uint8_t ip[16];
+
+	if (!bracket && inet_pton(AF_INET, name, ip) == 1) {
+		memcpy(h->ip, v4_prefix, sizeof(v4_prefix));
+		memcpy(h->ip + 12, ip, 4);
+		return true;
+	}
+	if (inet_pton(AF_INET6, name, ip) != 1)
+		return false;
+	memcpy(h->ip, ip, 16);
+	return true;
+}
+
+bool host_parse(struct host *h, const char *s, uint16_t dflt_port)
+{
+	struct host out = { .port = dflt_port };
+	char name[NAME_LEN_MAX + 1];
+	bool bracket;
+
+	if (!split_port(name, sizeof(name), &out.port, &bracket, s) || !ip_parse(&out, name, bracket))
+		return false;
+	*h = out;
+	return true;
+}
+
+/* --- look-ups --------------------------------------------------------------------------------- */
+
+/* One look-up, shared by the caller and its helper thread; the last one frees it. */
+struct lookup {
+	struct mtx mtx;                         /* lk_leaf */
+	struct cond ended;
+	unsigned refs   GUARDED_BY(lk_leaf);
+	bool done       GUARDED_BY(lk_leaf);
+	enum status st  GUARDED_BY(lk_leaf);
+	int err         GUARDED_BY(lk_leaf);    /* errno of ST_SYS */
+	struct host found GUARDED_BY(lk_leaf);  /* port unset */
+	char name[NAME_LEN_MAX + 1];
+};
+
+LOCK_DEFINE(lookup, struct lookup, mtx, lk_leaf)
+
+/* Look-ups whose thread has not ended. Relaxed: a count against a limit, it orders nothing. */
+static _Atomic unsigned lookups;
+
+static bool lookups_enter(void)
+{
+	if (atomic_fetch_add_explicit(&lookups, 1, memory_order_relaxed) < LOOKUPS_MAX)
+		return true;
+	(void)atomic_fetch_sub_explicit(&lookups, 1, memory_order_relaxed);
+	return false;
+}
+
+static void lookups_leave(void)
+{
+	(void)atomic_fetch_sub_explicit(&lookups, 1, memory_order_relaxed);
+}
+
+static struct lookup *lookup_new(const char *name)
+{
+	struct lookup *l = calloc(1, sizeof(*l));
+
+	if (l == NULL)
+		return NULL;
+	mtx_init(&l->mtx, &lk_leaf);
+	cond_init(&l->ended);
+	(void)text_copy(l->name, sizeof(l->name), name);
+	lookup_lock(l);
+	l->refs = 2;
+	lookup_unlock(l);
+	return l;
+}
+
+static void lookup_unref(struct lookup *l)
+{
+	unsigned left;
+
+	lookup_lock(l);
+	left = --l->refs;
+	lookup_unlock(l);
+	if (left > 0)
+		return;
+	cond_fini(&l->ended);
+	mtx_fini(&l->mtx);
+	free(l);
+}
+
+static enum status status_of_eai(int rc, int *err)
+{
+	switch (rc) {
+	case 0:
+		return ST_OK;
+	case EAI_NONAME:
+	case EAI_NODATA:
+		return ST_PROTO;
+	case EAI_MEMORY:
+		*err = ENOMEM;
+		return ST_SYS;
+	case EAI_SYSTEM:
+		*err = errno;
+		return ST_SYS;
+	case EAI_AGAIN:
+		*err = EAGAIN;
+		return ST_SYS;
+	default:
+		*err = EHOSTUNREACH;
+		return ST_SYS;
+	}
+}
+
+static void lookup_main(void *arg)
+{
+	struct lookup *l = arg;
+	const struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
+	struct addrinfo *list = NULL;
+	struct host found = { .port = 0 };
+	int err = 0;
+	enum status st = status_of_eai(getaddrinfo(l->name, NULL, &hints, &list), &err);
+	bool have = false;
+
+	for (const struct addrinfo *a = list; st == ST_OK && a != NULL; a = a->ai_next) {
+		const struct host h = host_from_sockaddr(a->ai_addr);
+
+		if (host_is_set(&h) && (!have || (host_is_v4(&h) && !host_is_v4(&found)))) {
+			found = h;
+			have = true;
+		}
+	}
+	if (st == ST_OK) {
+		freeaddrinfo(list);
+		st = have ? ST_OK : ST_PROTO;
+	}
+	lookups_leave();
+	lookup_lock(l);
+	l->done = true;
+	l->st = st;
+	l->err = err;
+	l->found = found;
+	cond_broadcast(&l->ended);
+	lookup_unlock(l);
+	lookup_unref(l);
+}
+
+/* Letters, digits, '-', '_' and '.'; and not one of the number forms ("1", "0x7f.1", "127.1") in
+ * which the C library still sees an IPv4 address. */
+static bool name_is_usable(const char *name)
+{
+	const char *label = name;
+
+	if (*name == 0 || *name == '.' || *name == '-')
+		return false;
+	for (const char *s = name; *s != 0; s++) {
+		if (*s == '.' && s[1] != 0)
+			label = s + 1;
+		if (!ascii_isalnum((uint8_t)*s) && *s != '-' && *s != '_' && *s != '.')
+			return false;
+		if (*s == '.' && s[1] == '.')
+			return false;
+	}
+	return !ascii_isdigit((uint8_t)*label);
+}
+
+enum status host_resolve(struct host *h, const char *s, uint16_t dflt_port, nsec deadline)
+{
+	struct host out = { .port = dflt_port };
+	char name[NAME_LEN_MAX + 1];
+	enum status st = ST_OK;
+	struct lookup *l;
+	bool bracket;
+	int err = 0;
+
+	if (!split_port(name, sizeof(name), &out.port, &bracket, s))
+		return ST_PROTO;
+	if (ip_parse(&out, name, bracket)) {
+		*h = out;
+		return ST_OK;
+	}
+	if (bracket || !name_is_usable(name))
+		return ST_PROTO;
+	if (!lookups_enter())
+		return ST_LIMIT;
+	l = lookup_new(name);
+	if (l == NULL) {
+		lookups_leave();
+		return ST_LIMIT;
+	}
+	st = thr_start(NULL, "resolve", lookup_main, l);
+	if (st != ST_OK) {
+		err = errno;
+		lookups_leave();
+		lookup_unref(l);
+		lookup_unref(l);
+		errno = err;
+		return st;
+	}
+	lookup_lock(l);
+	while (!l->done && st == ST_OK)
+		st = cond_wait(&l->ended, &l->mtx, deadline);
+	if (l->done) {
+		st = l->st;
+		err = l->err;
+		memcpy(out.ip, l->found.ip, sizeof(out.ip));
+	}
+	lookup_unlock(l);
+	lookup_unref(l);
+	if (st == ST_OK)
+		*h = out;
+	else if (st == ST_SYS)
+		errno = err;
+	return st;
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/sys/lock.h"
+
+#include <errno.h>
+#include <time.h>
+
+#include "core/sys/assert.h"
+
+struct lockclass lk_save    = { "save", 1 };
+struct lockclass lk_servmgr = { "servmgr", 2 };
+struct lockclass lk_chanmgr = { "chanmgr", 3 };
+struct lockclass lk_chan    = { "chan", 4 };
+struct lockclass lk_mbox    = { "mbox", 5 };
+struct lockclass lk_conf    = { "conf", 6 };
+struct lockclass lk_log     = { "log", 7 };
+struct lockclass lk_leaf    = { "leaf", 8 };
+
+#ifdef LOCK_DEBUG
+
+/* What this thread holds, ranks rising. Ranks are distinct, so there are never more than classes. */
+static _Thread_local struct {
+	const struct mtx *m[8];
+	size_t n;
+} held;
+
+static void held_push(const struct mtx *m)
+{
+	ASSERT(held.n == 0 || m->class->rank > held.m[held.n - 1]->class->rank);
+	ASSERT(held.n < NELEM(held.m));
+	held.m[held.n++] = m;
+}
+
+static void held_pop(const struct mtx *m)
+{
+	size_t i = held.n;
+
+	while (i > 0 && held.m[i - 1] != m)
+		i--;
+	ASSERT(i > 0);
+	for (held.n--; i <= held.n; i++)
+		held.m[i - 1] = held.m[i];
+}
+
+static void held_only(const struct mtx *m)
+{
+	ASSERT(held.n == 1 && held.m[0] == m);
+}
+
+#else
+
+static inline void held_push(const struct mtx *m)
+{
+}
+
+static inline void held_pop(const struct mtx *m)
+{
+}
+
+static inline void held_only(const struct mtx *m)
+{
+}
+
+#endif
+
+void mtx_init(struct mtx *m, const struct lockclass *class)
+{
+	pthread_mutexattr_t a;
+
+	MUST_ZERO(pthread_mutexattr_init(&a));
+#ifdef LOCK_DEBUG
+	MUST_ZERO(pthread_mutexattr_settype(&a, PTHREAD_MUTEX_ERRORCHECK));
+	m->class = class;
+#endif
+	MUST_ZERO(pthread_mutex_init(&m->m, &a));
+	MUST_ZERO(pthread_mutexattr_destroy(&a));
+}
+
+void mtx_fini(struct mtx *m)
+{
+	MUST_ZERO(pthread_mutex_destroy(&m->m));
+}
+
+void mtx_lock_raw(struct mtx *m)
+{
+	/* Checked before locking: a wrong order must be seen even when it does not deadlock today. */
+	held_push(m);
+	MUST_ZERO(pthread_mutex_lock(&m->m));
+}
+
+void mtx_unlock_raw(struct mtx *m)
+{
+	held_pop(m);
+	MUST_ZERO(pthread_mutex_unlock(&m->m));
+}
+
+void cond_init(struct cond *c)
+{
+	pthread_condattr_t a;
+
+	MUST_ZERO(pthread_condattr_init(&a));
+	MUST_ZERO(pthread_condattr_setclock(&a, CLOCK_MONOTONIC));
+	MUST_ZERO(pthread_cond_init(&c->c, &a));
+	MUST_ZERO(pthread_condattr_destroy(&a));
+}
+
+void cond_fini(struct cond *c)
+{
+	MUST_ZERO(pthread_cond_destroy(&c->c));
+}
+
+void cond_broadcast(struct cond *c)
+{
+	MUST_ZERO(pthread_cond_broadcast(&c->c));
+}
+
+enum status cond_wait(struct cond *c, struct mtx *m, nsec deadline)
+{
+	int e;
+
+	held_only(m);
+	if (deadline == NSEC_NEVER) {
+		e = pthread_cond_wait(&c->c, &m->m);
+	} else {
+		const nsec d = MAX(deadline, (nsec)0);
+		const struct timespec ts = {
+			.tv_sec = (time_t)(d / NSEC_PER_SEC),
+			.tv_nsec = (long)(d % NSEC_PER_SEC),
+		};
+
+		e = pthread_cond_timedwait(&c->c, &m->m, &ts);
+	}
+	ASSERT(e == 0 || e == ETIMEDOUT);
+	return e == 0 ? ST_OK : ST_TIMEOUT;
+}
