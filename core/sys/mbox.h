@@ -26,6 +26,7 @@ struct mbox {
 	int efd;                                /* eventfd, non-blocking, close-on-exec */
 	int fd          GUARDED_BY(lk_mbox);    /* the owner's socket, or -1; for mbox_stop() alone */
 	bool stopping   GUARDED_BY(lk_mbox);
+	bool hard       GUARDED_BY(lk_mbox);    /* stopping by mbox_stop(): fd is shut down */
 	bool signalled  GUARDED_BY(lk_mbox);    /* efd is readable: no second write needed */
 	uint16_t head   GUARDED_BY(lk_mbox);
 	uint16_t n      GUARDED_BY(lk_mbox);
@@ -54,7 +55,9 @@ void mbox_wake_set(struct mbox *m, _Atomic int *word, int value) EXCLUDES(lk_mbo
  * blocked peer cannot hold it. Idempotent. */
 void mbox_stop(struct mbox *m) EXCLUDES(lk_mbox);
 
-/* As mbox_stop(), but leaves the socket open so that the owner can still say goodbye. */
+/* As mbox_stop(), but leaves the socket open so that the owner can still say goodbye: it calls
+ * sock_deafen() first, since every other sock_* call now returns ST_STOPPED. A later mbox_stop()
+ * ends the goodbye as well. */
 void mbox_stop_soft(struct mbox *m) EXCLUDES(lk_mbox);
 
 static inline bool mbox_is_stopped(const struct mbox *m)
@@ -68,15 +71,20 @@ struct blob *mbox_take(struct mbox *m) EXCLUDES(lk_mbox);
 /* Owner: read the eventfd empty after poll reported it; sets m->mail. */
 void mbox_drain(struct mbox *m) EXCLUDES(lk_mbox);
 
+/* Owner: has anybody woken us since the last drain? Costs no system call. */
+bool mbox_is_signalled(struct mbox *m) EXCLUDES(lk_mbox) NODISCARD;
+
 /* Owner: name the socket that mbox_stop() shuts down; -1 takes it out (before close(2)). Shuts it
  * down at once when already stopped hard. */
 void mbox_set_fd(struct mbox *m, int fd) EXCLUDES(lk_mbox);
 
-/* Owner: sleep until woken, stopped or the deadline, without a socket.
+/* Owner: sleep until woken, stopped or the deadline, without a socket. Returns at once, and clears
+ * m->mail, when a sock_* call has noted a wake-up nobody looked at.
  * returns  ST_OK (woken), ST_TIMEOUT, ST_STOPPED */
 enum status mbox_wait(struct mbox *m, nsec deadline) EXCLUDES(lk_mbox) NODISCARD;
 
-/* Owner: sleep until the next wake, whether or not stopped; for events that are sure to come. */
+/* Owner: sleep until the next wake, whether or not stopped; for events that are sure to come. It may
+ * also return for an older wake, so call it in a while loop over the event; sets m->mail. */
 void mbox_pause(struct mbox *m) EXCLUDES(lk_mbox);
 
 /* Messages lost so far. */

@@ -5,6 +5,9 @@
  * ST_STOPPED as soon as the mailbox says stop. Other mail does not disturb them: it is remembered
  * in the mailbox (mbox.mail) and reported by the next sock_wait(). MSG_NOSIGNAL always.
  *
+ * An owner that was told to stop and wants to say goodbye calls sock_deafen() and then uses short
+ * deadlines. It never changes s->mb by hand: the mailbox knows the fd until sock_close().
+ *
  * Reading is buffered (SOCK_RX bytes, allocated on first use, given back by sock_trim()), so bytes
  * a peer pipelines behind a request head are there for whoever reads next (pcp.md 5.4).
  */
@@ -27,8 +30,9 @@ struct sock {
 	int fd;                 /* -1 = closed */
 	struct mbox *mb;        /* borrowed; NULL = deadlines only */
 	struct host peer;
+	bool deaf;              /* sock_deafen(): waits do not look at mb */
 	uint8_t *rx;            /* owned read buffer, NULL until used */
-	uint32_t rx_pos, rx_len;
+	uint32_t rx_pos, rx_len;                /* unread: rx_len bytes from rx + rx_pos */
 	_Atomic uint64_t nread, nwritten;       /* bytes; relaxed: statistics */
 };
 
@@ -44,18 +48,25 @@ enum status sock_connect(struct sock *s, const struct host *to, struct mbox *mb,
  * struct is left closed. */
 void sock_move(struct sock *to, struct sock *from, struct mbox *mb);
 
-/* Take the fd out of the mailbox, close it, free the buffer. Idempotent. */
+/* From here on waits look at the deadline alone: neither stop nor mail reaches them. A hard
+ * mbox_stop() still shuts the socket down, which ends them with ST_EOF or ST_SYS. */
+void sock_deafen(struct sock *s);
+
+/* Take the fd out of the mailbox, close it, free the buffer. Idempotent. errno is kept. */
 void sock_close(struct sock *s);
 
-/* At least one byte, at most n, buffered ones first. *got > 0 only with ST_OK.
+/* At least one byte, at most n (n > 0), buffered ones first. *got > 0 only with ST_OK. Bytes already
+ * there are given even when the deadline has passed.
  * returns  ST_OK, ST_EOF, ST_TIMEOUT, ST_STOPPED, ST_SYS (ECONNRESET ...), ST_LIMIT (memory) */
 enum status sock_read(struct sock *s, void *p, size_t n, size_t *got, nsec deadline) NODISCARD;
 
-/* Exactly n bytes; ST_EOF when the stream ends first, however many came. */
+/* Exactly n bytes; ST_EOF when the stream ends first, however many came. What came before a failure
+ * is in p, but not counted. */
 enum status sock_read_full(struct sock *s, void *p, size_t n, nsec deadline) NODISCARD;
 
 /* One line without its LF and without any CR, NUL-terminated in p.
- * returns  as sock_read(); ST_LIMIT when it does not fit in cap with its NUL; ST_PROTO for a NUL */
+ * returns  as sock_read(); ST_LIMIT when it does not fit in cap with its NUL (CRs count); ST_PROTO for
+ *          a NUL. After a failure p holds no text. */
 enum status sock_read_line(struct sock *s, char *p, size_t cap, nsec deadline) NODISCARD;
 
 /* What is buffered now, without taking it; sock_fill() reads more behind it. */
@@ -78,6 +89,8 @@ enum {
 };
 
 /* Sleep until the socket is ready for `want` (SOCK_IN, SOCK_OUT or 0), mail comes, or the deadline.
+ * A connection that is broken or shut in both directions is reported as SOCK_IN even when not asked
+ * for; a peer that only stops sending, to those who ask for SOCK_IN.
  * returns  ST_OK with *got set, ST_TIMEOUT, ST_STOPPED, ST_SYS */
 enum status sock_wait(struct sock *s, int want, int *got, nsec deadline) NODISCARD;
 

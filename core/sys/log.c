@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/sys/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/sys/assert.h"
+#include "core/sys/clk.h"
+#include "core/sys/file.h"
+#include "core/sys/rng.h"
+#include "core/sys/text.h"
+
+#define PEER_BUCKETS 256
+#define PEER_LINES   10                 /* a minute (pcp.md 18) */
+#define PEER_WINDOW  (60 * NSEC_PER_SEC)
+#define PREFIX_MAX   48                 /* "2026/11/20 09:44:44.470 [INFO] ", with room for any year */
+
+/* One kept line; immutable, shared by the ring and by copies in the making. */
+struct line {
+	_Atomic uint32_t refs;          /* relaxed up, acq_rel down */
+	enum log_level level;
+	int64_t wall_s;
+	size_t len;
+	char text[];
+};
+
+/* How much the addresses that hash here have said in their minute. */
+struct bucket {
+	nsec since;                     /* start of the minute; 0 = never */
+	uint32_t lines, suppressed;
+};
+
+static struct log {
+	struct mtx mtx;                                 /* lk_log */
+	struct line *ring[LOG_RING]     GUARDED_BY(lk_log);     /* line no. k at k % LOG_RING */
+	uint64_t first, next            GUARDED_BY(lk_log);     /* numbers kept: first .. next - 1 */
+	struct bucket peers[PEER_BUCKETS] GUARDED_BY(lk_log);
+	uint64_t seed                   GUARDED_BY(lk_log);     /* nobody can aim at a bucket */
+	char path[PATH_MAX]             GUARDED_BY(lk_log);     /* "" = stdout */
+} the = { .mtx = MTX_INIT(lk_log), .first = 1, .next = 1 };
+
+LOCK_DEFINE(log, struct log, mtx, lk_log)
+
+/* Where lines go. Once a file was opened it stays that number: other files are put under it with
+ * dup3(), which is atomic, so a writer never meets a closed or recycled one. Relaxed: the number
+ * itself is all there is to see, and either sink is right for a line written meanwhile. */
+static _Atomic int sink = STDOUT_FILENO;
+
+/* One-way enough: a line more or less around a change does no harm, so relaxed. */
+static _Atomic int least = LOG_INFO;
+static _Atomic bool paused;
+
+/* --- sink ------------------------------------------------------------------------------------- */
+
+/* Make fd the sink; consumes it. */
+static enum status put_sink(int fd) REQUIRES(lk_log)
+{
+	const int old = atomic_load_explicit(&sink, memory_order_relaxed);
+
+	if (old == STDOUT_FILENO) {
+		atomic_store_explicit(&sink, fd, memory_order_relaxed);
+		return ST_OK;
+	}
+
+	const int rc = dup3(fd, old, O_CLOEXEC);
+	const int e = errno;
+
+	(void)close(fd);
+	errno = e;
+	return rc == -1 ? ST_SYS : ST_OK;
+}
+
+/* dup3() under lk_log: it takes no time worth naming, and two changes at once must not cross. */
+enum status log_open(const char *path)
+{
+	char kept[PATH_MAX] = "";
+	enum status st;
+	int fd;
+
+	if (path != NULL && !text_copy(kept, sizeof(kept), path)) {
+		errno = ENAMETOOLONG;
+		return ST_SYS;
+	}
+	fd = kept[0] == 0 ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)
+			  : open(kept, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+	if (fd == -1)
+		return ST_SYS;
+	log_lock(&the);
+	st = put_sink(fd);
+	if (st == ST_OK)
+		memcpy(the.path, kept, sizeof(the.path));
+	log_unlock(&the);
+	return st;
+}
+
+enum status log_reopen(void)
+{
+	char path[PATH_MAX];
+
+	log_lock(&the);
+	memcpy(path, the.path, sizeof(path));
+	log_unlock(&the);
+	return path[0] == 0 ? ST_OK : log_open(path);
+}
+
+void log_close(void)
+{
+	/* Back to stdout. Failing that (no fd to be had) lines go on to the old file. */
+	const enum status st UNUSED = log_open(NULL);
+}
+
+void log_set_level(enum log_level l)
+{
+	atomic_store_explicit(&least, (int)l, memory_order_relaxed);
+}
+
+enum log_level log_get_level(void)
+{
+	return (enum log_level)atomic_load_explicit(&least, memory_order_relaxed);
+}
+
+void log_pause(bool on)
+{
+	atomic_store_explicit(&paused, on, memory_order_relaxed);
+}
+
+/* --- lines ------------------------------------------------------------------------------------ */
+
+static const char *tag(enum log_level l)
+{
+	static const char *const names[] = { "TRAC", "DBUG", "INFO", "WARN", "EROR", "FATL" };
+
+	ASSERT(l >= LOG_TRACE && l <= LOG_FATAL);
+	return names[l - LOG_TRACE];
+}
+
+static bool is_wanted(enum log_level l)
+{
+	return (int)l >= atomic_load_explicit(&least, memory_order_relaxed) &&
+		!atomic_load_explicit(&paused, memory_order_relaxed);
+}
+
+static void line_unref(struct line *l)
+{
+	/* acq_rel: other readers are done with it before the last one frees it. */
+	if (l != NULL && atomic_fetch_sub_explicit(&l->refs, 1, memory_order_acq_rel) == 1)
+		free(l);
+}
+
+/* Remember a line in the ring. Out of memory: it is only missing there. */
+static void keep(enum log_level level, int64_t wall_s, const char *text, size_t len)
+	EXCLUDES(lk_log)
+{
+	struct line *l = malloc(sizeof(*l) + len), *old;
+
+	if (l == NULL)
+		return;
+	atomic_init(&l->refs, 1);
+	l->level = level;
+	l->wall_s = wall_s;
+	l->len = len;
+	memcpy(l->text, text, len);
+
+	log_lock(&the);
+	old = the.ring[the.next % LOG_RING];
+	the.ring[the.next % LOG_RING] = l;
+	the.next++;
+	if (the.next - the.first > LOG_RING)
+		the.first++;
+	log_unlock(&the);
+	line_unref(old);
+}
+
+/* Format, escape, write, keep. */
+static void emit(enum log_level level, uint32_t suppressed, const char *fmt, va_list ap)
+	PRINTF_LIKE(3, 0) EXCLUDES(lk_log);
+
+static void emit(enum log_level level, uint32_t suppressed, const char *fmt, va_list ap)
+{
+	const int64_t now = clk_wall_ns();
+	const time_t t = (time_t)(now / NSEC_PER_SEC);
+	char raw[LOG_LINE], note[40] = "", line[PREFIX_MAX + LOG_LINE + 1];
+	struct tm tm;
+	size_t len, at, cap;
+	int n;
+
+	n = vsnprintf(raw, sizeof(raw), fmt, ap);
+	if (n < 0)
+		return;
+	len = (size_t)n < sizeof(raw) ? (size_t)n : text_cut(raw, sizeof(raw) - 1);
+	if (suppressed > 0)
+		(void)snprintf(note, sizeof(note), " (+%u suppressed)", suppressed);
+
+	if (localtime_r(&t, &tm) == NULL)
+		tm = (struct tm){ .tm_mday = 1, .tm_year = 70 };
+	n = snprintf(line, PREFIX_MAX, "%04d/%02d/%02d %02d:%02d:%02d.%03d [%s] ", tm.tm_year + 1900,
+		tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+		(int)(now % NSEC_PER_SEC / NSEC_PER_MSEC), tag(level));
+	at = MIN((size_t)n, (size_t)PREFIX_MAX - 1);
+	/* The text with its note has LOG_LINE - 1 bytes; the note is never what is cut. */
+	cap = LOG_LINE - strlen(note);
+	(void)text_escape(line + at, cap, raw, len);
+	len = strlen(line + at);
+	memcpy(line + at + len, note, strlen(note));
+	len += strlen(note);
+	line[at + len] = '\n';
+
+	keep(level, (int64_t)t, line + at, len);
+	/* One write of the whole line: O_APPEND files and pipes do not mix those of two threads. A
+	 * full disk or closed pipe has nobody to be reported to. */
+	const enum status st UNUSED =
+		file_write_all(atomic_load_explicit(&sink, memory_order_relaxed), line, at + len + 1);
+}
+
+void log_at(enum log_level l, const char *fmt, ...)
+{
+	const int e = errno;
+	va_list ap;
+
+	if (!is_wanted(l))
+		return;
+	va_start(ap, fmt);
+	emit(l, 0, fmt, ap);
+	va_end(ap);
+	errno = e;      /* so that a caller may log before it returns ST_SYS */
+}
+
+/* Addresses share buckets by hash (IPv6 by its /64), so that no number of addresses can make more
+ * than PEER_BUCKETS * PEER_LINES lines a minute. */
+static struct bucket *bucket_of(const struct host *peer) REQUIRES(lk_log)
+{
+	const size_t n = host_is_v4(peer) ? 16 : 8;
+	uint64_t h;
+
+	if (the.seed == 0) {
+		/* A system call under the lock, but only once. */
+		rng_bytes(&the.seed, sizeof(the.seed));
+		the.seed |= 1;
+	}
+	h = the.seed;
+	for (size_t i = 0; i < n; i++) {
+		h = (h ^ peer->ip[i]) * 0x9E3779B97F4A7C15u;
+		h ^= h >> 29;
+	}
+	return &the.peers[h % PEER_BUCKETS];
+}
+
+/* May another line go out? Then *suppressed is what was held back before it. */
+static bool peer_may_speak(const struct host *peer, uint32_t *suppressed) EXCLUDES(lk_log)
+{
+	const nsec now = clk_now();
+	struct bucket *b;
+	bool may;
+
+	*suppressed = 0;
+	log_lock(&the);
+	b = bucket_of(peer);
+	if (b->since == 0 || now - b->since >= PEER_WINDOW) {
+		*suppressed = b->suppressed;
+		*b = (struct bucket){ .since = now };
+	}
+	may = b->lines < PEER_LINES;
+	if (may)
+		b->lines++;
+	else
+		b->suppressed += b->suppressed < UINT32_MAX;
+	log_unlock(&the);
+	return may;
+}
+
+void log_peer(enum log_level l, const struct host *peer, const char *fmt, ...)
+{
+	const int e = errno;
+	uint32_t suppressed;
+	va_list ap;
+
+	if (!is_wanted(l) || !peer_may_speak(peer, &suppressed))
+		return;
+	va_start(ap, fmt);
+	errno = e;      /* for a %m or status_str() in fmt */
+	emit(l, suppressed, fmt, ap);
+	va_end(ap);
+	errno = e;
+}
+
+/* --- copies ----------------------------------------------------------------------------------- */
+
+/* "Fri Nov 20 09:44:44 2026 [DBUG] text"; English whatever the locale. */
+static bool line_print(struct buf *out, const struct line *l, bool lf)
+{
+	static const char day[7][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
+	static const char mon[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep",
+		"Oct", "Nov", "Dec" };
+	const time_t t = (time_t)l->wall_s;
+	char head[64];
+	struct tm tm;
+	size_t n;
+
+	if (localtime_r(&t, &tm) == NULL)
+		tm = (struct tm){ .tm_mday = 1, .tm_year = 70 };
+	(void)snprintf(head, sizeof(head), "%s%s %s %2d %02d:%02d:%02d %d [%s] ", lf ? "\n" : "",
+		day[tm.tm_wday], mon[tm.tm_mon], tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+		tm.tm_year + 1900, tag(l->level));
+	n = strlen(head);
+	/* Whole lines only, and no error for a reader that asked for more than it can hold. */
+	if (out->err != ST_OK || n + l->len > out->max - out->len || buf_reserve(out, n + l->len) == NULL)
+		return false;
+	buf_put(out, head, n);
+	buf_put(out, l->text, l->len);
+	return true;
+}
+
+void log_copy(struct buf *out, uint64_t from, uint32_t max, uint64_t *first, uint32_t *n)
+{
+	struct line *l[LOG_RING];
+	uint32_t have = 0;
+	bool room = true;
+
+	log_lock(&the);
+	from = MIN(MAX(from, the.first), the.next);
+	for (; have < max && from + have < the.next; have++) {
+		l[have] = the.ring[(from + have) % LOG_RING];
+		/* Relaxed: the ring's own reference keeps it while we hold the lock. */
+		(void)atomic_fetch_add_explicit(&l[have]->refs, 1, memory_order_relaxed);
+	}
+	log_unlock(&the);
+
+	*first = from;
+	*n = 0;
+	for (uint32_t i = 0; i < have; i++) {
+		room = room && line_print(out, l[i], i > 0);
+		*n += room;
+		line_unref(l[i]);
+	}
+}
+
+void log_clear(void)
+{
+	struct line *old[LOG_RING];
+
+	log_lock(&the);
+	memcpy(old, the.ring, sizeof(old));
+	memset(the.ring, 0, sizeof(the.ring));
+	the.first = the.next;
+	log_unlock(&the);
+	for (size_t i = 0; i < LOG_RING; i++)
+		line_unref(old[i]);
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/sys/mbox.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/sys/assert.h"
+
+#define QUEUE_FIRST 8           /* slots of the first allocation; then all of MBOX_QUEUE */
+
+LOCK_DEFINE(mb, struct mbox, mtx, lk_mbox)
+
+enum status mbox_init(struct mbox *m)
+{
+	*m = (struct mbox){ .efd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), .fd = -1 };
+	if (m->efd == -1)
+		return ST_SYS;
+	mtx_init(&m->mtx, &lk_mbox);
+	return ST_OK;
+}
+
+void mbox_fini(struct mbox *m)
+{
+	struct blob **q;
+
+	for (struct blob *b = mbox_take(m); b != NULL; b = mbox_take(m))
+		blob_unref(&b);
+	/* Taken once more even if mbox_take() is ever changed: see mbox_wake_set(). */
+	mb_lock(m);
+	q = m->q;
+	m->q = NULL;
+	m->cap = 0;
+	m->stopping = true;
+	mb_unlock(m);
+	free(q);
+	mtx_fini(&m->mtx);
+	MUST_ZERO(close(m->efd));
+	m->efd = -1;
+}
+
+/* Make efd readable unless it is. The counter cannot overflow: it is at most 1. */
+static void wake_locked(struct mbox *m) REQUIRES(lk_mbox)
+{
+	if (m->signalled)
+		return;
+	m->signalled = true;
+	MUST_ZERO(eventfd_write(m->efd, 1));
+}
+
+/* Room for one more message; false when the queue is full or memory is out. */
+static bool room_locked(struct mbox *m) REQUIRES(lk_mbox)
+{
+	if (m->n < m->cap)
+		return true;
+	if (m->cap == MBOX_QUEUE)
+		return false;
+
+	const uint16_t cap = m->cap == 0 ? QUEUE_FIRST : MBOX_QUEUE;
+	struct blob **q = calloc(cap, sizeof(struct blob *));
+
+	if (q == NULL)
+		return false;
+	for (size_t i = 0; i < m->n; i++)
+		q[i] = m->q[(m->head + i) % m->cap];
+	free(m->q);
+	m->q = q;
+	m->cap = cap;
+	m->head = 0;
+	return true;
+}
+
+enum status mbox_post(struct mbox *m, struct blob *b)
+{
+	enum status st = ST_OK;
+
+	mb_lock(m);
+	if (m->stopping) {
+		st = ST_STOPPED;
+	} else if (!room_locked(m)) {
+		m->lost += m->lost < UINT32_MAX;
+		st = ST_LIMIT;
+	} else {
+		m->q[(m->head + m->n) % m->cap] = blob_ref(b);
+		m->n++;
+		wake_locked(m);
+	}
+	mb_unlock(m);
+	return st;
+}
+
+void mbox_wake(struct mbox *m)
+{
+	mb_lock(m);
+	wake_locked(m);
+	mb_unlock(m);
+}
+
+void mbox_wake_set(struct mbox *m, _Atomic int *word, int value)
+{
+	mb_lock(m);
+	/* Release: what the caller did before is seen by an owner that acquires the value. */
+	atomic_store_explicit(word, value, memory_order_release);
+	wake_locked(m);
+	mb_unlock(m);
+}
+
+/* The flag first, so that an owner whose socket ends by the shutdown sees why. */
+static void stop(struct mbox *m, bool hard) EXCLUDES(lk_mbox)
+{
+	mb_lock(m);
+	m->stopping = true;
+	atomic_store_explicit(&m->stopped, true, memory_order_release);
+	wake_locked(m);
+	if (hard && !m->hard) {
+		m->hard = true;
+		/* ENOTCONN (still connecting, or the peer has gone) is as good as done. */
+		if (m->fd != -1)
+			(void)shutdown(m->fd, SHUT_RDWR);
+	}
+	mb_unlock(m);
+}
+
+void mbox_stop(struct mbox *m)
+{
+	stop(m, true);
+}
+
+void mbox_stop_soft(struct mbox *m)
+{
+	stop(m, false);
+}
+
+struct blob *mbox_take(struct mbox *m)
+{
+	struct blob *b = NULL;
+
+	mb_lock(m);
+	if (m->n > 0) {
+		b = m->q[m->head];
+		m->head = (uint16_t)((m->head + 1) % m->cap);
+		m->n--;
+	}
+	mb_unlock(m);
+	return b;
+}
+
+void mbox_drain(struct mbox *m)
+{
+	eventfd_t v;
+
+	/* EAGAIN: nobody had woken us after all. */
+	if (eventfd_read(m->efd, &v) == -1)
+		ASSERT(errno == EAGAIN || errno == EINTR);
+	/* In this order: whoever posts between the two does not write the eventfd, but is found by
+	 * the owner, who looks only after us. The other way round the wake-up would be eaten while
+	 * `signalled` stays set. */
+	mb_lock(m);
+	m->signalled = false;
+	mb_unlock(m);
+	m->mail = true;
+}
+
+bool mbox_is_signalled(struct mbox *m)
+{
+	bool is;
+
+	mb_lock(m);
+	is = m->signalled;
+	mb_unlock(m);
+	return is;
+}
+
+void mbox_set_fd(struct mbox *m, int fd)
+{
+	mb_lock(m);
+	m->fd = fd;
+	if (fd != -1 && m->hard)
+		(void)shutdown(fd, SHUT_RDWR);
+	mb_unlock(m);
+}
+
+enum status mbox_wait(struct mbox *m, nsec deadline)
+{
+	for (;;) {
+		struct pollfd pf = { .fd = m->efd, .events = POLLIN };
+		int ms, n;
+
+		if (mbox_is_stopped(m))
+			return ST_STOPPED;
+		if (m->mail) {
+			m->mail = false;
+			return ST_OK;
+		}
+		ms = clk_left_ms(deadline);
+		n = poll(&pf, 1, ms);
+		ASSERT(n >= 0 || errno == EINTR || errno == ENOMEM);
+		if (n > 0)
+			mbox_drain(m);
+		else if (n == 0 && ms == 0)
+			return mbox_is_stopped(m) ? ST_STOPPED : ST_TIMEOUT;
+	}
+}
+
+void mbox_pause(struct mbox *m)
+{
+	struct pollfd pf = { .fd = m->efd, .events = POLLIN };
+
+	while (poll(&pf, 1, -1) != 1)
+		ASSERT(errno == EINTR || errno == ENOMEM);
+	mbox_drain(m);
+}
+
+uint32_t mbox_lost(struct mbox *m)
+{
+	uint32_t n;
+
+	mb_lock(m);
+	n = m->lost;
+	mb_unlock(m);
+	return n;
+}

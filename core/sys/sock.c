@@ -1,0 +1,585 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/sys/sock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/sys/assert.h"
+
+#define KEEP_IDLE_S     30
+#define KEEP_INTERVAL_S 10
+#define KEEP_PROBES     3
+
+/* The mailbox a wait listens to. */
+static struct mbox *ear(const struct sock *s)
+{
+	return s->deaf ? NULL : s->mb;
+}
+
+static bool is_stopped(const struct mbox *mb)
+{
+	return mb != NULL && mbox_is_stopped(mb);
+}
+
+/* Sleep until fd reports one of ev (or an error), or the deadline; with `mail`, also until somebody
+ * wakes the mailbox (*rev is 0 then). Without, a wake-up is noted in mb->mail and the sleep goes on. */
+static enum status wait_fd(int fd, short ev, struct mbox *mb, bool mail, nsec deadline, short *rev)
+{
+	*rev = 0;
+	for (;;) {
+		struct pollfd pf[2] = {
+			{ .fd = fd, .events = ev },
+			{ .fd = mb == NULL ? -1 : mb->efd, .events = POLLIN },
+		};
+		int ms, n;
+
+		if (is_stopped(mb))
+			return ST_STOPPED;
+		ms = clk_left_ms(deadline);
+		n = poll(pf, mb == NULL ? 1 : 2, ms);
+		if (n == -1) {
+			if (errno == EINTR)
+				continue;
+			return ST_SYS;
+		}
+		ASSERT((pf[0].revents & POLLNVAL) == 0);
+		if (is_stopped(mb))
+			return ST_STOPPED;
+		if (pf[1].revents != 0)
+			mbox_drain(mb);
+		*rev = pf[0].revents;
+		if (*rev != 0 || (mail && mb != NULL && mb->mail))
+			return ST_OK;
+		if (n == 0 && ms == 0)
+			return ST_TIMEOUT;
+	}
+}
+
+/* After a call that would block: is there time left to wait at all? */
+static enum status wait_io(const struct sock *s, short ev, nsec deadline)
+{
+	short rev;
+
+	if (clk_left_ms(deadline) == 0)
+		return is_stopped(ear(s)) ? ST_STOPPED : ST_TIMEOUT;
+	return wait_fd(s->fd, ev, ear(s), false, deadline, &rev);
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+static void set_opt(int fd, int level, int name, int v)
+{
+	/* Comfort, not need: a Unix socket pair has none of them. */
+	(void)setsockopt(fd, level, name, &v, sizeof(v));
+}
+
+void sock_init(struct sock *s, int fd, const struct host *peer, struct mbox *mb)
+{
+	const int fl = fcntl(fd, F_GETFL);
+
+	ASSERT(fl != -1);
+	MUST_ZERO(fcntl(fd, F_SETFL, fl | O_NONBLOCK));
+	MUST_ZERO(fcntl(fd, F_SETFD, FD_CLOEXEC));
+	set_opt(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	set_opt(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	set_opt(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEP_IDLE_S);
+	set_opt(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEP_INTERVAL_S);
+	set_opt(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEP_PROBES);
+
+	*s = (struct sock){ .fd = fd, .mb = mb, .peer = *peer };
+	if (mb != NULL)
+		mbox_set_fd(mb, fd);
+}
+
+enum status sock_connect(struct sock *s, const struct host *to, struct mbox *mb, nsec deadline)
+{
+	struct sockaddr_storage ss;
+	const socklen_t len = host_to_sockaddr(to, &ss);
+	enum status st = ST_OK;
+	int fd, err = 0;
+	short rev;
+
+	*s = (struct sock){ .fd = -1, .mb = mb, .peer = *to };
+	fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return ST_SYS;
+	sock_init(s, fd, to, mb);
+	if (connect(fd, (const struct sockaddr *)&ss, len) == -1) {
+		/* EINTR too: the connection goes on being made (POSIX). */
+		if (errno == EINPROGRESS || errno == EINTR) {
+			socklen_t n = sizeof(err);
+
+			st = wait_fd(fd, POLLOUT, mb, false, deadline, &rev);
+			if (st == ST_OK && getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &n) == -1)
+				err = errno;
+		} else {
+			err = errno;
+		}
+	}
+	if (st == ST_OK && err != 0) {
+		st = ST_SYS;
+		errno = err;
+	}
+	if (st != ST_OK)
+		sock_close(s);
+	return st;
+}
+
+void sock_move(struct sock *to, struct sock *from, struct mbox *mb)
+{
+	/* Out of the old mailbox first: from then on only its new owner can be told to shut it. */
+	if (from->mb != NULL)
+		mbox_set_fd(from->mb, -1);
+	*to = (struct sock){
+		.fd = from->fd,
+		.mb = mb,
+		.peer = from->peer,
+		.rx = from->rx,
+		.rx_pos = from->rx_pos,
+		.rx_len = from->rx_len,
+	};
+	atomic_store_explicit(&to->nread,
+		atomic_load_explicit(&from->nread, memory_order_relaxed), memory_order_relaxed);
+	atomic_store_explicit(&to->nwritten,
+		atomic_load_explicit(&from->nwritten, memory_order_relaxed), memory_order_relaxed);
+	from->fd = -1;
+	from->rx = NULL;
+	from->rx_pos = from->rx_len = 0;
+	if (mb != NULL)
+		mbox_set_fd(mb, to->fd);
+}
+
+void sock_deafen(struct sock *s)
+{
+	s->deaf = true;
+}
+
+void sock_close(struct sock *s)
+{
+	const int e = errno;
+
+	if (s->fd != -1) {
+		if (s->mb != NULL)
+			mbox_set_fd(s->mb, -1);
+		(void)close(s->fd);
+		s->fd = -1;
+	}
+	free(s->rx);
+	s->rx = NULL;
+	s->rx_pos = s->rx_len = 0;
+	errno = e;
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+/* One recv() that waits. */
+static enum status recv_some(struct sock *s, void *p, size_t n, size_t *got, nsec deadline)
+{
+	for (;;) {
+		const ssize_t k = recv(s->fd, p, n, 0);
+		enum status st;
+
+		if (is_stopped(ear(s)))
+			return ST_STOPPED;
+		if (k > 0) {
+			/* Relaxed: statistics. */
+			(void)atomic_fetch_add_explicit(&s->nread, (uint64_t)k, memory_order_relaxed);
+			*got = (size_t)k;
+			return ST_OK;
+		}
+		if (k == 0)
+			return ST_EOF;
+		if (errno == EINTR)
+			continue;
+		if (errno != EAGAIN && errno != EWOULDBLOCK)
+			return ST_SYS;
+		st = wait_io(s, POLLIN, deadline);
+		if (st != ST_OK)
+			return st;
+	}
+}
+
+const uint8_t *sock_peek(const struct sock *s, size_t *n)
+{
+	*n = s->rx_len;
+	return s->rx_len == 0 ? (const uint8_t *)"" : s->rx + s->rx_pos;
+}
+
+enum status sock_fill(struct sock *s, nsec deadline)
+{
+	enum status st;
+	size_t got;
+	short rev;
+
+	if (s->rx_len == SOCK_RX)
+		return ST_LIMIT;
+	if (s->rx == NULL) {
+		/* Memory only once there is something to read: a thousand idle connections wait here. */
+		st = wait_fd(s->fd, POLLIN, ear(s), false, deadline, &rev);
+		if (st != ST_OK)
+			return st;
+		s->rx = malloc(SOCK_RX);
+		if (s->rx == NULL)
+			return ST_LIMIT;
+	}
+	if (s->rx_len == 0) {
+		s->rx_pos = 0;
+	} else if (s->rx_pos + s->rx_len == SOCK_RX) {
+		memmove(s->rx, s->rx + s->rx_pos, s->rx_len);
+		s->rx_pos = 0;
+	}
+
+	uint8_t *const to = s->rx + s->rx_pos + s->rx_len;
+
+	st = recv_some(s, to, SOCK_RX - s->rx_pos - s->rx_len, &got, deadline);
+	if (st == ST_OK)
+		s->rx_len += (uint32_t)got;
+	return st;
+}
+
+void sock_consume(struct sock *s, size_t n)
+{
+	ASSERT(n <= s->rx_len);
+	s->rx_pos += (uint32_t)n;
+	s->rx_len -= (uint32_t)n;
+}
+
+void sock_trim(struct sock *s)
+{
+	if (s->rx_len > 0)
+		return;
+	free(s->rx);
+	s->rx = NULL;
+	s->rx_pos = 0;
+}
+
+/* Up to n buffered bytes. */
+static size_t take(struct sock *s, void *p, size_t n)
+{
+	n = MIN(n, (size_t)s->rx_len);
+	if (n > 0) {
+		memcpy(p, s->rx + s->rx_pos, n);
+		sock_consume(s, n);
+	}
+	return n;
+}
+
+enum status sock_read(struct sock *s, void *p, size_t n, size_t *got, nsec deadline)
+{
+	enum status st;
+
+	ASSERT(n > 0);
+	*got = 0;
+	if (is_stopped(ear(s)))
+		return ST_STOPPED;
+	if (s->rx_len == 0) {
+		/* Big reads go past the buffer. */
+		if (n >= SOCK_RX)
+			return recv_some(s, p, n, got, deadline);
+		st = sock_fill(s, deadline);
+		if (st != ST_OK)
+			return st;
+	}
+	*got = take(s, p, n);
+	return ST_OK;
+}
+
+enum status sock_read_full(struct sock *s, void *p, size_t n, nsec deadline)
+{
+	uint8_t *to = p;
+
+	for (size_t have = 0; have < n;) {
+		size_t got;
+		const enum status st = sock_read(s, to + have, n - have, &got, deadline);
+
+		if (st != ST_OK)
+			return st;
+		have += got;
+		/* A peer that always has one more byte ready must not stretch the deadline. */
+		if (have < n && s->rx_len == 0 && clk_left_ms(deadline) == 0)
+			return ST_TIMEOUT;
+	}
+	return ST_OK;
+}
+
+enum status sock_read_line(struct sock *s, char *p, size_t cap, nsec deadline)
+{
+	size_t len = 0, used = 0;
+
+	ASSERT(cap > 0);
+	p[0] = 0;
+	for (;;) {
+		size_t n;
+		const uint8_t *b, *lf;
+		enum status st;
+
+		if (s->rx_len == 0) {
+			if (used > 0 && clk_left_ms(deadline) == 0)
+				break;
+			st = sock_fill(s, deadline);
+			if (st != ST_OK) {
+				p[0] = 0;
+				return st;
+			}
+		}
+		if (is_stopped(ear(s))) {
+			p[0] = 0;
+			return ST_STOPPED;
+		}
+		b = sock_peek(s, &n);
+		lf = memchr(b, '\n', n);
+		if (lf != NULL)
+			n = (size_t)(lf - b);
+		if (n > cap - 1 - used) {
+			p[0] = 0;
+			return ST_LIMIT;
+		}
+		if (memchr(b, 0, n) != NULL) {
+			p[0] = 0;
+			return ST_PROTO;
+		}
+		for (size_t i = 0; i < n; i++)
+			if (b[i] != '\r')
+				p[len++] = (char)b[i];
+		used += n;
+		sock_consume(s, n + (lf != NULL));
+		if (lf != NULL) {
+			p[len] = 0;
+			return ST_OK;
+		}
+	}
+	p[0] = 0;
+	return ST_TIMEOUT;
+}
+
+/* --- writing ---------------------------------------------------------------------------------- */
+
+enum status sock_try_sendv(int fd, const struct iovec *iov, int n, size_t *sent)
+{
+	*sent = 0;
+	for (;;) {
+		const struct msghdr m = {
+			.msg_iov = (struct iovec *)(uintptr_t)iov,      /* sendmsg() only reads it */
+			.msg_iovlen = (size_t)MIN(n, IOV_MAX),
+		};
+		const ssize_t k = sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (k >= 0) {
+			*sent = (size_t)k;
+			return ST_OK;
+		}
+		switch (errno) {
+		case EINTR:
+			continue;
+		case EAGAIN:
+		case ENOBUFS:
+			return ST_OK;
+		case EPIPE:
+		case ECONNRESET:
+			return ST_EOF;
+		default:
+			return ST_SYS;
+		}
+	}
+}
+
+enum status sock_writev(struct sock *s, struct iovec *iov, int n, nsec deadline)
+{
+	bool first = true;
+
+	for (;;) {
+		enum status st;
+		size_t sent;
+
+		while (n > 0 && iov->iov_len == 0) {
+			iov++;
+			n--;
+		}
+		if (is_stopped(ear(s)))
+			return ST_STOPPED;
+		if (n == 0)
+			return ST_OK;
+		/* As when reading: progress does not stretch the deadline. */
+		if (!first && clk_left_ms(deadline) == 0)
+			return ST_TIMEOUT;
+		first = false;
+		st = sock_try_sendv(s->fd, iov, n, &sent);
+		if (st != ST_OK)
+			return is_stopped(ear(s)) ? ST_STOPPED : st;
+		if (sent == 0) {
+			st = wait_io(s, POLLOUT, deadline);
+			if (st != ST_OK)
+				return st;
+			continue;
+		}
+		/* Relaxed: statistics. */
+		(void)atomic_fetch_add_explicit(&s->nwritten, (uint64_t)sent, memory_order_relaxed);
+		while (sent > 0) {
+			const size_t k = MIN(sent, iov->iov_len);
+
+			iov->iov_base = (uint8_t *)iov->iov_base + k;
+			iov->iov_len -= k;
+			sent -= k;
+			if (iov->iov_len == 0) {
+				iov++;
+				n--;
+			}
+		}
+	}
+}
+
+enum status sock_write(struct sock *s, const void *p, size_t n, nsec deadline)
+{
+	struct iovec iov = { .iov_base = (void *)(uintptr_t)p, .iov_len = n };
+
+	return sock_writev(s, &iov, 1, deadline);
+}
+
+/* --- waiting ---------------------------------------------------------------------------------- */
+
+enum status sock_wait(struct sock *s, int want, int *got, nsec deadline)
+{
+	struct mbox *mb = ear(s);
+	enum status st;
+	short ev = 0, rev;
+
+	*got = 0;
+	if (is_stopped(mb))
+		return ST_STOPPED;
+	if ((want & SOCK_IN) != 0 && s->rx_len > 0) {
+		/* No poll, but a peer that keeps the buffer filled must not keep the mail away. */
+		if (mb != NULL && mbox_is_signalled(mb))
+			mbox_drain(mb);
+		*got = SOCK_IN;
+	}
+	if (*got == 0 && (mb == NULL || !mb->mail)) {
+		/* No POLLRDHUP: an orderly end is readable, and who does not ask to read may well go on
+		 * sending to a peer that only closed its own direction. */
+		ev = (short)((want & SOCK_IN ? POLLIN : 0) | (want & SOCK_OUT ? POLLOUT : 0));
+		st = wait_fd(s->fd, ev, mb, true, deadline, &rev);
+		if (st != ST_OK)
+			return st;
+		if (rev & (POLLIN | POLLERR | POLLHUP))
+			*got |= SOCK_IN;
+		if ((want & SOCK_OUT) && (rev & (POLLOUT | POLLERR | POLLHUP)))
+			*got |= SOCK_OUT;
+	}
+	if (mb != NULL && mb->mail) {
+		mb->mail = false;
+		*got |= SOCK_MAIL;
+	}
+	return ST_OK;
+}
+
+/* --- listening -------------------------------------------------------------------------------- */
+
+static enum status listen_on(int *fd, int family, const struct sockaddr_storage *ss, socklen_t len)
+{
+	const int on = 1, off = 0;
+	const int l = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (l == -1)
+		return ST_SYS;
+	if (setsockopt(l, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == -1 ||
+	    (family == AF_INET6 &&
+	     setsockopt(l, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) == -1) ||
+	    bind(l, (const struct sockaddr *)ss, len) == -1 || listen(l, SOCK_BACKLOG) == -1) {
+		const int e = errno;
+
+		(void)close(l);
+		errno = e;
+		return ST_SYS;
+	}
+	*fd = l;
+	return ST_OK;
+}
+
+enum status sock_listen(int *fd, const struct host *h)
+{
+	const struct host any6 = { .port = h->port };
+	const struct host any4 = host_v4(0, 0, 0, 0, h->port);
+	const bool all = !host_is_set(h);
+	struct sockaddr_storage ss;
+	socklen_t len = host_to_sockaddr(all ? &any6 : h, &ss);
+	enum status st = listen_on(fd, ss.ss_family, &ss, len);
+
+	*fd = st == ST_OK ? *fd : -1;
+	/* A kernel without IPv6 (or with it switched off) still has the other half. */
+	if (st == ST_SYS && all && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL)) {
+		len = host_to_sockaddr(&any4, &ss);
+		st = listen_on(fd, ss.ss_family, &ss, len);
+	}
+	return st;
+}
+
+struct host sock_local(int fd)
+{
+	struct sockaddr_storage ss = { .ss_family = AF_UNSPEC };
+	socklen_t len = sizeof(ss);
+
+	if (getsockname(fd, (struct sockaddr *)&ss, &len) == -1)
+		return (struct host){ .port = 0 };
+	return host_from_sockaddr((const struct sockaddr *)&ss);
+}
+
+uint16_t sock_local_port(int fd)
+{
+	return sock_local(fd).port;
+}
+
+/* What accept(2) reports of the connection it would have returned, not of us. */
+static bool died_in_queue(int e)
+{
+	switch (e) {
+	case EINTR:
+	case ECONNABORTED:
+	case EPERM:
+	case EPROTO:
+	case ENETDOWN:
+	case ENOPROTOOPT:
+	case EHOSTDOWN:
+	case ENONET:
+	case EHOSTUNREACH:
+	case EOPNOTSUPP:
+	case ENETUNREACH:
+		return true;
+	default:
+		return false;
+	}
+}
+
+enum status sock_accept(int lfd, struct mbox *mb, int *fd, struct host *peer, nsec deadline)
+{
+	*fd = -1;
+	for (;;) {
+		struct sockaddr_storage ss = { .ss_family = AF_UNSPEC };
+		socklen_t len = sizeof(ss);
+		enum status st;
+		short rev;
+		int c;
+
+		if (is_stopped(mb))
+			return ST_STOPPED;
+		c = accept4(lfd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (c != -1) {
+			*fd = c;
+			*peer = host_from_sockaddr((const struct sockaddr *)&ss);
+			return ST_OK;
+		}
+		if (errno != EAGAIN && errno != EWOULDBLOCK) {
+			if (died_in_queue(errno))
+				continue;
+			return ST_SYS;
+		}
+		st = wait_fd(lfd, POLLIN, mb, false, deadline, &rev);
+		if (st != ST_OK)
+			return st;
+	}
+}
