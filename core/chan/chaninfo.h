@@ -42,6 +42,13 @@ struct chanmeta {
 	char text[CT_COUNT][TEXT_MAX];
 };
 
+/* Which values of a chanmeta an announcement carried: bit (1 << enum chantext), and these. */
+#define CHANMETA_BITRATE (1u << CT_COUNT)
+#define CHANMETA_BCID    (2u << CT_COUNT)
+
+/* Overlay the values of `from` that `present` names onto m. */
+void chanmeta_merge(struct chanmeta *m, const struct chanmeta *from, uint32_t present);
+
 /* A new info with one reference; NULL when out of memory. Bitrate is clamped. */
 struct chaninfo *chaninfo_new(const struct chanmeta *m) NODISCARD;
 struct chaninfo *chaninfo_ref(const struct chaninfo *i);

@@ -69,9 +69,9 @@ void hitlist_view_fini(struct hitlist_view *v);
 /* What arrived with one announcement (the content of a bcst, or a bare chan or host). */
 struct announce {
 	const struct chanmeta *meta;    /* NULL = no chan part; meta->id set otherwise */
-	bool has_info, has_track;       /* which parts of meta were sent: the others keep their value */
+	uint32_t present;               /* CHANMETA_* and text bits: values not sent keep theirs */
 	const struct hit *hit;          /* NULL = no host part; RECV clear = remove */
-	const struct gnuid *chan;       /* the channel; never NULL */
+	const struct gnuid *chan;       /* the channel; never NULL, all zero = the trackers' list */
 	const struct gnuid *self;       /* our own session: its hits are ignored */
 	const struct gnuid *via;        /* session of the connection; NULL = none */
 	bool root;                      /* root rules: ownership by bcid, lists are created */

@@ -49,7 +49,7 @@ struct reader {
 	struct pkt *taken[READER_BATCH]; /* referenced, not yet begun; with the right */
 	uint32_t n_taken, i_taken;
 	nsec moved;                     /* when a byte last went out; with the right */
-	uint32_t stream;                /* stream index of what was sent last */
+	bool want_start;                /* pass over packets until the next start point; with the right */
 	uint32_t slot;                  /* index in the channel's list; lk_chan */
 	bool listed;                    /* in a channel's list; lk_chan */
 	_Atomic uint64_t pos;           /* media position reached; relaxed, for statistics */
@@ -73,6 +73,10 @@ static inline bool reader_owns(const struct reader *r)
 /* Owner with the right: send everything it has taken, blocking until the deadline.
  * returns  ST_OK (nothing left), or as sock_writev() */
 enum status reader_flush(struct reader *r, nsec deadline) NODISCARD;
+
+/* For chan_append() alone: r is SENDING. Send n packets numbered from seq on without blocking, then park
+ * the right again, or give it back to its owner with one wake. */
+void reader_feed(struct reader *r, struct pkt *const *p, size_t n, uint64_t seq, nsec now);
 
 /* Is a packet begun but not finished? Then nothing else may be written in between. */
 static inline bool reader_in_packet(const struct reader *r)

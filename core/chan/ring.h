@@ -42,13 +42,17 @@ enum status ring_put(struct ring *r, struct pkt *p, nsec now, struct pkt **dropp
 /* The packet with that number, borrowed; NULL when it has left or is not here yet. */
 struct pkt *ring_get(const struct ring *r, uint64_t seq);
 
-/* Where a new reader starts: the newest start point with RING_LEAD behind it, else the oldest start
- * point, else the oldest packet; next when empty. */
-uint64_t ring_start(const struct ring *r, nsec now);
+/* All of it leaves: handed back through dropped[] until *n_dropped is full; call again while it is.
+ * Sequence numbers go on. */
+void ring_clear(struct ring *r, struct pkt **dropped, size_t *n_dropped);
+
+/* Where a new reader starts, at or after `from`: the newest start point with RING_LEAD behind it, else
+ * the oldest start point, else the oldest packet; next when there is none. */
+uint64_t ring_start(const struct ring *r, uint64_t from, nsec now);
 /* The oldest / newest start point at or after `from`; next when there is none. */
 uint64_t ring_oldest_start(const struct ring *r, uint64_t from);
 uint64_t ring_newest_start(const struct ring *r, uint64_t from);
-/* The first packet whose end is after pos; next when all end before. */
-uint64_t ring_at_pos(const struct ring *r, uint64_t pos);
+/* The first packet at or after `from` that begins at or after pos; next when none does. */
+uint64_t ring_at_pos(const struct ring *r, uint64_t from, uint64_t pos);
 
 #endif

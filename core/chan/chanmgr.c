@@ -1,0 +1,777 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/chan/chanmgr.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* An insertion that finds no memory leaves the element out; the caller looks at its handle. */
+#define HASH_NONFATAL_OOM 1
+#define uthash_nonfatal_oom(e) ((void)(e))
+#include <uthash.h>
+#include <utlist.h>
+
+#include "core/sys/assert.h"
+
+#define FAILED_MAX 256
+
+struct chan_entry {
+	struct gnuid id;
+	struct chan *chan;
+	struct UT_hash_handle hh;
+};
+
+struct hitnode {
+	struct hit h;
+	struct hitnode *prev, *next;
+};
+
+struct hitlist {
+	struct gnuid id;
+	struct chaninfo *info;          /* NULL = only hosts were heard */
+	struct gnuid owner;             /* session whose announcements count (root) */
+	nsec created;
+	struct hitnode *hits;           /* newest insertion first */
+	uint32_t n;
+	struct UT_hash_handle hh;
+};
+
+struct failed {
+	struct host host;
+	nsec until;
+};
+
+struct chanmgr {
+	struct mtx mtx;                                         /* lk_chanmgr */
+	struct chan_entry *chans        GUARDED_BY(lk_chanmgr); /* in order of arrival */
+	struct hitlist *lists           GUARDED_BY(lk_chanmgr);
+	struct failed failed[FAILED_MAX] GUARDED_BY(lk_chanmgr);
+	uint32_t n_failed               GUARDED_BY(lk_chanmgr);
+	uint32_t i_failed               GUARDED_BY(lk_chanmgr);
+};
+
+LOCK_DEFINE(cm, struct chanmgr, mtx, lk_chanmgr)
+
+struct chanmgr *chanmgr_new(void)
+{
+	struct chanmgr *m = calloc(1, sizeof(*m));
+
+	if (m != NULL)
+		mtx_init(&m->mtx, &lk_chanmgr);
+	return m;
+}
+
+static void list_free(struct hitlist *l)
+{
+	struct hitnode *n, *next;
+
+	DL_FOREACH_SAFE(l->hits, n, next)
+		free(n);
+	chaninfo_unref(&l->info);
+	free(l);
+}
+
+void chanmgr_free(struct chanmgr **mp) LOCK_IMPL /* the only thread left */
+{
+	struct chanmgr *m = *mp;
+	struct chan_entry *e, *e_next;
+	struct hitlist *l, *l_next;
+
+	*mp = NULL;
+	if (m == NULL)
+		return;
+	HASH_ITER(hh, m->chans, e, e_next) {
+		HASH_DEL(m->chans, e);
+		chan_unref(&e->chan);
+		free(e);
+	}
+	HASH_ITER(hh, m->lists, l, l_next) {
+		HASH_DEL(m->lists, l);
+		list_free(l);
+	}
+	mtx_fini(&m->mtx);
+	free(m);
+}
+
+/* --- carried channels ------------------------------------------------------------------------- */
+
+static struct chan_entry *entry_locked(struct chanmgr *m, const struct gnuid *id) REQUIRES(lk_chanmgr)
+{
+	struct chan_entry *e;
+
+	HASH_FIND(hh, m->chans, id, sizeof(*id), e);
+	return e;
+}
+
+enum status chanmgr_add(struct chanmgr *m, struct chan *c, uint32_t max)
+{
+	struct chan_entry *e = malloc(sizeof(*e));
+	enum status st = ST_OK;
+
+	if (e == NULL)
+		return ST_LIMIT;
+	e->id = *chan_id(c);
+	e->chan = c;
+	cm_lock(m);
+	if (entry_locked(m, &e->id) != NULL) {
+		st = ST_PROTO;
+	} else if (max != 0 && HASH_COUNT(m->chans) >= max) {
+		st = ST_LIMIT;
+	} else {
+		HASH_ADD(hh, m->chans, id, sizeof(e->id), e);
+		if (e->hh.tbl == NULL)
+			st = ST_LIMIT;
+		else
+			(void)chan_ref(c);
+	}
+	cm_unlock(m);
+	if (st != ST_OK)
+		free(e);
+	return st;
+}
+
+void chanmgr_remove(struct chanmgr *m, struct chan *c)
+{
+	struct chan_entry *e;
+
+	cm_lock(m);
+	e = entry_locked(m, chan_id(c));
+	if (e != NULL && e->chan == c)
+		HASH_DEL(m->chans, e);
+	else
+		e = NULL;
+	cm_unlock(m);
+	if (e != NULL) {
+		chan_unref(&e->chan);
+		free(e);
+	}
+}
+
+struct chan *chanmgr_find(struct chanmgr *m, const struct gnuid *id)
+{
+	struct chan_entry *e;
+	struct chan *c = NULL;
+
+	cm_lock(m);
+	e = entry_locked(m, id);
+	if (e != NULL)
+		c = chan_ref(e->chan);
+	cm_unlock(m);
+	return c;
+}
+
+enum status chanmgr_all(struct chanmgr *m, struct chan ***out, size_t *n)
+{
+	struct chan_entry *e, *next;
+	struct chan **list;
+	size_t i = 0;
+
+	*out = NULL;
+	*n = 0;
+	cm_lock(m);
+	list = calloc(HASH_COUNT(m->chans) + 1u, sizeof(struct chan *));
+	if (list != NULL)
+		HASH_ITER(hh, m->chans, e, next)
+			list[i++] = chan_ref(e->chan);
+	cm_unlock(m);
+	if (list == NULL)
+		return ST_LIMIT;
+	*out = list;
+	*n = i;
+	return ST_OK;
+}
+
+size_t chanmgr_count(struct chanmgr *m)
+{
+	size_t n;
+
+	cm_lock(m);
+	n = HASH_COUNT(m->chans);
+	cm_unlock(m);
+	return n;
+}
+
+struct chan *chanmgr_find_broadcast(struct chanmgr *m, const char *name, enum chan_src src)
+{
+	struct chan **all, *found = NULL;
+	size_t n;
+
+	if (chanmgr_all(m, &all, &n) != ST_OK)
+		return NULL;
+	for (size_t i = 0; i < n; i++) {
+		struct chan_view v;
+
+		if (found == NULL && chan_type_of(all[i]) == CHAN_BROADCAST && !chan_is_closing(all[i])) {
+			chan_view(all[i], &v);
+			if (v.src == src && strcmp(v.info->text[CT_NAME], name) == 0)
+				found = chan_ref(all[i]);
+			chan_view_fini(&v);
+		}
+		chan_unref(&all[i]);
+	}
+	free(all);
+	return found;
+}
+
+bool chanmgr_is_broadcasting(struct chanmgr *m)
+{
+	struct chan_entry *e, *next;
+	bool yes = false;
+
+	cm_lock(m);
+	HASH_ITER(hh, m->chans, e, next)
+		if (chan_type_of(e->chan) == CHAN_BROADCAST && chan_is_playing(e->chan))
+			yes = true;
+	cm_unlock(m);
+	return yes;
+}
+
+/* --- hit lists -------------------------------------------------------------------------------- */
+
+static struct hitlist *list_locked(struct chanmgr *m, const struct gnuid *id) REQUIRES(lk_chanmgr)
+{
+	struct hitlist *l;
+
+	HASH_FIND(hh, m->lists, id, sizeof(*id), l);
+	return l;
+}
+
+static struct hitlist *list_new_locked(struct chanmgr *m, const struct gnuid *id, bool root)
+	REQUIRES(lk_chanmgr)
+{
+	struct hitlist *l;
+
+	if (HASH_COUNT(m->lists) >= (root ? CHANMGR_MAX_ROOT : CHANMGR_MAX_LISTS))
+		return NULL;
+	l = calloc(1, sizeof(*l));
+	if (l == NULL)
+		return NULL;
+	l->id = *id;
+	l->created = clk_now();
+	HASH_ADD(hh, m->lists, id, sizeof(l->id), l);
+	if (l->hh.tbl == NULL) {
+		free(l);
+		return NULL;
+	}
+	return l;
+}
+
+static bool is_live(const struct hit *h)
+{
+	return !h->dead && (host_is_set(&h->rhost[0]) || host_is_set(&h->rhost[1]));
+}
+
+static void stats_of(const struct hitlist *l, struct hitstats *s)
+{
+	const struct hitnode *n;
+
+	memset(s, 0, sizeof(*s));
+	s->closest = 10000;
+	DL_FOREACH(l->hits, n) {
+		const struct hit *h = &n->h;
+
+		if (!is_live(h))
+			continue;
+		s->hosts++;
+		s->listeners += h->listeners;
+		s->relays += h->relays;
+		s->firewalled += (h->flags & HIT_PUSH) != 0;
+		s->closest = MIN(s->closest, (uint32_t)h->hops);
+		s->furthest = MAX(s->furthest, (uint32_t)h->hops);
+		s->newest = MAX(s->newest, h->heard);
+	}
+}
+
+static bool same_pairs(const struct hit *a, const struct hit *b)
+{
+	return host_equal(&a->rhost[0], &b->rhost[0]) && host_equal(&a->rhost[1], &b->rhost[1]);
+}
+
+/* Does old stand for the same node as h? Session first, when both have one (pcp.md 11.3). */
+static bool same_node(const struct hit *old, const struct hit *h)
+{
+	if (gnuid_is_set(&old->sid) && gnuid_is_set(&h->sid))
+		return gnuid_equal(&old->sid, &h->sid);
+	return host_equal(&old->rhost[0], &h->rhost[0]) &&
+	       (host_equal(&old->rhost[1], &h->rhost[1]) || !host_is_set(&old->rhost[1]));
+}
+
+static void drop_hit(struct hitlist *l, struct hitnode *n)
+{
+	DL_DELETE(l->hits, n);
+	free(n);
+	l->n--;
+}
+
+/* At the cap the longest unheard non-tracker makes room. */
+static bool make_room(struct hitlist *l)
+{
+	struct hitnode *n, *oldest = NULL;
+
+	if (l->n < HITLIST_MAX_HITS)
+		return true;
+	DL_FOREACH(l->hits, n)
+		if (!(n->h.flags & HIT_TRACKER) && !n->h.told &&
+		    (oldest == NULL || n->h.heard < oldest->h.heard))
+			oldest = n;
+	if (oldest == NULL)
+		return false;
+	drop_hit(l, oldest);
+	return true;
+}
+
+static enum status hit_put(struct hitlist *l, const struct hit *h, bool *is_new)
+{
+	struct hitnode *n, *next;
+
+	DL_FOREACH_SAFE(l->hits, n, next) {
+		if (n->h.dead || !same_node(&n->h, h))
+			continue;
+		if (same_pairs(&n->h, h) || !gnuid_is_set(&n->h.sid)) {
+			bool told = n->h.told;
+
+			n->h = *h;
+			n->h.told = told;
+			return ST_OK;
+		}
+		drop_hit(l, n);         /* its address changed */
+	}
+	if (!make_room(l))
+		return ST_LIMIT;
+	n = malloc(sizeof(*n));
+	if (n == NULL)
+		return ST_LIMIT;
+	n->h = *h;
+	DL_PREPEND(l->hits, n);
+	l->n++;
+	*is_new = true;
+	return ST_OK;
+}
+
+/* A host that leaves: only by itself, or over the connection it was learnt from. */
+static bool hit_remove(struct hitlist *l, const struct hit *h, const struct gnuid *via)
+{
+	struct hitnode *n, *next;
+	bool removed = false;
+
+	DL_FOREACH_SAFE(l->hits, n, next) {
+		bool same = same_pairs(&n->h, h) ||
+		            (gnuid_is_set(&h->sid) && gnuid_equal(&n->h.sid, &h->sid));
+		bool may = via == NULL || gnuid_equal(&n->h.via, via) || gnuid_equal(&n->h.sid, via);
+
+		if (same && may) {
+			drop_hit(l, n);
+			removed = true;
+		}
+	}
+	return removed;
+}
+
+/* May this announcement speak for the list? (yp.md 2.5, pcp.md 14.2) */
+static bool owns(const struct hitlist *l, const struct announce *a)
+{
+	if (!a->root || l->info == NULL || !gnuid_is_set(&l->info->bcid))
+		return true;
+	if (a->meta != NULL)
+		return (a->present & CHANMETA_BCID) && gnuid_equal(&a->meta->bcid, &l->info->bcid);
+	return a->via != NULL && gnuid_equal(&l->owner, a->via);
+}
+
+static enum status info_apply(struct hitlist *l, const struct announce *a, struct announce_result *r)
+{
+	struct chanmeta meta = { .id = l->id };
+	struct chaninfo *i;
+
+	if (l->info != NULL)
+		chaninfo_to_meta(l->info, &meta);
+	chanmeta_merge(&meta, a->meta, a->present);
+	meta.id = l->id;
+	if (l->info != NULL && gnuid_is_set(&l->info->bcid))
+		meta.bcid = l->info->bcid;      /* the first one seen sticks */
+	if (meta.text[CT_NAME][0] == '\0' || (l->info != NULL && chaninfo_same(l->info, &meta)))
+		return ST_OK;
+	i = chaninfo_new(&meta);
+	if (i == NULL)
+		return ST_LIMIT;
+	chaninfo_unref(&l->info);
+	l->info = i;
+	r->info_changed = true;
+	return ST_OK;
+}
+
+static enum status announce_locked(struct chanmgr *m, const struct announce *a, struct announce_result *r)
+	REQUIRES(lk_chanmgr)
+{
+	struct hitlist *l = list_locked(m, a->chan);
+	enum status st = ST_OK;
+
+	if (l == NULL) {
+		if (!a->create || (a->hit != NULL && a->meta == NULL && !(a->hit->flags & HIT_RECV)))
+			return ST_OK;
+		l = list_new_locked(m, a->chan, a->root);
+		if (l == NULL)
+			return ST_LIMIT;
+		r->list_new = true;
+	}
+	stats_of(l, &r->before);
+	r->after = r->before;
+	r->created = l->created;
+	if (!owns(l, a)) {
+		r->refused = true;
+	} else {
+		if (a->meta != NULL) {
+			st = info_apply(l, a, r);
+			if (a->via != NULL)
+				l->owner = *a->via;
+		}
+		if (st == ST_OK && a->hit != NULL &&
+		    (a->self == NULL || !gnuid_equal(&a->hit->sid, a->self))) {
+			if (!(a->hit->flags & HIT_RECV))
+				r->hit_removed = hit_remove(l, a->hit, a->via);
+			else if (!a->root || (a->hit->flags & HIT_TRACKER))
+				st = hit_put(l, a->hit, &r->hit_new);
+			stats_of(l, &r->after);
+		}
+	}
+	if (l->info != NULL)
+		r->info = chaninfo_ref(l->info);
+	return st;
+}
+
+enum status chanmgr_announce(struct chanmgr *m, const struct announce *a, struct announce_result *r)
+{
+	enum status st;
+
+	memset(r, 0, sizeof(*r));
+	r->before.closest = r->after.closest = 10000;
+	cm_lock(m);
+	st = announce_locked(m, a, r);
+	cm_unlock(m);
+	return st;
+}
+
+void announce_result_fini(struct announce_result *r)
+{
+	chaninfo_unref(&r->info);
+}
+
+enum status chanmgr_list_ensure(struct chanmgr *m, const struct gnuid *id, const struct chaninfo *info)
+{
+	struct chaninfo *new = info != NULL ? chaninfo_ref(info) : NULL;
+	enum status st = ST_OK;
+	struct hitlist *l;
+
+	cm_lock(m);
+	l = list_locked(m, id);
+	if (l == NULL)
+		l = list_new_locked(m, id, true);
+	if (l == NULL) {
+		st = ST_LIMIT;
+	} else if (new != NULL) {
+		struct chaninfo *old = l->info;
+
+		l->info = new;
+		new = old;
+	}
+	cm_unlock(m);
+	chaninfo_unref(&new);
+	return st;
+}
+
+bool chanmgr_list_exists(struct chanmgr *m, const struct gnuid *id)
+{
+	bool yes;
+
+	cm_lock(m);
+	yes = list_locked(m, id) != NULL;
+	cm_unlock(m);
+	return yes;
+}
+
+static enum status view_of(const struct hitlist *l, bool with_hits, struct hitlist_view *v)
+{
+	const struct hitnode *n;
+
+	memset(v, 0, sizeof(*v));
+	v->id = l->id;
+	v->created = l->created;
+	stats_of(l, &v->stats);
+	if (with_hits && l->n > 0) {
+		v->hits = malloc(l->n * sizeof(struct hit));
+		if (v->hits == NULL)
+			return ST_LIMIT;
+		DL_FOREACH(l->hits, n)
+			if (is_live(&n->h))
+				v->hits[v->n++] = n->h;
+	}
+	if (l->info != NULL)
+		v->info = chaninfo_ref(l->info);
+	return ST_OK;
+}
+
+void hitlist_view_fini(struct hitlist_view *v)
+{
+	free(v->hits);
+	v->hits = NULL;
+	v->n = 0;
+	chaninfo_unref(&v->info);
+}
+
+bool chanmgr_list_view(struct chanmgr *m, const struct gnuid *id, bool with_hits, struct hitlist_view *v)
+{
+	struct hitlist *l;
+	bool ok;
+
+	cm_lock(m);
+	l = list_locked(m, id);
+	ok = l != NULL && view_of(l, with_hits, v) == ST_OK;
+	cm_unlock(m);
+	if (!ok)
+		memset(v, 0, sizeof(*v));
+	return ok;
+}
+
+enum status chanmgr_lists(struct chanmgr *m, bool with_hits, struct hitlist_view **out, size_t *n)
+{
+	struct hitlist_view *list;
+	struct hitlist *l, *next;
+	enum status st = ST_OK;
+	size_t i = 0;
+
+	*out = NULL;
+	*n = 0;
+	cm_lock(m);
+	list = calloc(HASH_COUNT(m->lists) + 1u, sizeof(*list));
+	if (list != NULL)
+		HASH_ITER(hh, m->lists, l, next) {
+			if (!gnuid_is_set(&l->id))
+				continue;
+			st = view_of(l, with_hits, &list[i]);
+			if (st != ST_OK)
+				break;
+			i++;
+		}
+	cm_unlock(m);
+	if (list == NULL)
+		return ST_LIMIT;
+	if (st != ST_OK) {
+		while (i > 0)
+			hitlist_view_fini(&list[--i]);
+		free(list);
+		return st;
+	}
+	*out = list;
+	*n = i;
+	return ST_OK;
+}
+
+bool chanmgr_stats(struct chanmgr *m, const struct gnuid *id, struct hitstats *s)
+{
+	struct hitlist *l;
+
+	memset(s, 0, sizeof(*s));
+	s->closest = 10000;
+	cm_lock(m);
+	l = list_locked(m, id);
+	if (l != NULL)
+		stats_of(l, s);
+	cm_unlock(m);
+	return l != NULL;
+}
+
+static bool has_failed_locked(struct chanmgr *m, const struct host *h, nsec now) REQUIRES(lk_chanmgr)
+{
+	for (uint32_t i = 0; i < m->n_failed; i++)
+		if (m->failed[i].until > now && host_equal(&m->failed[i].host, h))
+			return true;
+	return false;
+}
+
+enum status chanmgr_tip(struct chanmgr *m, const struct gnuid *id, const struct host *h)
+{
+	struct hit tip = { .chan = *id, .flags = HIT_TRACKER | HIT_RECV | HIT_RELAY | HIT_CIN,
+	                   .heard = clk_now(), .told = true };
+	enum status st = ST_OK;
+	struct hitnode *n;
+	struct hitlist *l;
+	bool known = false, is_new;
+
+	tip.rhost[0] = *h;
+	cm_lock(m);
+	for (uint32_t i = 0; i < m->n_failed; i++)
+		if (host_equal(&m->failed[i].host, h))
+			m->failed[i].until = 0;
+	l = list_locked(m, id);
+	if (l == NULL)
+		l = list_new_locked(m, id, false);
+	if (l == NULL) {
+		st = ST_LIMIT;
+		goto out;
+	}
+	DL_FOREACH(l->hits, n)
+		if (host_equal(&n->h.rhost[0], h) && (n->h.flags & HIT_TRACKER)) {
+			n->h.told = known = true;
+			n->h.dead = false;
+			n->h.contact = 0;
+		}
+	if (!known)
+		st = hit_put(l, &tip, &is_new);
+out:
+	cm_unlock(m);
+	return st;
+}
+
+/* The address of h that the pick may use, or NULL (pcp.md 11.4 row 8 with its supersets). */
+static const struct host *usable(const struct hit *h, const struct pick *p)
+{
+	const struct host *to;
+
+	if (host_is_set(&p->match)) {
+		if (!host_same_ip(&h->rhost[0], &p->match) || !host_is_set(&h->rhost[1]) ||
+		    !host_is_global(&h->rhost[0]))
+			return NULL;
+		to = &h->rhost[1];
+	} else {
+		if (((h->flags & HIT_PUSH) != 0) != p->firewalled)
+			return NULL;
+		to = &h->rhost[0];
+		if (p->firewalled)
+			return host_is_set(to) ? to : NULL;
+		if (!p->any_addr && !h->told && !host_is_global(to))
+			return NULL;
+	}
+	if (!host_is_set(to) || to->port == 0 || host_is_v4(to) == p->v6)
+		return NULL;
+	return host_is_set(&p->exclude_host) && host_equal(to, &p->exclude_host) ? NULL : to;
+}
+
+/* Fewest hops; among equals one with a free relay slot; then the most recently inserted. */
+static bool is_better(const struct hit *h, const struct hit *best)
+{
+	if (best == NULL)
+		return true;
+	if (h->hops != best->hops)
+		return h->hops < best->hops;
+	return (h->flags & HIT_RELAY) && !(best->flags & HIT_RELAY);
+}
+
+static bool pick_from_locked(struct chanmgr *m, struct hitlist *l, const struct pick *p, nsec now,
+	struct hit *out, struct host *to) REQUIRES(lk_chanmgr)
+{
+	struct hitnode *n, *best = NULL;
+	const struct host *best_to = NULL;
+
+	DL_FOREACH(l->hits, n) {
+		struct hit *h = &n->h;
+		const struct host *a;
+
+		if (h->dead || ((h->flags & HIT_TRACKER) != 0) != p->trackers ||
+		    (p->need_cin && !(h->flags & HIT_CIN)) ||
+		    (gnuid_is_set(&p->exclude) && gnuid_equal(&h->sid, &p->exclude)) ||
+		    (p->wait > 0 && h->contact != 0 && now - h->contact < p->wait))
+			continue;
+		a = usable(h, p);
+		if (a == NULL || has_failed_locked(m, a, now) ||
+		    !is_better(h, best != NULL ? &best->h : NULL))
+			continue;
+		best = n;
+		best_to = a;
+	}
+	if (best == NULL)
+		return false;
+	if (p->wait > 0)
+		best->h.contact = now;
+	*out = best->h;
+	*to = *best_to;
+	return true;
+}
+
+bool chanmgr_pick(struct chanmgr *m, const struct pick *p, struct hit *out, struct host *to)
+{
+	nsec now = clk_now();
+	struct hitlist *l, *next;
+	bool ok = false;
+
+	cm_lock(m);
+	if (p->chan != NULL) {
+		l = list_locked(m, p->chan);
+		ok = l != NULL && pick_from_locked(m, l, p, now, out, to);
+	} else {
+		HASH_ITER(hh, m->lists, l, next)
+			if (!ok)
+				ok = pick_from_locked(m, l, p, now, out, to);
+	}
+	cm_unlock(m);
+	return ok;
+}
+
+void chanmgr_failed(struct chanmgr *m, const struct gnuid *chan, const struct host *h)
+{
+	nsec now = clk_now();
+	struct hitnode *n;
+	struct hitlist *l;
+	uint32_t i;
+
+	cm_lock(m);
+	l = list_locked(m, chan);
+	if (l != NULL)
+		DL_FOREACH(l->hits, n)
+			if (!n->h.told && (host_equal(&n->h.rhost[0], h) || host_equal(&n->h.rhost[1], h)))
+				n->h.dead = true;
+	for (i = 0; i < m->n_failed; i++)
+		if (m->failed[i].until <= now || host_equal(&m->failed[i].host, h))
+			break;
+	if (i == FAILED_MAX)
+		i = m->i_failed++ % FAILED_MAX;         /* full: the oldest gives way */
+	m->failed[i] = (struct failed){ .host = *h, .until = now + HIT_FAILED };
+	m->n_failed = MAX(m->n_failed, i + 1);
+	cm_unlock(m);
+}
+
+void chanmgr_session_gone(struct chanmgr *m, const struct gnuid *sid, bool at_once, nsec grace)
+{
+	nsec at = at_once ? 1 : clk_now() + grace;      /* 1: long ago */
+	struct hitlist *l, *l_next;
+	struct hitnode *n;
+
+	if (!gnuid_is_set(sid))
+		return;
+	cm_lock(m);
+	HASH_ITER(hh, m->lists, l, l_next)
+		DL_FOREACH(l->hits, n)
+			if (gnuid_equal(&n->h.via, sid) || gnuid_equal(&n->h.sid, sid)) {
+				n->h.gone_at = at;
+				n->h.dead = n->h.dead || at_once;
+			}
+	cm_unlock(m);
+}
+
+void chanmgr_sweep(struct chanmgr *m, nsec max_age, struct gnuid *ended, size_t *n)
+{
+	size_t room = *n, count = 0;
+	nsec now = clk_now();
+	struct hitlist *l, *l_next;
+	struct hitnode *h, *h_next;
+
+	cm_lock(m);
+	HASH_ITER(hh, m->lists, l, l_next) {
+		bool carried = entry_locked(m, &l->id) != NULL;
+
+		DL_FOREACH_SAFE(l->hits, h, h_next) {
+			bool silent = now - h->h.heard > max_age && !(h->h.told && carried);
+			bool gone = h->h.gone_at != 0 && h->h.gone_at <= now;
+
+			if (h->h.dead || silent || gone)
+				drop_hit(l, h);
+		}
+		if (l->hits != NULL || carried || now - l->created < 2 * NSEC_PER_SEC)
+			continue;
+		if (l->info != NULL && count == room)
+			continue;               /* told about next time */
+		if (l->info != NULL)
+			ended[count++] = l->id;
+		HASH_DEL(m->lists, l);
+		list_free(l);
+	}
+	cm_unlock(m);
+	*n = count;
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/chan/reader.h"
+
+#include <string.h>
+
+#include "core/sys/assert.h"
+
+void reader_init(struct reader *r, struct sock *sock, bool framed)
+{
+	memset(r, 0, sizeof(*r));
+	atomic_init(&r->right, READER_OWN);
+	atomic_init(&r->pos, 0);
+	atomic_init(&r->skips, 0);
+	r->framed = framed;
+	r->sock = sock;
+	r->moved = clk_now();
+}
+
+void reader_fini(struct reader *r)
+{
+	ASSERT(reader_owns(r) && !r->listed);
+	pkt_unref(&r->cur);
+	for (; r->i_taken < r->n_taken; r->i_taken++)
+		pkt_unref(&r->taken[r->i_taken]);
+	r->n_taken = r->i_taken = 0;
+}
+
+void reader_reclaim(struct reader *r)
+{
+	int was = READER_PARKED;
+
+	if (atomic_compare_exchange_strong_explicit(&r->right, &was, READER_OWN, memory_order_acq_rel,
+	        memory_order_acquire) || was == READER_OWN)
+		return;
+	was = READER_SENDING;
+	if (!atomic_compare_exchange_strong_explicit(&r->right, &was, READER_WANTED,
+	        memory_order_acq_rel, memory_order_acquire)) {
+		/* the appender has just finished: PARKED or OWN, and PARKED is ours to take back unless
+		 * it begins anew */
+		reader_reclaim(r);
+		return;
+	}
+	while (!reader_owns(r))
+		mbox_pause(r->sock->mb);
+}
+
+/* What of p this reader is sent. */
+static struct iovec piece(const struct reader *r, struct pkt *p)
+{
+	uint8_t *b = r->framed ? p->bytes : pkt_media(p);
+	size_t n = r->framed ? (size_t)p->frame_len + p->len : p->len;
+
+	return (struct iovec){ .iov_base = b, .iov_len = n };
+}
+
+/* Does the reader, waiting for a start point, pass over p? */
+static bool passes_over(struct reader *r, const struct pkt *p)
+{
+	if (p->type == PKT_HEAD)
+		return false;
+	if (r->want_start && p->cont != 0)
+		return true;
+	r->want_start = false;
+	return false;
+}
+
+static void reached(struct reader *r, const struct pkt *p)
+{
+	atomic_store_explicit(&r->pos, pkt_end(p), memory_order_relaxed);
+}
+
+enum status reader_flush(struct reader *r, nsec deadline)
+{
+	struct iovec iov[READER_BATCH + 1];
+	struct pkt *last = NULL;
+	enum status st;
+	int n = 0;
+
+	ASSERT(reader_owns(r));
+	if (r->cur != NULL) {
+		iov[n] = piece(r, r->cur);
+		iov[n].iov_base = (uint8_t *)iov[n].iov_base + r->off;
+		iov[n++].iov_len -= r->off;
+		last = r->cur;
+	}
+	for (uint32_t i = r->i_taken; i < r->n_taken; i++) {
+		if (passes_over(r, r->taken[i]))
+			continue;
+		iov[n++] = piece(r, r->taken[i]);
+		last = r->taken[i];
+	}
+	st = n > 0 ? sock_writev(r->sock, iov, n, deadline) : ST_OK;
+	if (st != ST_OK)
+		return st;
+	if (last != NULL) {
+		reached(r, last);
+		r->moved = clk_now();
+	}
+	pkt_unref(&r->cur);
+	r->off = 0;
+	for (; r->i_taken < r->n_taken; r->i_taken++)
+		pkt_unref(&r->taken[r->i_taken]);
+	r->n_taken = r->i_taken = 0;
+	return ST_OK;
+}
+
+/* Keep what a full socket refused: the packet that is partly gone, and the reader's place after it. */
+static void keep_rest(struct reader *r, struct pkt *p, size_t off, uint64_t next)
+{
+	if (off > 0) {
+		r->cur = pkt_ref(p);
+		r->off = off;
+		r->seq = next;
+	} else {
+		r->seq = next - 1;
+	}
+}
+
+/* Give the right back to the owner and wake it. Not one access to r after this. */
+static void hand_back(struct reader *r)
+{
+	mbox_wake_set(r->sock->mb, &r->right, READER_OWN);
+}
+
+void reader_feed(struct reader *r, struct pkt *const *p, size_t n, uint64_t seq, nsec now)
+{
+	struct iovec iov[READER_BATCH];
+	uint32_t which[READER_BATCH];
+	size_t total = 0, sent = 0;
+	int was = READER_SENDING, n_iov = 0;
+	enum status st = ST_OK;
+
+	ASSERT(n <= READER_BATCH && r->seq == seq);
+	for (size_t i = 0; i < n; i++) {
+		if (passes_over(r, p[i]))
+			continue;
+		which[n_iov] = (uint32_t)i;
+		iov[n_iov] = piece(r, p[i]);
+		total += iov[n_iov++].iov_len;
+	}
+	if (n_iov > 0)
+		st = sock_try_sendv(r->sock->fd, iov, n_iov, &sent);
+	if (sent > 0) {
+		atomic_fetch_add_explicit(&r->sock->nwritten, sent, memory_order_relaxed);
+		r->moved = now;
+	}
+	if (st == ST_OK && sent == total) {
+		if (n_iov > 0)
+			reached(r, p[which[n_iov - 1]]);
+		r->seq = seq + n;
+		if (!atomic_compare_exchange_strong_explicit(&r->right, &was, READER_PARKED,
+		        memory_order_acq_rel, memory_order_acquire))
+			hand_back(r);           /* WANTED */
+		return;
+	}
+	/* full or broken: its own thread finds out which */
+	for (int i = 0; i < n_iov; i++) {
+		size_t len = p[which[i]]->len + (r->framed ? p[which[i]]->frame_len : 0u);
+
+		if (sent < len) {
+			keep_rest(r, p[which[i]], sent, seq + which[i] + 1);
+			break;
+		}
+		sent -= len;
+	}
+	hand_back(r);
+}
