@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "xml/chanlog.h"
+
+#include <stdlib.h>
+
+#include "xml/chanxml.h"
+#include "xml/xmlout.h"
+
+struct chanlog_writer {
+	struct xmlout *x;
+};
+
+struct chanlog_writer *chanlog_writer_new(void)
+{
+	struct chanlog_writer *w = calloc(1, sizeof(*w));
+
+	if (w == NULL)
+		return NULL;
+	w->x = xmlout_new(CHANLOG_RECORD_MAX);
+	if (w->x == NULL)
+		chanlog_writer_free(&w);
+	return w;
+}
+
+void chanlog_writer_free(struct chanlog_writer **wp)
+{
+	struct chanlog_writer *w = *wp;
+
+	*wp = NULL;
+	if (w == NULL)
+		return;
+	xmlout_free(&w->x);
+	free(w);
+}
+
+static uint64_t unix_time(int64_t t)
+{
+	return t > 0 ? (uint64_t)t : 0;
+}
+
+static enum status hand_over(struct xmlout *x, struct buf *out)
+{
+	const uint8_t *p;
+	size_t n;
+	enum status st = xmlout_bytes(x, &p, &n);
+
+	if (st != ST_OK)
+		return st;
+	buf_put(out, p, n);
+	return out->err;
+}
+
+enum status chanlog_update(struct chanlog_writer *w, const struct chanlog_update *u, struct buf *out)
+{
+	struct chanxml_times t = { .age_s = chanxml_age(u->created, u->now) };
+	struct chanxml_hits h;
+	struct xmlout *x = w->x;
+
+	chanxml_hits_of(&u->stats, u->now, u->compat ? unix_time(u->time_s) : 0, &h);
+	if (u->stats.hosts == 0 && !u->compat)
+		h.closest = 0;
+	xmlout_reset(x);
+	xmlout_start(x, "update");
+	xmlout_u64(x, "time", unix_time(u->time_s));
+	chanxml_channel(x, u->id, u->info, &t);
+	chanxml_hits(x, &h);
+	xmlout_end(x);
+	chanxml_track(x, u->info);
+	xmlout_end(x);
+	xmlout_end(x);
+	return hand_over(x, out);
+}
+
+enum status chanlog_end(struct chanlog_writer *w, int64_t time_s, const struct gnuid *id,
+	enum chanlog_reason why, struct buf *out)
+{
+	static const char *const reasons[] = {
+		[CHANLOG_STOP] = "stop", [CHANLOG_TIMEOUT] = "timeout", [CHANLOG_SHUTDOWN] = "shutdown",
+	};
+	char hex[GNUID_STRLEN];
+	struct xmlout *x = w->x;
+
+	xmlout_reset(x);
+	xmlout_start(x, "end");
+	xmlout_u64(x, "time", unix_time(time_s));
+	xmlout_text(x, "id", gnuid_str(id, hex));
+	xmlout_text(x, "reason", reasons[why]);
+	xmlout_end(x);
+	return hand_over(x, out);
+}
