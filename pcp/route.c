@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "pcp/route.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/sys/rng.h"
+#include "pcp/pcp.h"
+
+/* --- may it be obeyed? -------------------------------------------------------------------------------- */
+
+static enum routeaccept take_if(bool ok)
+{
+	return ok ? ROUTE_TAKE : ROUTE_IGNORE;
+}
+
+enum routeaccept route_accept(const struct routeplace *at, uint32_t id)
+{
+	switch (id) {
+	case ATOM_CHAN:                 /* names a channel; its parts are judged one by one */
+	case ATOM_OK:
+	case ATOM_MESG:
+	case ATOM_ASCI:
+	case ATOM_ATOM:
+		return ROUTE_TAKE;
+	case ATOM_BCST:
+		return take_if(!at->in_bcst);
+	case ATOM_QUIT:
+		return take_if(!at->in_bag && !at->in_bcst);
+	case ATOM_BCID:
+	case ATOM_KEY:
+	case ATOM_INFO:
+	case ATOM_TRCK:
+		return take_if(at->kind == ROUTE_FETCH || (at->kind == ROUTE_CIN && at->is_root));
+	case ATOM_PKT:
+		return take_if(at->kind == ROUTE_FETCH && !at->in_bcst);
+	case ATOM_HOST:
+		return take_if(at->kind != ROUTE_RELAY || at->in_bcst);
+	case ATOM_ROOT:
+		if (at->is_root && at->kind == ROUTE_CIN)
+			return ROUTE_REFUSE;
+		return take_if(at->kind == ROUTE_COUT && at->from_yp);
+	case ATOM_PUSH:
+		return take_if(at->in_bcst && at->to_me);
+	default:
+		return ROUTE_IGNORE;
+	}
+}
+
+/* --- what becomes of a bcst --------------------------------------------------------------------------- */
+
+struct routeplan route_plan(const struct bcst *b, const struct gnuid *self)
+{
+	struct routeplan p = { .loop = false };
+	bool addressed = gnuid_is_set(&b->dest);
+
+	p.loop = gnuid_is_set(&b->from) && gnuid_equal(&b->from, self);
+	p.to_me = addressed && gnuid_equal(&b->dest, self);
+	p.process = !p.loop && (!addressed || p.to_me);
+	p.forward = !p.loop && !p.to_me && bcst_ttl_next(b) > 0 && b->grp != 0;
+	return p;
+}
+
+bool route_root_forwards(enum routeforward rule, const struct bcst *b)
+{
+	struct atombag bag;
+	struct atom a;
+	bool any = false;
+
+	if (rule != ROUTE_FORWARD_PUSH)
+		return rule == ROUTE_FORWARD_ALL;
+	bcst_payload(b, &bag);
+	while (atombag_next(&bag, &a)) {
+		if (a.id != ATOM_PUSH)
+			return false;
+		any = true;
+	}
+	return any && gnuid_is_set(&b->dest);
+}
+
+/* --- which connections --------------------------------------------------------------------------------- */
+
+void routelist_fini(struct routelist *l)
+{
+	free(l->ids);
+	*l = (struct routelist){ .ids = NULL };
+}
+
+/* Index of id, or l->n. From the newest on: most senders speak again soon. */
+static size_t list_find(const struct routelist *l, const struct gnuid *id)
+{
+	for (size_t i = l->n; i > 0; i--) {
+		if (memcmp(l->ids[i - 1].b, id->b, GNUID_LEN) == 0)
+			return i - 1;
+	}
+	return l->n;
+}
+
+static bool list_grow(struct routelist *l)
+{
+	size_t cap = l->cap == 0 ? 4 : MIN((size_t)l->cap * 2, (size_t)ROUTELIST_MAX);
+	struct gnuid *ids = realloc(l->ids, cap * sizeof(*ids));
+
+	if (ids == NULL)
+		return false;
+	l->ids = ids;
+	l->cap = (uint16_t)cap;
+	return true;
+}
+
+void routelist_add(struct routelist *l, const struct gnuid *id)
+{
+	const struct gnuid copy = *id;          /* it may point into the list */
+	size_t i;
+
+	if (!gnuid_is_set(&copy))
+		return;
+	i = list_find(l, &copy);
+	if (i == l->n) {
+		if (l->n < l->cap || (l->cap < ROUTELIST_MAX && list_grow(l))) {
+			l->ids[l->n++] = copy;
+			return;
+		}
+		if (l->n == 0)
+			return;
+		i = 0;
+	}
+	/* Out of its place (or the oldest out of the list), and in again as the newest. */
+	memmove(&l->ids[i], &l->ids[i + 1], (l->n - 1 - i) * sizeof(l->ids[0]));
+	l->ids[l->n - 1] = copy;
+}
+
+bool routelist_has(const struct routelist *l, const struct gnuid *id)
+{
+	return list_find(l, id) < l->n;
+}
+
+/* Group bits that let a packet out on a connection of each kind. */
+static const uint8_t group_of[] = {
+	[ROUTE_FETCH] = PCP_BCST_GROUP_ROOT | PCP_BCST_GROUP_TRACKERS | PCP_BCST_GROUP_RELAYS,
+	[ROUTE_COUT]  = PCP_BCST_GROUP_ROOT | PCP_BCST_GROUP_TRACKERS | PCP_BCST_GROUP_RELAYS,
+	[ROUTE_CIN]   = PCP_BCST_GROUP_TRACKERS | PCP_BCST_GROUP_RELAYS,
+	[ROUTE_RELAY] = PCP_BCST_GROUP_RELAYS,
+};
+
+bool route_passes(const struct bcst *b, const struct gnuid *arrival, const struct routeconn *c)
+{
+	if (!(b->grp & group_of[c->kind]))
+		return false;
+	if (arrival != NULL && gnuid_equal(arrival, c->remote))
+		return false;
+	if (gnuid_is_set(&b->cid) && (c->chan == NULL || !gnuid_equal(&b->cid, c->chan)))
+		return false;
+	if (gnuid_is_set(&b->dest) && !gnuid_equal(&b->dest, c->remote) &&
+	    (c->list == NULL || !routelist_has(c->list, &b->dest)))
+		return false;
+	return true;
+}
+
+/* --- seen before? --------------------------------------------------------------------------------------- */
+
+static uint64_t rotl(uint64_t v, unsigned n)
+{
+	return v << n | v >> (64 - n);
+}
+
+static void sip_round(uint64_t v[4])
+{
+	v[0] += v[1];
+	v[1] = rotl(v[1], 13) ^ v[0];
+	v[0] = rotl(v[0], 32);
+	v[2] += v[3];
+	v[3] = rotl(v[3], 16) ^ v[2];
+	v[0] += v[3];
+	v[3] = rotl(v[3], 21) ^ v[0];
+	v[2] += v[1];
+	v[1] = rotl(v[1], 17) ^ v[2];
+	v[2] = rotl(v[2], 32);
+}
+
+/* SipHash-1-3, a keyed hash for tables. */
+static uint64_t sip_hash(const uint64_t key[2], const uint8_t *p, size_t n)
+{
+	uint64_t v[4] = {
+		key[0] ^ UINT64_C(0x736f6d6570736575), key[1] ^ UINT64_C(0x646f72616e646f6d),
+		key[0] ^ UINT64_C(0x6c7967656e657261), key[1] ^ UINT64_C(0x7465646279746573),
+	};
+	uint64_t m = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		m |= (uint64_t)p[i] << (8 * (i & 7));
+		if ((i & 7) != 7)
+			continue;
+		v[3] ^= m;
+		sip_round(v);
+		v[0] ^= m;
+		m = 0;
+	}
+	m |= (uint64_t)n << 56;
+	v[3] ^= m;
+	sip_round(v);
+	v[0] ^= m;
+	v[2] ^= 0xff;
+	sip_round(v);
+	sip_round(v);
+	sip_round(v);
+	return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+void routeseen_init(struct routeseen *s)
+{
+	memset(s, 0, sizeof(*s));
+	rng_bytes(s->key, sizeof(s->key));
+}
+
+/* Each child is hashed under the hash of those before it. */
+static uint64_t packet_hash(const struct routeseen *s, const struct bcst *b)
+{
+	uint64_t key[2] = { s->key[0], s->key[1] };
+	struct atom in = b->atom, c;
+
+	key[0] ^= sip_hash(key, b->from.b, GNUID_LEN);
+	while (atom_next(&in, &c)) {
+		if (!atom_is_routing(c.id))
+			key[0] ^= sip_hash(key, c.whole, c.size);
+	}
+	return key[0] != 0 ? key[0] : 1;
+}
+
+bool routeseen_check(struct routeseen *s, const struct bcst *b, uint32_t conn, nsec now)
+{
+	uint64_t hash = packet_hash(s, b);
+	size_t set = (size_t)(hash >> 8) % ROUTESEEN_SETS, oldest = 0;
+
+	for (size_t i = 0; i < ROUTESEEN_WAYS; i++) {
+		if (s->e[set][i].hash == hash && now - s->e[set][i].at < ROUTESEEN_AGE) {
+			if (s->e[set][i].conn != conn)
+				return true;
+			oldest = i;
+			break;
+		}
+		if (s->e[set][i].at < s->e[set][oldest].at)
+			oldest = i;
+	}
+	s->e[set][oldest].hash = hash;
+	s->e[set][oldest].at = now;
+	s->e[set][oldest].conn = conn;
+	return false;
+}

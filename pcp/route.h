@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Routing decisions, all pure: may this atom be obeyed on this connection, what becomes of a bcst,
+ * which connections does a copy go to, has it been seen before.
+ *
+ * No locks inside. A struct routelist is written by its connection's thread and read by whoever
+ * routes: the owner guards it. A struct routeseen is shared: the owner guards it.
+ * source   pcp.md 8.4, 10.1-10.4, 13; yp.md 2.4; settings.md decision 1
+ */
+#ifndef PCP_ROUTE_H
+#define PCP_ROUTE_H
+
+#include <stdint.h>
+
+#include "core/chan/gnuid.h"
+#include "core/sys/clk.h"
+#include "pcp/bcst.h"
+
+/* What a connection is, seen from us (pcp.md 1.2). */
+enum routekind {
+	ROUTE_FETCH,            /* we receive a channel: our upstream */
+	ROUTE_RELAY,            /* we send a channel: downstream */
+	ROUTE_COUT,             /* control, opened by us */
+	ROUTE_CIN,              /* control, opened by the other */
+};
+
+/* --- may it be obeyed? (pcp.md 13) ------------------------------------------------------------------ */
+
+enum routeaccept {
+	ROUTE_TAKE,
+	ROUTE_IGNORE,           /* skip and count */
+	ROUTE_REFUSE,           /* quit 1006 */
+};
+
+/* Where an atom was found. */
+struct routeplace {
+	enum routekind kind;
+	bool is_root;           /* we are a root */
+	bool from_yp;           /* the peer is the YP we chose */
+	bool in_bag;            /* inside bcst or atom */
+	bool in_bcst;
+	bool to_me;             /* the bcst is addressed to us */
+};
+
+/* id is a top-level atom's, or that of a child of chan (bcid, key, info, trck, pkt). Of which channel
+ * is checked by the caller: on fetch and relay only the connection's own. */
+enum routeaccept route_accept(const struct routeplace *at, uint32_t id);
+
+/* --- what becomes of a bcst (pcp.md 10.1) ------------------------------------------------------------- */
+
+struct routeplan {
+	bool loop;              /* ours came back: quit 1004; nothing else is done with it */
+	bool to_me;
+	bool process;           /* handle the payload */
+	bool forward;           /* pass on, to the connections route_passes() names */
+};
+
+struct routeplan route_plan(const struct bcst *b, const struct gnuid *self);
+
+enum routeforward { ROUTE_FORWARD_PUSH, ROUTE_FORWARD_ALL, ROUTE_FORWARD_NONE };
+
+/* The rule of a root (setting rootForward): by default only an addressed push travels on. */
+bool route_root_forwards(enum routeforward rule, const struct bcst *b);
+
+/* --- which connections (pcp.md 10.2, 10.4) ------------------------------------------------------------- */
+
+#define ROUTELIST_MAX 1000
+
+/* Session ids heard of through one connection, oldest first. All zero = empty. */
+struct routelist {
+	struct gnuid *ids;      /* owned */
+	uint16_t n, cap;        /* grown on demand */
+};
+
+void routelist_fini(struct routelist *l);
+/* Note that id was heard of just now; the one not heard of for longest makes room. Unset ids are not
+ * kept. The list is a hint: without memory nothing is added. */
+void routelist_add(struct routelist *l, const struct gnuid *id);
+bool routelist_has(const struct routelist *l, const struct gnuid *id);
+
+/* A connection a copy might go to. It must be connected: the caller knows. */
+struct routeconn {
+	enum routekind kind;
+	const struct gnuid *chan;       /* of fetch and relay; NULL on COUT and CIN */
+	const struct gnuid *remote;     /* session id of the other end */
+	const struct routelist *list;   /* may be NULL */
+};
+
+/* Does a copy of b, which came over a connection to session `arrival` (NULL: it is our own), go out
+ * on c? */
+bool route_passes(const struct bcst *b, const struct gnuid *arrival, const struct routeconn *c);
+
+/* --- seen before? (pcp.md 10.3) ------------------------------------------------------------------------- */
+
+#define ROUTESEEN_SETS 256
+#define ROUTESEEN_WAYS 4
+#define ROUTESEEN_AGE  (10 * NSEC_PER_SEC)
+
+struct routeseen {
+	uint64_t key[2];
+	struct {
+		uint64_t hash;          /* of from and payload; 0 = free */
+		nsec at;
+		uint32_t conn;
+	} e[ROUTESEEN_SETS][ROUTESEEN_WAYS];
+};
+
+/* Empty, with a random key, so that no peer can make others' packets collide. */
+void routeseen_init(struct routeseen *s);
+
+/* true = the same from and payload came over another connection within ROUTESEEN_AGE: neither
+ * process nor forward. Otherwise it is noted. conn tells connections apart. */
+bool routeseen_check(struct routeseen *s, const struct bcst *b, uint32_t conn, nsec now);
+
+#endif
