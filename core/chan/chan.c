@@ -703,6 +703,19 @@ bool chan_take_bump(struct chan *c, struct host *to)
 	return yes;
 }
 
+enum status chan_post_source(struct chan *c, struct blob *msg, const struct gnuid *not_sid)
+{
+	enum status st = ST_LIMIT;
+
+	chan_lock(c);
+	/* under the lock: it keeps the source's mailbox there */
+	if (c->src_mb != NULL && gnuid_is_set(&c->src_sid) &&
+	    (not_sid == NULL || !gnuid_equal(not_sid, &c->src_sid)))
+		st = mbox_post(c->src_mb, msg);
+	chan_unlock(c);
+	return st;
+}
+
 void chan_wake_source(struct chan *c)
 {
 	chan_lock(c);

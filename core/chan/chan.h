@@ -162,6 +162,11 @@ void chan_bump(struct chan *c, const struct host *to) EXCLUDES(lk_chan, lk_mbox)
 /* Source: was a bump asked for? Clears it; *to is unset when no host was named. */
 bool chan_take_bump(struct chan *c, struct host *to) EXCLUDES(lk_chan);
 
+/* Post a message to the source's connection upstream, unless its session is not_sid (or unset: any).
+ * ST_OK, ST_LIMIT (full, or there is no source), ST_STOPPED. */
+enum status chan_post_source(struct chan *c, struct blob *msg, const struct gnuid *not_sid)
+	EXCLUDES(lk_chan, lk_mbox);
+
 /* Wake the source thread's mailbox (something it waits for changed). */
 void chan_wake_source(struct chan *c) EXCLUDES(lk_chan, lk_mbox);
 

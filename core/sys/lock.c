@@ -7,19 +7,20 @@
 #include "core/sys/assert.h"
 
 struct lockclass lk_save    = { "save", 1 };
-struct lockclass lk_servmgr = { "servmgr", 2 };
-struct lockclass lk_chanmgr = { "chanmgr", 3 };
-struct lockclass lk_chan    = { "chan", 4 };
-struct lockclass lk_mbox    = { "mbox", 5 };
-struct lockclass lk_conf    = { "conf", 6 };
-struct lockclass lk_log     = { "log", 7 };
-struct lockclass lk_leaf    = { "leaf", 8 };
+struct lockclass lk_app     = { "app", 2 };
+struct lockclass lk_servmgr = { "servmgr", 3 };
+struct lockclass lk_chanmgr = { "chanmgr", 4 };
+struct lockclass lk_chan    = { "chan", 5 };
+struct lockclass lk_mbox    = { "mbox", 6 };
+struct lockclass lk_conf    = { "conf", 7 };
+struct lockclass lk_log     = { "log", 8 };
+struct lockclass lk_leaf    = { "leaf", 9 };
 
 #ifdef LOCK_DEBUG
 
 /* What this thread holds, ranks rising. Ranks are distinct, so there are never more than classes. */
 static _Thread_local struct {
-	const struct mtx *m[8];
+	const struct mtx *m[9];
 	size_t n;
 } held;
 

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The running program: the node, its threads, and whom to wake for what.
+ *
+ * One struct app lives from main() to exit. Rooms below see its struct node; app_of() leads back.
+ *
+ * Threads that are not servents (channel sources, port tests, COUT) are counted tasks: exit waits for
+ * them with a deadline.
+ */
+#ifndef SERVENT_APP_H
+#define SERVENT_APP_H
+
+#include "core/node/node.h"
+#include "core/sys/lock.h"
+#include "core/sys/mbox.h"
+#include "core/sys/thr.h"
+
+#define STOP_DEADLINE (1700 * NSEC_PER_MSEC)    /* of an orderly end; the whole takes 2 s at most */
+#define GOODBYE       (500 * NSEC_PER_MSEC)     /* for the last words to one peer */
+
+struct chanlogd;
+
+struct app {
+	struct node node;
+	struct chanlogd *chanlog;       /* constant after start-up */
+	int listen_fd;                  /* the SERVER thread's */
+	struct thr server_thr, house_thr;
+	struct mbox server_mb, house_mb;
+
+	struct mtx mtx;                                 /* lk_app */
+	struct cond idle;
+	uint32_t tasks          GUARDED_BY(lk_app);     /* running */
+	bool stopping           GUARDED_BY(lk_app);
+	struct mbox *cout_mb    GUARDED_BY(lk_app);     /* of the COUT thread while it runs */
+	bool cout_runs          GUARDED_BY(lk_app);
+	uint32_t tests          GUARDED_BY(lk_app);     /* port tests in flight */
+	struct host tested[8]   GUARDED_BY(lk_app);     /* and of whom */
+};
+
+static inline struct app *app_of(struct node *n)
+{
+	return CONTAINER_OF(n, struct app, node);
+}
+
+/* Start a counted, detached thread. ST_OK; ST_STOPPED while stopping; ST_LIMIT, ST_SYS: arg is still
+ * the caller's. */
+enum status app_task(struct app *a, const char *name, void (*fn)(struct app *, void *), void *arg)
+	EXCLUDES(lk_app) NODISCARD;
+
+/* Something the COUT thread looks at changed: a broadcast began, ended, or its info changed. Starts
+ * the thread when it is needed and not there. */
+void app_wake_cout(struct app *a) EXCLUDES(lk_app);
+/* The housekeeper has something new to time (settings changed ...). */
+void app_wake_house(struct app *a);
+
+/* Start everything on these settings. On failure *exit_code says what main() returns, and a line has
+ * been written to stderr. The signals are blocked already.
+ * returns  ST_OK, or the reason */
+enum status app_start(struct app *a, const char *ini, int *exit_code) NODISCARD;
+/* Stop everything in order, within 2 s, and write what must be kept. */
+void app_stop(struct app *a);
+
+/* Copy the limits and filters of the current settings into the node. */
+void app_apply_settings(struct app *a);
+
+#endif

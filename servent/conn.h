@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The threads of connections: what an accepted socket, or one we dial, turns into.
+ *
+ * Each function runs on the thread of its connection and returns when it is over; the caller ends the
+ * servent. None holds a lock while it waits.
+ */
+#ifndef SERVENT_CONN_H
+#define SERVENT_CONN_H
+
+#include "core/node/node.h"
+#include "core/sys/sock.h"
+#include "http/request.h"
+#include "servent/app.h"
+
+/* An accepted connection: the first line decides (handshake.c). arg is a struct servent *. */
+void handshake_run(void *arg);
+
+/* "pcp\n" was read as a line: the rest of the opener, helo, and the control loop (cin.c). */
+void cin_run(struct app *a, struct servent *sv);
+
+/* GET /channel/<id>: a relay asks for a channel (relay.c). */
+void relay_run(struct app *a, struct servent *sv, const struct request *rq);
+
+/* GET /stream/<id>: a player (direct.c). head_only = HEAD. */
+void direct_run(struct app *a, struct servent *sv, const struct request *rq, bool head_only);
+
+/* POST /?name=...: an encoder (push.c). The servent is ended inside: the socket moves to the channel's
+ * source, which runs on this thread. */
+void push_run(struct app *a, struct servent **sv, const struct request *rq);
+
+/* The control connection to the YP (cout.c); a task. */
+void cout_task(struct app *a, void *arg);
+
+/* Create and list a relay of id and start its source (fetch.c): node_ops.relay_start. */
+enum status fetch_start(struct node *n, const struct gnuid *id, const struct host *tip, struct chan **out);
+
+/* The housekeeper's thread (house.c). arg is the app. */
+void house_run(void *arg);
+/* The SERVER thread (server.c). arg is the app. */
+void server_run(void *arg);
+
+#endif

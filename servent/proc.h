@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a received atom does: the table of pcp.md 13, for every kind of PCP connection.
+ *
+ * Announcements go to the hit lists and the channel log; broadcasts are forwarded by posting counted
+ * copies to the mailboxes of the connections that pass (pcp.md 10). Stream packets are handed to the
+ * one callback that a fetch connection sets; from anybody else they are counted and refused.
+ */
+#ifndef SERVENT_PROC_H
+#define SERVENT_PROC_H
+
+#include "core/node/node.h"
+#include "pcp/atom.h"
+#include "pcp/chanatom.h"
+#include "pcp/root.h"
+
+enum proc_kind { PROC_CIN, PROC_COUT, PROC_RELAY, PROC_FETCH };
+
+struct proc {
+	struct node *node;
+	enum proc_kind kind;
+	struct servent *sv;             /* NULL on a fetch */
+	struct host peer;
+	struct gnuid remote;            /* session at the other end */
+	struct gnuid chan;              /* channel of a relay or fetch; unset on control connections */
+	bool yp;                        /* COUT: the peer is the YP: its root atoms are obeyed */
+
+	/* fetch: a stream packet of its channel. Returns ST_OK, or why the fetch ends. */
+	enum status (*packet)(void *ctx, const struct pktatom *p);
+	/* fetch: new info for its channel. */
+	void (*info)(void *ctx, const struct chanatom *c);
+	/* COUT: the root spoke. */
+	void (*root)(void *ctx, const struct root *r);
+	void *ctx;
+
+	/* its own notes */
+	uint32_t stray_packets;         /* stream packets from somebody who may not send them */
+	uint32_t hosts_now;             /* new hits in this second (limit: 60) */
+	nsec hosts_since;
+	bool told_unknown, told_refused; /* logged once per connection */
+};
+
+/* Act on one top-level atom.
+ *
+ * quit     ST_EOF: the code of the quit received; ST_PROTO, ST_LIMIT: the code to send
+ * returns  ST_OK, ST_EOF (the peer said quit), ST_PROTO, ST_LIMIT, or what packet() returned */
+enum status proc_atom(struct proc *p, const struct atom *a, uint32_t *quit) NODISCARD;
+
+#endif
