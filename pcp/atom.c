@@ -33,10 +33,11 @@ const char *atom_id_str(uint32_t id, char *dst)
 	return text_escape(dst, ATOM_IDSTR, raw, n);
 }
 
-/* --- framing ------------------------------------------------------------------------------------- */
+/* --- framing ---------------------------------------------------------------------------------- */
 
 const struct atomlimits atomlimits_control = {
-	.bytes = 64 * 1024, .leaf = 16 * 1024, .children = 1024, .atoms = 4096, .depth = ATOM_DEPTH_MAX,
+	.bytes = 64 * 1024, .leaf = 16 * 1024, .children = 1024, .atoms = 4096,
+	.depth = ATOM_DEPTH_MAX,
 };
 
 const struct atomlimits atomlimits_fetch = {
@@ -144,7 +145,7 @@ enum status atomscan_whole(const void *p, size_t n, const struct atomlimits *lim
 	return st;
 }
 
-/* --- reading --------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 /* Bytes of the whole atom at the front of r, headers and everything below; 0 when it does not end
  * within r. Walks in order with one counter: where a container ends does not matter, only how many
@@ -294,7 +295,7 @@ bool atom_str(const struct atom *a, char *dst, size_t cap)
 	return true;
 }
 
-/* --- bags of atoms ---------------------------------------------------------------------------------- */
+/* --- bags of atoms ---------------------------------------------------------------------------- */
 
 bool atom_is_routing(uint32_t id)
 {
@@ -345,7 +346,7 @@ bool atombag_next(struct atombag *bag, struct atom *child)
 	return false;
 }
 
-/* --- writing ---------------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 void atomwr_init(struct atomwr *w, struct buf *b)
 {

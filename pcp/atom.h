@@ -5,7 +5,7 @@
  *                  and without recursion; every limit is met at the header that would break it.
  * struct atom      reads a complete atom in memory; children are borrowed parts of it, and nothing
  *                  can be read past its end.
- * struct atomwr    writes atoms into a struct buf; child counts are filled in when a container ends.
+ * struct atomwr    writes atoms into a struct buf; child counts are filled in at a container's end.
  *
  * No locks; plain values that belong to whoever declared them.
  * source   pcp.md 2, 4, 18.1; settings.md decision 24
@@ -21,7 +21,7 @@
 #include "core/sys/host.h"
 #include "core/sys/status.h"
 
-/* --- ids ----------------------------------------------------------------------------------------- */
+/* --- ids -------------------------------------------------------------------------------------- */
 
 /* The four bytes of an id as they stand on the wire, first byte lowest. */
 #define ATOM_ID4(a, b, c, d) ((int)((unsigned)(a) | (unsigned)(b) << 8 | (unsigned)(c) << 16 | \
@@ -131,7 +131,7 @@ enum {
 /* An id for a log line: "helo", "ok", "pcp\x0a". dst holds ATOM_IDSTR. Returns dst. */
 const char *atom_id_str(uint32_t id, char *dst);
 
-/* --- framing ------------------------------------------------------------------------------------- */
+/* --- framing ---------------------------------------------------------------------------------- */
 
 #define ATOM_HDR        8
 #define ATOM_DEPTH_MAX  16      /* levels, the top-level atom being the first */
@@ -168,8 +168,8 @@ void atomscan_init(struct atomscan *s, const struct atomlimits *lim);
 
 /* Look at the next n bytes of the stream. *used of them belong to this atom: all n while more is
  * needed, fewer when it ends before. Bytes of a refused atom past its bad header are not looked at.
- * returns  ST_OK (then ask atomscan_done()), ST_LIMIT (a limit of pcp.md 2.5, told from the header),
- *          ST_PROTO (bags nested deeper than ATOM_BAGS_MAX); errors stay.
+ * returns  ST_OK (then ask atomscan_done()), ST_LIMIT (a limit of pcp.md 2.5, told from the
+ *          header), ST_PROTO (bags nested deeper than ATOM_BAGS_MAX); errors stay.
  * cost     per header; values are skipped. */
 enum status atomscan_feed(struct atomscan *s, const void *p, size_t n, size_t *used) NODISCARD;
 
@@ -191,7 +191,7 @@ static inline uint32_t atomscan_missing(const struct atomscan *s)
 enum status atomscan_whole(const void *p, size_t n, const struct atomlimits *lim, size_t *len)
 	NODISCARD;
 
-/* --- reading --------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 struct atom {
 	uint32_t id;
@@ -226,8 +226,8 @@ static inline bool atom_is_cont(const struct atom *a)
 	return a->cont || a->size == ATOM_HDR;
 }
 
-/* Values of leaves. Each is false, with *v untouched, for a container and for another width than its
- * own: that child is then ignored (pcp.md 2.2). */
+/* Values of leaves. Each is false, with *v untouched, for a container and for another width than
+ * its own: that child is then ignored (pcp.md 2.2). */
 bool atom_u8(const struct atom *a, uint8_t *v);
 bool atom_u16(const struct atom *a, uint16_t *v);
 bool atom_u32(const struct atom *a, uint32_t *v);      /* int, and id4 (compare with ATOM_*) */
@@ -239,7 +239,7 @@ bool atom_prefix(const struct atom *a, char v[2]);
 /* Text as the node keeps it: text_clean()ed, cut to cap - 1 bytes; an empty leaf is "". */
 bool atom_str(const struct atom *a, char *dst, size_t cap);
 
-/* --- bags of atoms ---------------------------------------------------------------------------------- */
+/* --- bags of atoms ---------------------------------------------------------------------------- */
 
 /* The atoms that a `bcst` or `atom` container holds for processing, in order, with the `atom` bags
  * inside it opened. Skipped: quit, which counts at top level alone, and in a bcst its routing
@@ -250,13 +250,13 @@ struct atombag {
 	bool bcst;
 };
 
-/* a is borrowed until the last atombag_next(); anything but a bcst or atom container gives an empty bag. */
+/* a is borrowed until the last atombag_next(); anything but a bcst or atom gives an empty bag. */
 void atombag_init(struct atombag *bag, const struct atom *a);
 bool atombag_next(struct atombag *bag, struct atom *child) NODISCARD;
 /* Is id a routing child of bcst? */
 bool atom_is_routing(uint32_t id);
 
-/* --- writing ---------------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 #define ATOMWR_DEPTH 8          /* we never nest deeper than 5 */
 
@@ -270,7 +270,7 @@ struct atomwr {
 };
 
 void atomwr_init(struct atomwr *w, struct buf *b);
-/* A container; everything until the matching end is in it. Without children it is the empty atom. */
+/* A container; everything until the matching end is in it. Without children: the empty atom. */
 void atomwr_begin(struct atomwr *w, uint32_t id);
 void atomwr_end(struct atomwr *w);
 /* The buffer's error, once all containers are closed. */
@@ -281,7 +281,8 @@ void atomwr_u16(struct atomwr *w, uint32_t id, uint16_t v);
 void atomwr_u32(struct atomwr *w, uint32_t id, uint32_t v);    /* int and id4 */
 void atomwr_gnuid(struct atomwr *w, uint32_t id, const struct gnuid *v);
 void atomwr_bytes(struct atomwr *w, uint32_t id, const void *p, size_t n);
-/* Text with its NUL, cut at a UTF-8 border to what older nodes take: 64 bytes for agnt, else 256. */
+/* Text with its NUL, cut at a UTF-8 border to what older nodes take: 64 bytes for agnt, 256 for
+ * all others. */
 void atomwr_str(struct atomwr *w, uint32_t id, const char *s);
 /* 4 bytes for IPv4 (mapped or struct host's all-zero), 16 for IPv6. */
 void atomwr_ip(struct atomwr *w, uint32_t id, const struct host *h);

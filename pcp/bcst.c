@@ -103,7 +103,7 @@ enum status bcst_forward(struct buf *out, const struct bcst *b)
 	return out->err;
 }
 
-/* --- ours ------------------------------------------------------------------------------------------- */
+/* --- ours ------------------------------------------------------------------------------------- */
 
 void bcst_init(struct bcst *b, uint8_t grp, uint8_t ttl, const struct gnuid *from,
 	const struct gnuid *dest, const struct gnuid *cid)

@@ -28,7 +28,7 @@ struct bcst {
 	uint32_t vers, vrvp;
 	char vexp[2];
 	uint16_t vexn;
-	struct atom atom;               /* all of it; borrowed, as long as the bytes it was read from */
+	struct atom atom;               /* all of it; borrowed, lives as long as its bytes */
 };
 
 /* Read the routing children, wherever they stand; the last of two wins.
@@ -39,8 +39,8 @@ enum status bcst_parse(struct bcst *b, const struct atom *a) NODISCARD;
 void bcst_payload(const struct bcst *b, struct atombag *bag);
 
 /* What the packet carries when it leaves this node, and how far away its origin is. ttl: one less,
- * 32 at most before, never below 0; 1 when there was none. hops: one more, 255 at most; 0 when there
- * was none. */
+ * 32 at most before, never below 0; 1 when there was none. hops: one more, 255 at most; 0 when
+ * there was none. */
 uint8_t bcst_ttl_next(const struct bcst *b);
 uint8_t bcst_hops_next(const struct bcst *b);
 
@@ -52,6 +52,7 @@ enum status bcst_forward(struct buf *out, const struct bcst *b) NODISCARD;
 /* An envelope of ours: hops 0, our versions. dest and cid may be NULL. */
 void bcst_init(struct bcst *b, uint8_t grp, uint8_t ttl, const struct gnuid *from,
 	const struct gnuid *dest, const struct gnuid *cid);
+
 /* Routing children in the order grp hops ttl dest? from vers vrvp vexp vexn cid?; the payload comes
  * next, then bcst_end(). */
 void bcst_begin(struct atomwr *w, const struct bcst *b);
@@ -61,7 +62,8 @@ void bcst_end(struct atomwr *w);
  * returns  ST_OK, ST_LIMIT (out is full) */
 
 /* Relay status: to the upstream of h->chan. RECV clear in h->flags = good-bye. */
-enum status bcst_status_emit(struct buf *out, const struct gnuid *self, const struct hit *h) NODISCARD;
+enum status bcst_status_emit(struct buf *out, const struct gnuid *self, const struct hit *h)
+	NODISCARD;
 /* Tracker update: to COUT. */
 enum status bcst_tracker_emit(struct buf *out, const struct gnuid *self, const struct chaninfo *i,
 	const struct hit *h) NODISCARD;
@@ -72,6 +74,7 @@ enum status bcst_info_emit(struct buf *out, const struct gnuid *self, const stru
 enum status bcst_push_emit(struct buf *out, const struct gnuid *self, const struct gnuid *dest,
 	const struct push *p) NODISCARD;
 /* Root settings: to CIN. */
-enum status bcst_root_emit(struct buf *out, const struct gnuid *self, const struct root *r) NODISCARD;
+enum status bcst_root_emit(struct buf *out, const struct gnuid *self, const struct root *r)
+	NODISCARD;
 
 #endif

@@ -7,7 +7,7 @@
 #include "core/sys/text.h"
 #include "pcp/pcp.h"
 
-/* --- reading --------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static bool get_id(const struct atom *a, struct gnuid *dst)
 {
@@ -174,7 +174,7 @@ bool chanatom_pkt(const struct chanatom *c, struct pktatom *p)
 	return p->data != NULL && (p->type == ATOM_HEAD || (p->type == ATOM_DATA && has_pos));
 }
 
-/* --- writing ---------------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 static void emit_info(struct atomwr *w, const struct chaninfo *i)
 {
@@ -217,7 +217,8 @@ static void emit_pkt(struct atomwr *w, const struct pktatom *p)
 	atomwr_end(w);
 }
 
-void chanatom_emit(struct atomwr *w, const struct chaninfo *i, unsigned has, const struct pktatom *p)
+void chanatom_emit(struct atomwr *w, const struct chaninfo *i, unsigned has,
+	const struct pktatom *p)
 {
 	atomwr_begin(w, ATOM_CHAN);
 	atomwr_gnuid(w, ATOM_ID, &i->id);
@@ -253,8 +254,8 @@ enum status chanatom_start_emit(struct buf *out, const struct chaninfo *i, uint3
 	return atomwr_status(&w);
 }
 
-size_t pcp_pkt_frame(uint8_t *dst, const struct gnuid *chan, uint32_t type, uint32_t pos, uint8_t cont,
-	uint32_t len)
+size_t pcp_pkt_frame(uint8_t *dst, const struct gnuid *chan, uint32_t type, uint32_t pos,
+	uint8_t cont, uint32_t len)
 {
 	const uint32_t cont_bit = 0x80000000u;
 	struct wr w = wr_of(dst, PCP_PKT_FRAME_CONT);

@@ -41,9 +41,9 @@ struct pktatom {
  * returns  ST_OK, ST_PROTO (another atom, or a leaf with a value) */
 enum status chanatom_parse(struct chanatom *c, const struct atom *a) NODISCARD;
 
-/* Write into m what the atom tells: id, bcid, the info and the track, so far as present. What it does
- * not tell stays as it was; start from chanmeta {0} or from what is known of the channel. Only styp
- * and sext, which senders omit when empty, are emptied when a type comes without them.
+/* Write into m what the atom tells: id, bcid, the info and the track, so far as present. What it
+ * does not tell stays as it was; start from chanmeta {0} or from what is known of the channel. Only
+ * styp and sext, which senders omit when empty, are emptied when a type comes without them.
  * Bitrate: 0..BITRATE_MAX_KBPS; a negative one is 0 (B60). */
 void chanatom_meta(const struct chanatom *c, struct chanmeta *m);
 
@@ -53,10 +53,11 @@ bool chanatom_pkt(const struct chanatom *c, struct pktatom *p) NODISCARD;
 
 /* chan{id, bcid?, info?, trck?, pkt?}: the parts of `has`, in this order; bcid only when known.
  * p may be NULL. */
-void chanatom_emit(struct atomwr *w, const struct chaninfo *i, unsigned has, const struct pktatom *p);
+void chanatom_emit(struct atomwr *w, const struct chaninfo *i, unsigned has,
+	const struct pktatom *p);
 
-/* What a served relay gets first: chan{id,info,trck,pkt(head)}, in two atoms when one would be longer
- * than PCP_ATOM_SEND_MAX. Appends to out.
+/* What a served relay gets first: chan{id,info,trck,pkt(head)}, in two atoms when one would be
+ * longer than PCP_ATOM_SEND_MAX. Appends to out.
  * returns  ST_OK, ST_LIMIT (out is full) */
 enum status chanatom_start_emit(struct buf *out, const struct chaninfo *i, uint32_t pos,
 	const void *head, size_t len) NODISCARD;
@@ -67,7 +68,7 @@ enum status chanatom_start_emit(struct buf *out, const struct chaninfo *i, uint3
 /* The frame that stands in front of len media bytes, so that frame and bytes are the whole atom.
  * dst holds PCP_PKT_FRAME_CONT; type is ATOM_HEAD or ATOM_DATA; cont 0 is left out.
  * returns  the frame's length */
-size_t pcp_pkt_frame(uint8_t *dst, const struct gnuid *chan, uint32_t type, uint32_t pos, uint8_t cont,
-	uint32_t len);
+size_t pcp_pkt_frame(uint8_t *dst, const struct gnuid *chan, uint32_t type, uint32_t pos,
+	uint8_t cont, uint32_t len);
 
 #endif

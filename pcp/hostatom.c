@@ -11,7 +11,8 @@ static void get_count(const struct atom *a, uint32_t *dst)
 		*dst = MIN(v, HIT_LISTENERS_MAX);
 }
 
-enum status hostatom_parse(struct hit *h, const struct atom *a, const struct gnuid *cid, uint8_t hops)
+enum status hostatom_parse(struct hit *h, const struct atom *a, const struct gnuid *cid,
+	uint8_t hops)
 {
 	struct atom in = *a, c;
 	size_t slot = 0;        /* of the pair an `ip` goes into; `port` closes it */

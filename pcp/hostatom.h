@@ -18,11 +18,11 @@
  * Counts are clamped to HIT_LISTENERS_MAX; without flg1 the flags are RELAY, RECV and CIN; an uppt
  * above 65535 drops the whole uphost group.
  * returns  ST_OK, ST_PROTO (another atom, or a leaf with a value) */
-enum status hostatom_parse(struct hit *h, const struct atom *a, const struct gnuid *cid, uint8_t hops)
-	NODISCARD;
+enum status hostatom_parse(struct hit *h, const struct atom *a, const struct gnuid *cid,
+	uint8_t hops) NODISCARD;
 
-/* Write one, in the order of pcp.md 4.9. Both pairs have the family of the global one; an address of
- * the other family, or a link-local IPv6 one, goes out as unset with port 0.
+/* Write one, in the order of pcp.md 4.9. Both pairs have the family of the global one; an address
+ * of the other family, or a link-local IPv6 one, goes out as unset with port 0.
  *
  * with_cid  false where the envelope names the channel (relay status) */
 void hostatom_emit(struct atomwr *w, const struct hit *h, bool with_cid);

@@ -5,7 +5,7 @@
 #ifndef PCP_PCP_H
 #define PCP_PCP_H
 
-/* --- who we are (pcp.md 3.1) ---------------------------------------------------------------- */
+/* --- who we are (pcp.md 3.1) ------------------------------------------------------------------ */
 #define PCP_AGENT               "PeerCast/0.1218 (SV01)"
 
 enum {
@@ -59,7 +59,7 @@ enum {
 	PCP_QUIT_BANNED           = PCP_ERR_QUIT + PCP_ERR_BANNED,
 };
 
-/* --- bcst.grp and ttl (pcp.md 3.3, 10) --------------------------------------------------------- */
+/* --- bcst.grp and ttl (pcp.md 3.3, 10) -------------------------------------------------------- */
 enum {
 	PCP_BCST_GROUP_ROOT     = 0x01,
 	PCP_BCST_GROUP_TRACKERS = 0x02,
@@ -71,21 +71,21 @@ enum {
 	PCP_BCST_TTL_MAX        = 32,           /* more is taken as this (pcp.md 10.1) */
 };
 
-/* --- pkt.cont (pcp.md 3.5): any bit set = a reader may not start here --------------------------- */
+/* --- pkt.cont (pcp.md 3.5): any bit set = a reader may not start here ------------------------- */
 enum {
 	PCP_PKT_CONT_FRAGMENT   = 0x01,
 	PCP_PKT_CONT_NOKEY      = 0x02,
 	PCP_PKT_CONT_AUDIO      = 0x04,
 };
 
-/* --- sizes (pcp.md 2.3, 2.5) ---------------------------------------------------------------------- */
+/* --- sizes (pcp.md 2.3, 2.5) ------------------------------------------------------------------ */
 enum {
 	PCP_ATOM_SEND_MAX       = 16384,        /* a whole atom we send: older nodes take no more */
 	PCP_STR_MAX             = 256,          /* any text we send, NUL included */
 	PCP_AGENT_MAX           = 64,           /* agnt, NUL included */
 };
 
-/* --- times of root atoms, seconds (pcp.md 13) ------------------------------------------------------ */
+/* --- times of root atoms, seconds (pcp.md 13) ------------------------------------------------- */
 enum {
 	PCP_ROOT_INTERVAL_MIN   = 30,
 	PCP_ROOT_INTERVAL_MAX   = 3600,

@@ -20,11 +20,11 @@ void quit_emit(struct atomwr *w, uint32_t code);
 /* The code of a quit atom; 0 and a value of the wrong width are a plain goodbye (PCP_QUIT). */
 uint32_t quit_parse(const struct atom *a);
 
-/* "1003 unavailable", "6000 quit+general" ... for a log line; dst holds QUIT_STRLEN. Returns dst. */
+/* "1003 unavailable", "6000 quit+general" ... for a log line; dst holds QUIT_STRLEN. Returns it. */
 const char *quit_str(uint32_t code, char *dst);
 
-/* What a received code means for the node we came to: 1003 = full, try another; 1008, 1009 = what we
- * came for is gone. */
+/* What a received code means for the node we came to: 1003 = full, try another; 1008, 1009 = what
+ * we came for is gone. */
 bool quit_is_full(uint32_t code);
 bool quit_is_gone(uint32_t code);
 

@@ -28,7 +28,7 @@ struct root {
 	char asci[TEXT_MAX];    /* asci or mesg */
 };
 
-/* What a root of this interval and message says: uint, url, chkv, next, asci, and upd when asked. */
+/* What a root of this interval and message says: uint, url, chkv, next, asci; upd when asked. */
 void root_init(struct root *r, uint32_t interval_s, const char *message, bool upd);
 
 /* returns  ST_OK, ST_PROTO (another atom, or a leaf with a value) */

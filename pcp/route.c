@@ -7,7 +7,7 @@
 #include "core/sys/rng.h"
 #include "pcp/pcp.h"
 
-/* --- may it be obeyed? -------------------------------------------------------------------------------- */
+/* --- may it be obeyed? ------------------------------------------------------------------------ */
 
 static enum routeaccept take_if(bool ok)
 {
@@ -47,7 +47,7 @@ enum routeaccept route_accept(const struct routeplace *at, uint32_t id)
 	}
 }
 
-/* --- what becomes of a bcst --------------------------------------------------------------------------- */
+/* --- what becomes of a bcst ------------------------------------------------------------------- */
 
 struct routeplan route_plan(const struct bcst *b, const struct gnuid *self)
 {
@@ -78,7 +78,7 @@ bool route_root_forwards(enum routeforward rule, const struct bcst *b)
 	return any && gnuid_is_set(&b->dest);
 }
 
-/* --- which connections --------------------------------------------------------------------------------- */
+/* --- which connections ------------------------------------------------------------------------ */
 
 void routelist_fini(struct routelist *l)
 {
@@ -157,7 +157,7 @@ bool route_passes(const struct bcst *b, const struct gnuid *arrival, const struc
 	return true;
 }
 
-/* --- seen before? --------------------------------------------------------------------------------------- */
+/* --- seen before? ----------------------------------------------------------------------------- */
 
 static uint64_t rotl(uint64_t v, unsigned n)
 {

@@ -23,7 +23,7 @@ enum routekind {
 	ROUTE_CIN,              /* control, opened by the other */
 };
 
-/* --- may it be obeyed? (pcp.md 13) ------------------------------------------------------------------ */
+/* --- may it be obeyed? (pcp.md 13) ------------------------------------------------------------ */
 
 enum routeaccept {
 	ROUTE_TAKE,
@@ -41,11 +41,11 @@ struct routeplace {
 	bool to_me;             /* the bcst is addressed to us */
 };
 
-/* id is a top-level atom's, or that of a child of chan (bcid, key, info, trck, pkt). Of which channel
- * is checked by the caller: on fetch and relay only the connection's own. */
+/* id is a top-level atom's, or that of a child of chan (bcid, key, info, trck, pkt). Of which
+ * channel is checked by the caller: on fetch and relay only the connection's own. */
 enum routeaccept route_accept(const struct routeplace *at, uint32_t id);
 
-/* --- what becomes of a bcst (pcp.md 10.1) ------------------------------------------------------------- */
+/* --- what becomes of a bcst (pcp.md 10.1) ----------------------------------------------------- */
 
 struct routeplan {
 	bool loop;              /* ours came back: quit 1004; nothing else is done with it */
@@ -61,7 +61,7 @@ enum routeforward { ROUTE_FORWARD_PUSH, ROUTE_FORWARD_ALL, ROUTE_FORWARD_NONE };
 /* The rule of a root (setting rootForward): by default only an addressed push travels on. */
 bool route_root_forwards(enum routeforward rule, const struct bcst *b);
 
-/* --- which connections (pcp.md 10.2, 10.4) ------------------------------------------------------------- */
+/* --- which connections (pcp.md 10.2, 10.4) ---------------------------------------------------- */
 
 #define ROUTELIST_MAX 1000
 
@@ -72,8 +72,8 @@ struct routelist {
 };
 
 void routelist_fini(struct routelist *l);
-/* Note that id was heard of just now; the one not heard of for longest makes room. Unset ids are not
- * kept. The list is a hint: without memory nothing is added. */
+/* Note that id was heard of just now; the one not heard of for longest makes room. Unset ids are
+ * not kept. The list is a hint: without memory nothing is added. */
 void routelist_add(struct routelist *l, const struct gnuid *id);
 bool routelist_has(const struct routelist *l, const struct gnuid *id);
 
@@ -89,7 +89,7 @@ struct routeconn {
  * on c? */
 bool route_passes(const struct bcst *b, const struct gnuid *arrival, const struct routeconn *c);
 
-/* --- seen before? (pcp.md 10.3) ------------------------------------------------------------------------- */
+/* --- seen before? (pcp.md 10.3) --------------------------------------------------------------- */
 
 #define ROUTESEEN_SETS 256
 #define ROUTESEEN_WAYS 4
