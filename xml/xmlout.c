@@ -237,3 +237,17 @@ enum status xmlout_bytes(struct xmlout *x, const uint8_t **p, size_t *n)
 	*n = x->out.len;
 	return x->out.err;
 }
+
+enum status xmlout_move(struct xmlout *x, struct buf *out)
+{
+	const uint8_t *p;
+	size_t n;
+	enum status st = xmlout_bytes(x, &p, &n);
+
+	if (st != ST_OK)
+		return st;
+	buf_fini(out);
+	*out = x->out;
+	buf_init(&x->out, out->max);
+	return ST_OK;
+}

@@ -51,4 +51,8 @@ void xmlout_u64(struct xmlout *x, const char *name, uint64_t value);
  * returns  ST_OK, ST_LIMIT (maximum, or memory; then there is nothing to use) */
 enum status xmlout_bytes(struct xmlout *x, const uint8_t **p, size_t *n) NODISCARD;
 
+/* The same, moved into out: an empty buf, which takes over the memory and the maximum.
+ * returns  as xmlout_bytes() */
+enum status xmlout_move(struct xmlout *x, struct buf *out) NODISCARD;
+
 #endif

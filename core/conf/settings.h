@@ -41,7 +41,7 @@
 enum authtype   { AUTHTYPE_COOKIE, AUTHTYPE_BASIC };
 enum cookielife { COOKIELIFE_SESSION, COOKIELIFE_NEVER };
 enum wmvproto   { WMVPROTO_HTTP, WMVPROTO_MMS };
-enum announce   { ANNOUNCE_OPEN, ANNOUNCE_SAMEIP, ANNOUNCE_PORTOPEN };
+enum announcepolicy { ANNOUNCE_OPEN, ANNOUNCE_SAMEIP, ANNOUNCE_PORTOPEN };
 enum rootfwd    { ROOTFWD_PUSH, ROOTFWD_ALL, ROOTFWD_NONE };
 enum headchange { HEADCHANGE_CONTINUE, HEADCHANGE_DROP };
 enum logformat  { LOGFORMAT_TEXT, LOGFORMAT_JSON };
@@ -93,7 +93,7 @@ struct settings_relay {
 /* Entries in heap memory; read them through the settings_*s() functions below. */
 struct settings_list {
 	void *v;
-	size_t n;
+	size_t n, cap;
 	void *old;                      /* cleared entries of a draft, whose comments may come back */
 	size_t n_old;
 };
@@ -179,7 +179,7 @@ struct settings {
 
 	/* [Root] */
 	bool viewxml_empty_channels;
-	enum announce announce_policy;
+	enum announcepolicy announce_policy;
 	uint32_t ghost_timeout;         /* seconds */
 	enum rootfwd root_forward;
 	char yp_genre_prefix[SETTINGS_TEXT];
