@@ -74,7 +74,7 @@ export TSAN_OPTIONS  ?= detect_deadlocks=1:halt_on_error=1:second_deadlock_stack
 export TEST_PATIENCE ?= $(if $(SAN),5,1)
 
 # Looked up when the first recipe runs, not when this file is read: plain make looks at what is there.
-PKGS     := libxml-2.0 jansson
+PKGS     := libxml-2.0 jansson nettle
 no_pkgs   = $(error $(PKGS) not found by pkg-config; `make run` installs what is missing, or see dist/setup)
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS) || echo missing))$(if \
              $(filter missing,$(PKG_CFLAGS)),$(no_pkgs))$(PKG_CFLAGS)
