@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/sys/thr.h"
+
+#include <errno.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <string.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "core/sys/cc.h"
+#include "test/unit/core/sys/death.h"
+#include "test/unit/unit.h"
+
+struct report {
+	char name[32];
+	size_t stack;
+	sigset_t mask;
+	bool detached;
+	sem_t go, done;
+};
+
+static void look(struct report *r)
+{
+	pthread_attr_t a;
+	int state;
+
+	ck_assert_int_eq(pthread_getname_np(pthread_self(), r->name, sizeof(r->name)), 0);
+	ck_assert_int_eq(pthread_sigmask(SIG_SETMASK, NULL, &r->mask), 0);
+	ck_assert_int_eq(pthread_getattr_np(pthread_self(), &a), 0);
+	ck_assert_int_eq(pthread_attr_getstacksize(&a, &r->stack), 0);
+	ck_assert_int_eq(pthread_attr_getdetachstate(&a, &state), 0);
+	pthread_attr_destroy(&a);
+	r->detached = state == PTHREAD_CREATE_DETACHED;
+}
+
+static void look_main(void *arg)
+{
+	struct report *r = arg;
+
+	sem_wait(&r->go);
+	look(r);
+	sem_post(&r->done);
+}
+
+static void report_init(struct report *r)
+{
+	memset(r, 0, sizeof(*r));
+	sem_init(&r->go, 0, 0);
+	sem_init(&r->done, 0, 0);
+}
+
+static void check_report(const struct report *r)
+{
+	static const int blocked[] = { SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGUSR1, SIGUSR2, SIGALRM,
+		SIGCHLD, SIGQUIT, SIGWINCH };
+	static const int open[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
+
+	ck_assert_str_eq(r->name, "a-name-of-15-by");
+	ck_assert_uint_eq(r->stack, THR_STACK);
+	for (size_t i = 0; i < NELEM(blocked); i++)
+		ck_assert_msg(sigismember(&r->mask, blocked[i]) == 1, "signal %d", blocked[i]);
+	for (size_t i = 0; i < NELEM(open); i++)
+		ck_assert_msg(sigismember(&r->mask, open[i]) == 0, "signal %d", open[i]);
+}
+
+START_TEST(joined)
+{
+	struct report r;
+	struct thr t;
+	sigset_t before, after;
+
+	report_init(&r);
+	pthread_sigmask(SIG_SETMASK, NULL, &before);
+	ck_assert_int_eq(thr_start(&t, "a-name-of-15-bytes-and-more", look_main, &r), ST_OK);
+	pthread_sigmask(SIG_SETMASK, NULL, &after);
+	for (int i = 1; i < 32; i++)
+		ck_assert_int_eq(sigismember(&before, i), sigismember(&after, i));
+
+	const nsec deadline = clk_deadline(10 * NSEC_PER_MSEC);
+
+	ck_assert_int_eq(thr_join(&t, deadline), ST_TIMEOUT);
+	ck_assert_int_ge(clk_now(), deadline);
+	ck_assert(t.started);
+	sem_post(&r.go);
+	ck_assert_int_eq(thr_join(&t, clk_deadline(20 * NSEC_PER_SEC)), ST_OK);
+	ck_assert(!t.started);
+	ck_assert_int_eq(thr_join(&t, NSEC_NEVER), ST_OK);
+	check_report(&r);
+	ck_assert(!r.detached);
+}
+END_TEST
+
+START_TEST(detached)
+{
+	struct report r;
+
+	report_init(&r);
+	ck_assert_int_eq(thr_start(NULL, "a-name-of-15-bytes-and-more", look_main, &r), ST_OK);
+	sem_post(&r.go);
+	sem_wait(&r.done);
+	check_report(&r);
+	ck_assert(r.detached);
+}
+END_TEST
+
+START_TEST(never_started)
+{
+	struct thr t = { .started = false };
+
+	ck_assert_int_eq(thr_join(&t, 0), ST_OK);
+}
+END_TEST
+
+START_TEST(rename_cuts_at_a_character)
+{
+	char old[THR_NAME], now[THR_NAME] = "";
+
+	prctl(PR_GET_NAME, old);
+	thr_rename("cin-12345678\xE3\x81\x82\xE3\x81\x84");     /* 12 + 3 + 3 */
+	prctl(PR_GET_NAME, now);
+	ck_assert_str_eq(now, "cin-12345678\xE3\x81\x82");
+	thr_rename("cin-123456789\xE3\x81\x82");
+	prctl(PR_GET_NAME, now);
+	ck_assert_str_eq(now, "cin-123456789");
+	thr_rename(old);
+}
+END_TEST
+
+/* Out of threads: arg stays ours, nothing leaks, errno says it. Needs a process of its own. */
+static void hold(void *arg)
+{
+	sem_t *s = arg;
+
+	sem_wait(s);
+	sem_post(s);
+}
+
+START_TEST(no_thread_to_be_had)
+{
+	/* An address space too small for another stack. */
+	static sem_t s;
+	struct thr t;
+	FILE *f = fopen("/proc/self/statm", "r");
+	unsigned long pages = 0;
+
+	sem_init(&s, 0, 0);
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_eq(fscanf(f, "%lu", &pages), 1);
+	fclose(f);
+	const struct rlimit lim = { .rlim_cur = pages * 4096 + 65536, .rlim_max = RLIM_INFINITY };
+
+	ck_assert_int_eq(setrlimit(RLIMIT_AS, &lim), 0);
+	ck_assert_int_eq(thr_start(&t, "none", hold, &s), ST_SYS);
+	ck_assert_int_eq(errno, EAGAIN);
+	ck_assert(!t.started);
+}
+END_TEST
+
+Suite *unit_suite(void)
+{
+	Suite *s = suite_create("core/sys/thr");
+	TCase *t = tcase_create("thr");
+
+	tcase_add_test(t, joined);
+	tcase_add_test(t, detached);
+	tcase_add_test(t, never_started);
+	tcase_add_test(t, rename_cuts_at_a_character);
+	if (can_fork())
+		tcase_add_test(t, no_thread_to_be_had);
+	suite_add_tcase(s, t);
+	return s;
+}
