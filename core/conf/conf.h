@@ -27,12 +27,12 @@ struct conf;
 /* Load path, or make it with the defaults; faults of the file go to the log with their lines. The
  * node's first call. path is copied; NULL = defaults without a file (tests).
  * returns  ST_OK, ST_LIMIT, ST_SYS (there, but unreadable) */
-enum status conf_open(struct conf **out, const char *path) NODISCARD;
+enum status conf_open(struct conf **out, const char *path) NODISCARD EXCLUDES(lk_conf);
 /* Takes a draft instead of loading, and no file: for tests of other rooms. Takes the draft, also on
  * failure. */
-enum status conf_of(struct conf **out, struct settings *draft) NODISCARD;
+enum status conf_of(struct conf **out, struct settings *draft) NODISCARD EXCLUDES(lk_conf);
 /* Does not save. No other thread uses it any more. */
-void conf_free(struct conf **c);
+void conf_free(struct conf **c) EXCLUDES(lk_conf);
 
 /* NULL when there is no file. */
 const char *conf_path(const struct conf *c);
@@ -64,7 +64,7 @@ uint32_t conf_save_failures(struct conf *c) EXCLUDES(lk_conf);
 
 /* Read the file again (SIGHUP): the operator's file replaces what was changed since the last save.
  * A file without a usable broadcastID keeps the present one.
- * returns  as settings_load(); on failure the old settings stay */
+ * returns  as settings_read(); on failure the old settings stay */
 enum status conf_reload(struct conf *c) NODISCARD EXCLUDES(lk_save, lk_conf);
 
 #endif

@@ -140,6 +140,7 @@ struct settings {
 	char broadcast_msg[SETTINGS_TEXT];
 	uint32_t icy_meta_interval;     /* bytes; 0 = no metadata */
 	uint8_t broadcast_id[SETTINGS_ID]; /* never zero */
+	bool broadcast_id_made;         /* no key: the file had no usable one */
 	uint32_t host_update_interval;  /* seconds */
 	uint32_t max_control_connections;
 	char root_host[SETTINGS_TEXT];  /* empty = no YP */
@@ -268,10 +269,15 @@ enum status settings_parse(const void *p, size_t n, settings_warn *warn, void *c
  * same settings and the same text. out->err tells of a limit. */
 void settings_emit(const struct settings *st, struct buf *out);
 
-/* Read a file; write one with the defaults, and its folder, when there is none (node.md 2.5, 12 F2).
+/* Read a file.
  *
  * unsaved  set when the file does not say what the settings say (other layout, a repaired value, a
- *          new broadcastID, or it could not be made): it wants to be saved
+ *          new broadcastID): it wants to be saved
+ * returns  ST_OK, ST_LIMIT, ST_SYS (ENOENT ...) */
+enum status settings_read(const char *path, settings_warn *warn, void *ctx, struct settings **st,
+	bool *unsaved) NODISCARD;
+/* The same, and when there is no file write one with the defaults, with its folder; one that cannot
+ * be made is warned about and wants to be saved later (node.md 2.5, 12 F1, F2).
  * returns  ST_OK, ST_LIMIT, ST_SYS (it is there and cannot be read) */
 enum status settings_load(const char *path, settings_warn *warn, void *ctx, struct settings **st,
 	bool *unsaved) NODISCARD;
