@@ -88,6 +88,8 @@ int main(int argc, char **argv)
 			if (e->d_name[0] == '.')
 				continue;
 			snprintf(current, sizeof(current), "%s/%s", argv[i], e->d_name);
+			/* After a crash, the last one named is it. */
+			fprintf(stderr, "%s\n", current);
 			replay_file();
 			n++;
 		}

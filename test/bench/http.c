@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Short requests: N clients, each asking anew on a new connection once it has its answer. */
+#include "test/bench/bench.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct client {
+	int fd;
+	nsec began;
+	size_t got;
+	char status[12];                /* "HTTP/1.0 200" */
+};
+
+struct run {
+	uint16_t port;
+	int ep;
+	char req[512];
+	size_t req_len;
+	uint64_t done, failed;
+	struct hist took;
+};
+
+static void ask(struct run *r, struct client *c)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = c };
+
+	c->began = clk_now();
+	c->got = 0;
+	c->fd = dial(r->port);
+	if (c->fd == -1)
+		die("connect: %s", strerror(errno));
+	if (epoll_ctl(r->ep, EPOLL_CTL_ADD, c->fd, &ev) == -1)
+		die("epoll: %s", strerror(errno));
+	/* A failed send shows as an end without an answer. */
+	if (!send_all(c->fd, r->req, r->req_len))
+		shutdown(c->fd, SHUT_RDWR);
+}
+
+static void answer(struct run *r, struct client *c)
+{
+	char rx[65536];
+	ssize_t n = recv(c->fd, rx, sizeof(rx), MSG_DONTWAIT);
+
+	if (n == -1 && errno == EAGAIN)
+		return;
+	if (n > 0) {
+		if (c->got < sizeof(c->status))
+			memcpy(c->status + c->got, rx, MIN((size_t)n, sizeof(c->status) - c->got));
+		c->got += (size_t)n;
+		return;
+	}
+	if (n == 0 && c->got > sizeof(c->status) && memcmp(c->status + 8, " 200", 4) == 0)
+		r->done++;
+	else
+		r->failed++;
+	hist_add(&r->took, clk_now() - c->began);
+	close(c->fd);
+	ask(r, c);
+}
+
+int role_http(const struct options *o)
+{
+	static struct run r;
+	struct client *all = must_alloc((o->n + 1) * sizeof(*all));
+	double cpu = 0, secs;
+	unsigned int i;
+	nsec began, end;
+
+	r.port = o->port;
+	r.ep = epoll_create1(EPOLL_CLOEXEC);
+	r.req_len = (size_t)snprintf(r.req, sizeof(r.req),
+		"GET %s HTTP/1.0\r\nHost: 127.0.0.1:%u\r\nConnection: close\r\n\r\n", o->path,
+		o->port);
+	if (r.req_len >= sizeof(r.req))
+		die("path too long");
+	for (i = 0; i < o->n; i++)
+		ask(&r, &all[i]);
+	for (i = 0; i < o->n_pids; i++)
+		cpu -= proc_cpu_s(o->pids[i]);
+	began = clk_now();
+	end = began + (nsec)(o->seconds * 1e9);
+	while (!told_to_stop() && clk_now() < end) {
+		struct epoll_event ev[64];
+		int n = epoll_wait(r.ep, ev, (int)NELEM(ev), 100), k;
+
+		for (k = 0; k < n; k++)
+			answer(&r, ev[k].data.ptr);
+	}
+	secs = (double)(clk_now() - began) / 1e9;
+	for (i = 0; i < o->n_pids; i++)
+		cpu += proc_cpu_s(o->pids[i]);
+	printf("{\"role\":\"http\",\"n\":%u,\"secs\":%.3f,\"done\":%llu,\"failed\":%llu,", o->n, secs,
+		(unsigned long long)r.done, (unsigned long long)r.failed);
+	printf("\"per_s\":%.0f,\"p50_us\":%.1f,\"p99_us\":%.1f,\"cpu_s\":%.4f,\"cpu_us_each\":%.1f}\n",
+		(double)r.done / secs, hist_us(&r.took, 0.5), hist_us(&r.took, 0.99), cpu,
+		r.done > 0 ? cpu * 1e6 / (double)r.done : 0);
+	for (i = 0; i < o->n; i++)
+		close(all[i].fd);
+	close(r.ep);
+	free(all);
+	return 0;
+}
