@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/media/sniff.h"
+
+#include <string.h>
+
+#include "core/media/ebml.h"
+#include "core/sys/bytes.h"
+
+#define TS_PACKET    188
+#define M2TS_PACKET  192
+
+/* Do the first bytes match a magic, as far as they are there? */
+static enum sniff sniff_magic(const uint8_t *p, size_t n, const char *magic, size_t len)
+{
+	if (memcmp(p, magic, MIN(n, len)) != 0)
+		return SNIFF_NONE;
+	return n < len ? SNIFF_MORE : SNIFF_SURE;
+}
+
+static enum sniff sniff_flv(const uint8_t *p, size_t n, const char **type)
+{
+	*type = "FLV";
+	return sniff_magic(p, n, "FLV\x01", 4);
+}
+
+static enum sniff sniff_mkv(const uint8_t *p, size_t n, const char **type)
+{
+	enum sniff s = sniff_magic(p, n, "\x1a\x45\xdf\xa3", 4);
+	struct ebml_el e;
+
+	if (s != SNIFF_SURE)
+		return s;
+	switch (ebml_head(p, n, &e)) {
+	case EBML_MORE:
+		return SNIFF_MORE;
+	case EBML_BAD:
+		return SNIFF_NONE;
+	default:
+		break;
+	}
+	if (e.unknown || e.size > EBML_DOC_MAX)
+		return SNIFF_NONE;
+	if (n < e.hlen + e.size)
+		return SNIFF_MORE;
+	*type = ebml_doc_is_webm(p + e.hlen, (size_t)e.size) ? "WEBM" : "MKV";
+	return SNIFF_SURE;
+}
+
+static enum sniff sniff_mp4(const uint8_t *p, size_t n, const char **type)
+{
+	static const char box[][5] = { "ftyp", "styp", "moof" };
+
+	*type = "MP4";
+	/* A box size has its top byte 0 in any stream; that keeps texts from waiting for 8 bytes. */
+	if (n > 0 && p[0] != 0)
+		return SNIFF_NONE;
+	if (n < 8)
+		return SNIFF_MORE;
+	for (size_t i = 0; i < NELEM(box); i++)
+		if (memcmp(p + 4, box[i], 4) == 0)
+			return SNIFF_SURE;
+	return SNIFF_NONE;
+}
+
+/* The pages that begin logical streams come first; one of Theora makes it OGM. */
+static enum sniff sniff_ogg(const uint8_t *p, size_t n, const char **type)
+{
+	enum sniff s = sniff_magic(p, n, "OggS", 4);
+	size_t at = 0;
+
+	*type = "OGG";
+	if (s != SNIFF_SURE)
+		return s;
+	for (;;) {
+		size_t body = 0;
+
+		if (n - at < 27)
+			return SNIFF_MORE;
+		if (memcmp(p + at, "OggS", 4) != 0 || p[at + 4] != 0)
+			return at == 0 ? SNIFF_NONE : SNIFF_SURE;
+		if ((p[at + 5] & 2) == 0)
+			return SNIFF_SURE;
+
+		const size_t nseg = p[at + 26];
+
+		if (n - at < 27 + nseg)
+			return SNIFF_MORE;
+		for (size_t i = 0; i < nseg; i++)
+			body += p[at + 27 + i];
+		at += 27 + nseg;
+		if (n - at < MIN(body, (size_t)7))
+			return SNIFF_MORE;
+		if (body >= 7 && memcmp(p + at, "\x80theora", 7) == 0) {
+			*type = "OGM";
+			return SNIFF_SURE;
+		}
+		if (at + body + 27 > SNIFF_MAX)
+			return SNIFF_SURE;
+		if (n - at < body)
+			return SNIFF_MORE;
+		at += body;
+	}
+}
+
+static enum sniff sniff_ts(const uint8_t *p, size_t n, const char **type)
+{
+	*type = "TS";
+	for (size_t at = 0; at <= 2 * TS_PACKET; at += TS_PACKET) {
+		if (n <= at)
+			return SNIFF_MORE;
+		if (p[at] != 0x47)
+			return SNIFF_NONE;
+	}
+	return SNIFF_SURE;
+}
+
+static enum sniff sniff_m2ts(const uint8_t *p, size_t n, const char **type)
+{
+	*type = "M2TS (192-byte packets)";
+	for (size_t at = 4; at <= 4 + 2 * M2TS_PACKET; at += M2TS_PACKET) {
+		if (n <= at)
+			return SNIFF_MORE;
+		if (p[at] != 0x47)
+			return SNIFF_NONE;
+	}
+	return SNIFF_REFUSE;
+}
+
+#define ASF_GUID "\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c"
+
+/* A raw ASF header, or one in a `$H` chunk (12 bytes of framing; 4 in WMSP). */
+static enum sniff sniff_asf(const uint8_t *p, size_t n, const char **type)
+{
+	enum sniff s = sniff_magic(p, n, ASF_GUID, 16);
+
+	*type = "WMV";
+	if (s != SNIFF_NONE)
+		return s;
+	s = sniff_magic(p, n, "$H", 2);
+	if (s != SNIFF_SURE)
+		return s;
+	if (n < 4)
+		return SNIFF_MORE;
+
+	const size_t len = (size_t)p[2] | (size_t)p[3] << 8;
+
+	if (len < 16 || len > 16384)
+		return SNIFF_NONE;
+	s = sniff_magic(p + 4, n - 4, ASF_GUID, 16);
+	if (s != SNIFF_NONE)
+		return s;
+	return n < 12 ? SNIFF_MORE : sniff_magic(p + 12, n - 12, ASF_GUID, 16);
+}
+
+static enum sniff sniff_nsv(const uint8_t *p, size_t n, const char **type)
+{
+	enum sniff s = sniff_magic(p, n, "NSVf", 4);
+
+	*type = "NSV";
+	if (s == SNIFF_NONE)
+		s = sniff_magic(p, n, "NSVs", 4);
+	return s == SNIFF_SURE ? SNIFF_WEAK : s;
+}
+
+/* Bytes of the MPEG audio frame whose 4-byte header is at p; 0 = no header. */
+static size_t mp3_frame(const uint8_t *p)
+{
+	/* kbps of layer I, II, III of MPEG-1, then layer I and II/III of MPEG-2 */
+	static const uint16_t rate[5][15] = {
+		{ 0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448 },
+		{ 0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384 },
+		{ 0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320 },
+		{ 0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256 },
+		{ 0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160 },
+	};
+	static const uint32_t hz[3] = { 44100, 48000, 32000 };
+	const unsigned version = p[1] >> 3 & 3;         /* 0 = 2.5, 2 = 2, 3 = 1 */
+	const unsigned layer = 4 - (p[1] >> 1 & 3);     /* 1..3, 4 = reserved */
+	const unsigned ri = p[2] >> 4, hi = p[2] >> 2 & 3, pad = p[2] >> 1 & 1;
+
+	if (p[0] != 0xff || (p[1] & 0xe0) != 0xe0 || version == 1 || layer == 4 || ri == 0 || ri == 15 ||
+	    hi == 3)
+		return 0;
+
+	const uint32_t bps = 1000u * rate[version == 3 ? layer - 1 : layer == 1 ? 3 : 4][ri];
+	const uint32_t f = hz[hi] >> (version == 3 ? 0 : version == 2 ? 1 : 2);
+
+	if (layer == 1)
+		return (12 * bps / f + pad) * 4;
+	return (layer == 3 && version != 3 ? 72 : 144) * bps / f + pad;
+}
+
+static enum sniff sniff_mp3(const uint8_t *p, size_t n, const char **type)
+{
+	enum sniff s = sniff_magic(p, n, "ID3", 3);
+
+	*type = "MP3";
+	if (s != SNIFF_NONE)
+		return s == SNIFF_SURE ? SNIFF_WEAK : s;
+	if (n > 0 && p[0] != 0xff)
+		return SNIFF_NONE;
+	if (n < 4)
+		return SNIFF_MORE;
+
+	const size_t len = mp3_frame(p);
+
+	if (len < 4)
+		return SNIFF_NONE;
+	if (n < len + 4)
+		return SNIFF_MORE;
+	/* same version, layer and sampling rate */
+	return mp3_frame(p + len) > 0 && ((p[1] ^ p[len + 1]) & 0xfe) == 0 && ((p[2] ^ p[len + 2]) & 0x0c) == 0
+		? SNIFF_WEAK : SNIFF_NONE;
+}
+
+static enum sniff sniff_aac(const uint8_t *p, size_t n, const char **type)
+{
+	*type = "AAC";
+	if (n > 0 && p[0] != 0xff)
+		return SNIFF_NONE;
+	if (n < 6)
+		return SNIFF_MORE;
+	if ((p[1] & 0xf6) != 0xf0)
+		return SNIFF_NONE;
+
+	const size_t len = (size_t)(p[3] & 3) << 11 | (size_t)p[4] << 3 | p[5] >> 5;
+
+	if (len < 7)
+		return SNIFF_NONE;
+	if (n < len + 2)
+		return SNIFF_MORE;
+	return p[len] == 0xff && (p[len + 1] & 0xf6) == 0xf0 ? SNIFF_WEAK : SNIFF_NONE;
+}
+
+enum sniff sniff_type(const uint8_t *p, size_t n, bool end, const char **type)
+{
+	static enum sniff (*const all[])(const uint8_t *, size_t, const char **) = {
+		sniff_flv, sniff_mkv, sniff_ogg, sniff_asf, sniff_mp4, sniff_nsv, sniff_ts, sniff_mp3, sniff_aac,
+		sniff_m2ts,
+	};
+
+	/* In order, and none is passed over while it could still say yes: so the answer for a prefix holds
+	 * for everything that begins with it. */
+	for (size_t i = 0; i < NELEM(all); i++) {
+		enum sniff s = all[i](p, MIN(n, (size_t)SNIFF_MAX), type);
+
+		if (s == SNIFF_MORE && (end || n >= SNIFF_MAX))
+			s = SNIFF_NONE;
+		if (s != SNIFF_NONE)
+			return s;
+	}
+	*type = NULL;
+	return SNIFF_NONE;
+}
