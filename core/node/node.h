@@ -15,6 +15,10 @@
 /* Identity on the wire and in Server: lines. */
 #define NODE_AGENT   "PeerCast/0.1218 (SV01)"
 #define NODE_VERSION "0.1.0"
+#define NODE_VER        1218            /* helo.ver, host.ver */
+#define NODE_VER_VP     27              /* host.vevp, bcst.vrvp */
+#define NODE_EX_PREFIX  "SV"            /* host.vexp, bcst.vexp */
+#define NODE_EX_NUMBER  1               /* host.vexn, bcst.vexn */
 
 /* Counters of the channel log, for status pages. */
 struct chanlog_counts {
@@ -48,6 +52,21 @@ struct node {
 	struct filterset *filters GUARDED_BY(lk_conf);          /* the current set */
 };
 
+/* Fills n with the three, borrowed, and an empty filter set (no flags for anybody).
+ * returns  ST_OK, ST_LIMIT (memory) */
+enum status node_init(struct node *n, struct conf *conf, struct chanmgr *cm, struct servmgr *sm)
+	NODISCARD;
+/* The only thread left: drops the filters; the rest is the caller's. */
+void node_fini(struct node *n);
+
+/* Copy filters and limits from the settings, now: at start and when they changed. Names among the
+ * filters are looked up with `resolve` (NULL = left out), which may block; patterns that cannot be
+ * understood are logged. Never call it under a lock.
+ * returns  ST_OK, ST_LIMIT (memory: the old filters stay) */
+typedef bool node_resolve(const char *name, struct host *h);
+enum status node_apply_settings(struct node *n, node_resolve *resolve) EXCLUDES(lk_conf, lk_servmgr)
+	NODISCARD;
+
 /* Flags of an address by the current filters (FILTER_*). */
 int node_filter(struct node *n, const struct host *h) EXCLUDES(lk_conf);
 /* Replace the set (takes the reference). */
@@ -59,9 +78,13 @@ bool node_is_private(struct node *n, const struct host *h) EXCLUDES(lk_conf, lk_
 /* Loopback or own address while trustLocalhost: needs no password. */
 bool node_is_trusted(struct node *n, const struct host *h) EXCLUDES(lk_conf, lk_servmgr);
 
-/* Build our own hit for a channel (pcp.md 4.9, 10.5): addresses by family and firewall state, flags by
- * room, positions by the ring. For a broadcast the sums over the list are included and TRACKER is set.
- * recv false = the farewell. */
+/* Build our own hit for a channel (pcp.md 3.4, 4.9, 10.5), local fields zero.
+ *
+ * Addresses are of the channel's family; the global port is 0 and PUSH is set unless our port is known
+ * to be open. Numbers: a broadcast (TRACKER set) counts its players and those of all live hits, and the
+ * hits; a relay its own players and relays, and tells its upstream. Positions are the ring's ends.
+ *
+ * recv     false = the farewell: "remove me" */
 void node_own_hit(struct node *n, struct chan *c, bool recv, struct hit *h)
 	EXCLUDES(lk_servmgr, lk_chanmgr, lk_chan);
 

@@ -39,6 +39,8 @@ const char *servent_status_str(enum servent_status s);  /* "CONNECTED" "HANDSHAK
 /* What the port of the listener, or the operator, lets a connection do (node.md 5.5). */
 enum { ALLOW_HTML = 1, ALLOW_BROADCAST = 2, ALLOW_NETWORK = 4, ALLOW_DIRECT = 8, ALLOW_ALL = 15 };
 
+/* Fields under "lk_servmgr" are changed by the functions below alone, called by the owner: so the owner
+ * may read its own without the lock, and nobody else may. */
 struct servent {
 	/* constant */
 	uint32_t id;                    /* 1, 2, 3 ...: connectionId of the API */
@@ -58,42 +60,43 @@ struct servent {
 	/* lk_servmgr */
 	enum servent_type type;
 	enum servent_status status;
-	bool listed, private, counted;  /* private: exempt from limits; counted: in a channel's usage */
+	bool private;                   /* exempt from limits */
 	bool pending;                   /* handshake not finished: counts against its address */
-	bool framed;                    /* speaks PCP */
 	nsec since;                     /* of the status */
 	struct gnuid remote;            /* session at the other end; unset until known */
-	struct gnuid chan;              /* channel of a relay, player; unset otherwise */
-	uint32_t reserved_kbps;         /* counted as output until measured */
-	uint64_t rate_mark;             /* nwritten + nread at the last sample */
-	uint32_t rate_out, rate_in;     /* bytes/s of the last window */
-	uint64_t mark_out, mark_in;
+	struct gnuid chan;              /* channel of a relay or player; unset otherwise */
 	char agent[SERVENT_AGENT];
-	struct gnuid *routes;           /* sessions heard behind it: a ring, newest overwrites oldest */
-	uint16_t n_routes, i_routes, cap_routes;
-	struct servent *prev, *next;
 };
 
-/* A record for an accepted or dialled socket, listed at once, with one reference for its thread.
+/* A record for an accepted or dialled socket, listed at once, with one reference for its thread: type
+ * INCOMING and status PROTOCOL, pending when accepted.
+ *
+ * An accepted one must pass the limits on connections (servmgr.h). When it does not, the caller still
+ * has the fd: the SERVER thread looks at what has come (MSG_PEEK, MSG_DONTWAIT), sends one short
+ * refusal with MSG_DONTWAIT (quit 1003 to a PCP client, 503 to anybody else) and closes it. It never
+ * waits for a refused client.
+ *
  * fd       taken over on success only; -1 = none yet (COUT before it dials)
- * returns  ST_OK, ST_LIMIT (table, address or memory limits: see servmgr.h), ST_SYS, ST_STOPPED
- *          (the node is stopping) */
+ * returns  ST_OK, ST_LIMIT (limits on connections, or memory), ST_SYS (no eventfd), ST_STOPPED (the
+ *          node is stopping) */
 enum status servent_new(struct servmgr *sm, int fd, const struct host *peer, bool outgoing,
 	struct servent **out) EXCLUDES(lk_servmgr) NODISCARD;
 struct servent *servent_ref(struct servent *sv);
 /* The last one frees; the socket must have been closed by then. */
 void servent_unref(struct servent **sv);
-/* Owner: out of the table and the counts, socket closed, the thread's reference dropped. */
+/* Owner: socket closed, out of the table and the counts, the thread's reference dropped. */
 void servent_end(struct servent **sv) EXCLUDES(lk_servmgr);
 
 void servent_set_type(struct servent *sv, enum servent_type t, enum servent_status s) EXCLUDES(lk_servmgr);
 void servent_set_status(struct servent *sv, enum servent_status s) EXCLUDES(lk_servmgr);
 void servent_set_agent(struct servent *sv, const char *agent) EXCLUDES(lk_servmgr);
+/* Unset = forget it, and the sessions heard behind it (a COUT that dials again). */
 void servent_set_remote(struct servent *sv, const struct gnuid *sid) EXCLUDES(lk_servmgr);
 void servent_set_private(struct servent *sv, bool yes) EXCLUDES(lk_servmgr);
 /* The handshake is over: it no longer counts as pending. */
 void servent_settled(struct servent *sv) EXCLUDES(lk_servmgr);
-/* A session was heard behind this connection (pcp.md 10.1 step 2); repeats are cheap. */
+/* A session was heard behind this connection (pcp.md 10.1 step 2); repeats are cheap. The newest
+ * SERVENT_ROUTES are kept; out of memory = not kept. */
 void servent_heard(struct servent *sv, const struct gnuid *from) EXCLUDES(lk_servmgr);
 
 #endif

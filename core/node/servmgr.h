@@ -13,16 +13,23 @@
 #include "core/sys/lock.h"
 
 struct servmgr;
+struct blob;
+
+#define SERVENT_MAX          30000      /* connections in the table, whatever their kind */
+#define SERVENT_PENDING      16         /* unfinished handshakes of one address (decision 19) */
+#define SERVENT_PENDING_LOCAL 64        /* of this machine */
+#define SERVENT_LOCAL_SLOTS  4          /* kept for this machine above max_serv_in (node.md 5.4) */
+#define SERVENT_RESERVE      (10 * NSEC_PER_SEC) /* how long a new output counts with its full bitrate */
 
 /* Limits, copied from the settings whenever they change. 0 means what node.md 2.6 says for each. */
 struct limits {
-	uint32_t max_serv_in;           /* connections that are not served relays, players, controls */
+	uint32_t max_serv_in;           /* accepted ones that never were a served relay, player, control */
 	uint32_t max_relays;            /* >= 2 */
 	uint32_t max_direct;            /* 0 = none */
 	uint32_t max_relays_per_chan;   /* 0 = unlimited */
-	uint32_t max_bitrate_out;       /* kbit/s; 0 = unlimited */
+	uint32_t max_bitrate_out;       /* kbit/s of 1000 bits; 0 = unlimited */
 	uint32_t max_control;
-	uint32_t max_per_address;
+	uint32_t max_per_address;       /* as max_serv_in, of one IPv4 address or IPv6 /64; not of ours */
 	bool trust_localhost;
 };
 
@@ -30,6 +37,10 @@ struct servmgr *servmgr_new(void) NODISCARD;    /* NULL when out of memory */
 void servmgr_free(struct servmgr **sm);         /* the table is empty */
 void servmgr_set_limits(struct servmgr *sm, const struct limits *l) EXCLUDES(lk_servmgr);
 void servmgr_get_limits(struct servmgr *sm, struct limits *l) EXCLUDES(lk_servmgr);
+
+/* Copy the limits from a snapshot of the settings. */
+struct settings;
+void limits_of(const struct settings *st, struct limits *l);
 
 /* --- admission -------------------------------------------------------------------------------- */
 
@@ -41,16 +52,20 @@ enum refusal {
 const char *refusal_str(enum refusal r);        /* "relay limit" ... for log lines */
 
 /* Make sv a connected RELAY or DIRECT of the channel when the limits allow, all under one lock, so
- * that no race overruns a cap. A private sv passes whatever the limits say. */
+ * that no race overruns a cap. A private sv passes whatever the limits say, unless a root disabled
+ * the node. The output in use is what was measured of each connected, not private servent, but for
+ * its first SERVENT_RESERVE at least the bitrate of its channel.
+ * Admission ends the handshake (servent_settled()). REFUSE_OTHER: disabled, or no memory. */
 enum refusal servmgr_admit(struct servmgr *sm, struct servent *sv, enum servent_type type,
 	const struct gnuid *chan, uint32_t bitrate_kbps, bool playing) EXCLUDES(lk_servmgr) NODISCARD;
 
-/* Make sv a connected CIN unless the session is connected already or max_control is reached.
- * REFUSE_DUPLICATE, REFUSE_FULL. */
+/* Make sv a connected CIN of session sid unless that session is connected already (CIN or COUT) or
+ * max_control is reached; ends the handshake. REFUSE_DUPLICATE, REFUSE_FULL. */
 enum refusal servmgr_admit_control(struct servmgr *sm, struct servent *sv, const struct gnuid *sid)
 	EXCLUDES(lk_servmgr) NODISCARD;
 
-/* Is there room for one more (not private)? For the flags of our own hits. */
+/* Is there room for one more (not private) RELAY, DIRECT or CIN? For the flags of our own hits
+ * (pcp.md 12.1): RELAY by bandwidth and both relay limits, DIRECT by max_direct alone. */
 bool servmgr_has_room(struct servmgr *sm, enum servent_type type, const struct gnuid *chan,
 	uint32_t bitrate_kbps) EXCLUDES(lk_servmgr);
 
@@ -67,9 +82,9 @@ struct totals {
 	uint32_t pending;                       /* handshake not finished */
 	uint64_t out_bps, in_bps;               /* bytes/s of the last window, loopback and LAN excluded */
 	uint64_t out_all_bps, in_all_bps;       /* all */
-	uint32_t refused[REFUSALS];             /* since start */
+	uint32_t refused[REFUSALS];             /* since start; [REFUSE_FULL]: controls and accepts */
 	uint32_t started;                       /* outputs ever started */
-	uint32_t msgs_lost;                     /* messages lost to full mailboxes */
+	uint32_t msgs_lost;                     /* messages servmgr_post() lost to full mailboxes */
 };
 void servmgr_totals(struct servmgr *sm, struct totals *t) EXCLUDES(lk_servmgr);
 /* Take a sample for the rates; called every few seconds. */
@@ -89,7 +104,7 @@ struct servent_query {
  * *out is NULL. ST_OK, ST_LIMIT (memory). */
 enum status servmgr_select(struct servmgr *sm, const struct servent_query *q, struct servent ***out,
 	size_t *n) EXCLUDES(lk_servmgr) NODISCARD;
-/* Select, post a message to each, and let go. Returns how many took it. */
+/* Select, post a message to each, and let go. Returns how many took it (0 when out of memory). */
 size_t servmgr_post(struct servmgr *sm, const struct servent_query *q, struct blob *msg)
 	EXCLUDES(lk_servmgr, lk_mbox);
 
@@ -124,8 +139,10 @@ struct own {
 	struct gnuid sid;               /* session, new at each start */
 	struct gnuid bcid;              /* broadcast id, from the settings */
 	uint16_t port;                  /* we listen on; 0 = not yet */
-	struct host global[2];          /* [0] IPv4, [1] IPv6: best known own address; unset = none */
-	struct host local[2];           /* best not-global one */
+	/* [0] IPv4, [1] IPv6; the port is ours. Until better ones are learnt both are the loopback
+	 * address, so ask host_is_global(). */
+	struct host global[2];          /* best address known (pcp.md 17.3), or the forced one */
+	struct host local[2];           /* best one that is not global */
 	enum firewall fw[2];
 	bool disabled;                  /* by a root's `dis` */
 	nsec started;
@@ -134,16 +151,26 @@ void servmgr_own(struct servmgr *sm, struct own *o) EXCLUDES(lk_servmgr);
 const struct gnuid *servmgr_sid(const struct servmgr *sm);      /* constant */
 void servmgr_set_bcid(struct servmgr *sm, const struct gnuid *bcid) EXCLUDES(lk_servmgr);
 void servmgr_set_port(struct servmgr *sm, uint16_t port) EXCLUDES(lk_servmgr);
-/* An address of ours was learnt (interface, trusted OLEH, forceIP). Ranked per family (pcp.md 17.3).
- * Returns true when the global or local address changed. */
-bool servmgr_learn_address(struct servmgr *sm, const struct host *h, bool forced) EXCLUDES(lk_servmgr);
+/* How an address of ours became known. Only those of interfaces make a peer local: behind a shared
+ * NAT the public one is everybody's. */
+enum learnt { LEARNT_PEER, LEARNT_FORCED, LEARNT_INTERFACE };
+
+/* An address of ours was learnt: from a trusted OLEH, by forceIP, or (getifaddrs(3) at start) from an
+ * interface. Ranked per family: loopback, private, global; the newest wins a tie, so an address that
+ * comes back counts anew. A forced one is the global address of its family whatever its rank; an
+ * unset h with LEARNT_FORCED ends that for both families. Link-local and multicast addresses never
+ * become ours to tell.
+ * Returns true when a global or local address changed: the caller decides what that means for the
+ * firewall state (unknown again, unless forceNormal) and for the tracker update. */
+bool servmgr_learn_address(struct servmgr *sm, const struct host *h, enum learnt how)
+	EXCLUDES(lk_servmgr);
 void servmgr_set_firewall(struct servmgr *sm, bool v6, enum firewall f) EXCLUDES(lk_servmgr);
 /* Only while unknown (a trusted OLEH; pcp.md 6.4). Returns true when it was set. */
 bool servmgr_settle_firewall(struct servmgr *sm, bool v6, enum firewall f) EXCLUDES(lk_servmgr);
 void servmgr_set_disabled(struct servmgr *sm, bool yes) EXCLUDES(lk_servmgr);
-/* Is this one of our own addresses with our own port? */
+/* Is this one of our own addresses, however learnt, with our own port? */
 bool servmgr_is_self(struct servmgr *sm, const struct host *h) EXCLUDES(lk_servmgr);
-/* Is it an address of this machine (loopback or an interface)? Looks at what was learnt. */
+/* Is it an address of this machine: loopback, or of an interface? The port does not matter. */
 bool servmgr_is_local(struct servmgr *sm, const struct host *h) EXCLUDES(lk_servmgr);
 
 #endif

@@ -1,0 +1,1251 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/node/servmgr.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* An insertion that finds no memory leaves the element out; the caller looks at its handle. */
+#define HASH_NONFATAL_OOM 1
+#define uthash_nonfatal_oom(e) ((void)(e))
+#include <uthash.h>
+#include <utlist.h>
+
+#include "core/conf/settings.h"
+#include "core/sys/assert.h"
+#include "core/sys/text.h"
+
+#define ADDRS       64          /* own addresses remembered */
+#define STOP_BATCH  64
+#define SELECT_MORE 16          /* room beyond what was counted: the table moves meanwhile */
+
+/* What counts against an address; there while somebody counts. */
+struct peer {
+	uint8_t ip[16];                 /* IPv6: the /64, all of it one subscriber's */
+	uint32_t open;                  /* accepted, not served */
+	uint32_t pending;
+	uint32_t refs;                  /* records that point here */
+	struct UT_hash_handle hh;
+};
+
+/* How a channel is used; there while a record points here. */
+struct use {
+	struct gnuid chan;
+	struct usage u;
+	uint32_t refs;
+	struct entry *members;          /* its relays and players */
+	struct UT_hash_handle hh;
+};
+
+/* A servent as the table has it. Guarded by lk_servmgr, but for sv (servent.h). */
+struct entry {
+	struct servent sv;              /* first */
+	struct entry *prev, *next;      /* the table, newest first */
+	struct entry *tprev, *tnext;    /* connected ones of the type */
+	struct entry *cprev, *cnext;    /* of the channel */
+	struct peer *peer;              /* NULL = dialled */
+	struct use *use;                /* NULL = no channel */
+	bool counted;                   /* account_locked() has added it */
+	bool served;                    /* is, or has been, a served relay, player or control */
+	bool hashed;                    /* in sids */
+	int told;                       /* 0, TOLD_SOFT, TOLD_HARD */
+	uint32_t reserved_kbps;         /* at least this is counted as its output until `reserve_end` */
+	nsec reserve_end;
+	uint32_t out_kbps;              /* what is counted */
+	nsec sampled;
+	uint64_t mark_out, mark_in;     /* counters at the last sample */
+	uint32_t rate_out, rate_in;     /* bytes/s of the last window */
+	struct gnuid *routes;           /* sessions heard behind it: a ring, newest overwrites oldest */
+	uint16_t n_routes, i_routes, cap_routes;
+	struct UT_hash_handle hh;       /* in sids */
+};
+
+enum { TOLD_SOFT = 1, TOLD_HARD };
+
+struct own_addr {
+	struct host h;                  /* port 0 */
+	bool interface;
+	uint64_t order;                 /* the newest has the greatest */
+};
+
+struct servmgr {
+	struct mtx mtx;                                         /* lk_servmgr */
+	struct gnuid sid;                                       /* constant */
+	struct cond empty;
+	_Atomic bool stopping;          /* set under the lock; release/acquire: a one-way flag */
+	_Atomic uint32_t lost;          /* relaxed: statistics */
+
+	struct limits limits            GUARDED_BY(lk_servmgr);
+	struct entry *all               GUARDED_BY(lk_servmgr);
+	struct entry *of_type[SV_TYPES] GUARDED_BY(lk_servmgr); /* connected */
+	struct entry *sids              GUARDED_BY(lk_servmgr); /* connected CIN and COUT by session */
+	struct peer *peers              GUARDED_BY(lk_servmgr);
+	struct use *uses                GUARDED_BY(lk_servmgr);
+	uint32_t last_id                GUARDED_BY(lk_servmgr);
+
+	/* sums over the table, kept by account_locked() alone */
+	uint32_t n                      GUARDED_BY(lk_servmgr);
+	uint32_t connected[SV_TYPES]    GUARDED_BY(lk_servmgr);
+	uint32_t public[SV_TYPES]       GUARDED_BY(lk_servmgr); /* connected, not private */
+	uint32_t pending                GUARDED_BY(lk_servmgr);
+	uint32_t serv_in                GUARDED_BY(lk_servmgr); /* accepted, not served */
+	uint64_t out_kbps               GUARDED_BY(lk_servmgr); /* connected, not private */
+
+	uint32_t refused[REFUSALS]      GUARDED_BY(lk_servmgr);
+	uint32_t started                GUARDED_BY(lk_servmgr);
+	nsec sampled                    GUARDED_BY(lk_servmgr);
+	uint64_t gone[2][2]             GUARDED_BY(lk_servmgr); /* unsampled bytes of ended ones */
+	uint64_t bps[2][2]              GUARDED_BY(lk_servmgr); /* [all, outside][out, in] */
+
+	struct own own                  GUARDED_BY(lk_servmgr);
+	struct own_addr addr[ADDRS]     GUARDED_BY(lk_servmgr);
+	uint32_t n_addr                 GUARDED_BY(lk_servmgr);
+	uint64_t addr_order             GUARDED_BY(lk_servmgr);
+	struct host forced[2]           GUARDED_BY(lk_servmgr); /* unset = none */
+};
+
+LOCK_DEFINE(sm, struct servmgr, mtx, lk_servmgr)
+
+static struct entry *entry_of(struct servent *sv)
+{
+	return CONTAINER_OF(sv, struct entry, sv);
+}
+
+/* --- names ------------------------------------------------------------------------------------ */
+
+const char *servent_type_str(enum servent_type t)
+{
+	static const char *const name[] = {
+		[SV_INCOMING] = "INCOMING", [SV_SERVER] = "SERVER", [SV_RELAY] = "RELAY",
+		[SV_DIRECT] = "DIRECT", [SV_COUT] = "COUT", [SV_CIN] = "CIN",
+		[SV_COMMAND] = "COMMAND",
+	};
+
+	return (size_t)t < NELEM(name) ? name[t] : "NONE";
+}
+
+const char *servent_status_str(enum servent_status s)
+{
+	static const char *const name[] = {
+		[SV_NONE] = "NONE", [SV_CONNECTING] = "CONNECTING", [SV_PROTOCOL] = "PROTOCOL",
+		[SV_HANDSHAKE] = "HANDSHAKE", [SV_CONNECTED] = "CONNECTED",
+		[SV_CLOSING] = "CLOSING", [SV_LISTENING] = "LISTENING", [SV_TIMEOUT] = "TIMEOUT",
+		[SV_WAIT] = "WAIT", [SV_ERROR] = "ERROR",
+	};
+
+	return (size_t)s < NELEM(name) ? name[s] : "NONE";
+}
+
+const char *refusal_str(enum refusal r)
+{
+	static const char *const name[] = {
+		[ADMIT_OK] = "none", [REFUSE_OTHER] = "other", [REFUSE_BANDWIDTH] = "bandwidth",
+		[REFUSE_RELAYS] = "relay limit", [REFUSE_DIRECT] = "direct limit",
+		[REFUSE_NOT_PLAYING] = "not playing", [REFUSE_CHAN_RELAYS] = "channel limit",
+		[REFUSE_DUPLICATE] = "connected already", [REFUSE_FULL] = "full",
+	};
+
+	return (size_t)r < NELEM(name) ? name[r] : "other";
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+static void addresses_locked(struct servmgr *sm) REQUIRES(lk_servmgr);
+
+struct servmgr *servmgr_new(void)
+{
+	struct servmgr *sm = calloc(1, sizeof(*sm));
+	const struct host any4 = host_v4(127, 0, 0, 1, 0);
+	const struct host any6 = { .ip = { [15] = 1 } };
+
+	if (sm == NULL)
+		return NULL;
+	mtx_init(&sm->mtx, &lk_servmgr);
+	cond_init(&sm->empty);
+	sm->sid = gnuid_random(0);
+	sm_lock(sm);
+	sm->limits = (struct limits){
+		.max_serv_in = 50, .max_relays = 2, .max_control = 3, .max_per_address = 64,
+		.trust_localhost = true,
+	};
+	sm->own.sid = sm->sid;
+	sm->own.started = sm->sampled = clk_now();
+	sm->addr[sm->n_addr++] = (struct own_addr){ .h = any4, .interface = true };
+	sm->addr[sm->n_addr++] = (struct own_addr){ .h = any6, .interface = true };
+	addresses_locked(sm);
+	sm_unlock(sm);
+	return sm;
+}
+
+void servmgr_free(struct servmgr **smp) LOCK_IMPL /* the only thread left */
+{
+	struct servmgr *sm = *smp;
+
+	*smp = NULL;
+	if (sm == NULL)
+		return;
+	ASSERT(sm->all == NULL && sm->n == 0 && sm->peers == NULL && sm->uses == NULL);
+	cond_fini(&sm->empty);
+	mtx_fini(&sm->mtx);
+	free(sm);
+}
+
+void limits_of(const struct settings *st, struct limits *l)
+{
+	*l = (struct limits){
+		.max_serv_in = st->max_serv_in,
+		.max_relays = st->max_relays,
+		.max_direct = st->max_direct,
+		.max_relays_per_chan = st->max_relays_per_channel,
+		.max_bitrate_out = st->max_bitrate_out,
+		.max_control = st->max_control_connections,
+		.max_per_address = st->max_per_address,
+		.trust_localhost = st->trust_localhost,
+	};
+}
+
+void servmgr_set_limits(struct servmgr *sm, const struct limits *l)
+{
+	sm_lock(sm);
+	sm->limits = *l;
+	sm->limits.max_relays = MAX(l->max_relays, 2u);
+	sm_unlock(sm);
+}
+
+void servmgr_get_limits(struct servmgr *sm, struct limits *l)
+{
+	sm_lock(sm);
+	*l = sm->limits;
+	sm_unlock(sm);
+}
+
+/* --- sums ------------------------------------------------------------------------------------- */
+
+static void count(uint32_t *n, bool add)
+{
+	ASSERT(add || *n > 0);
+	*n = add ? *n + 1 : *n - 1;
+}
+
+static bool is_output(enum servent_type t)
+{
+	return t == SV_RELAY || t == SV_DIRECT;
+}
+
+static bool is_control(enum servent_type t)
+{
+	return t == SV_CIN || t == SV_COUT;
+}
+
+static uint32_t kbps_of(uint32_t bytes_s)
+{
+	return (uint32_t)((uint64_t)bytes_s * 8 / 1000);
+}
+
+/* What the table adds up of a connected servent. */
+static void account_connected_locked(struct servmgr *sm, struct entry *e, bool add)
+	REQUIRES(lk_servmgr)
+{
+	struct servent *sv = &e->sv;
+	const enum servent_type t = sv->type;
+
+	count(&sm->connected[t], add);
+	if (add)
+		DL_APPEND2(sm->of_type[t], e, tprev, tnext);
+	else
+		DL_DELETE2(sm->of_type[t], e, tprev, tnext);
+	if (!sv->private) {
+		count(&sm->public[t], add);
+		if (add)
+			e->out_kbps = MAX(kbps_of(e->rate_out), e->reserved_kbps);
+		ASSERT(add || sm->out_kbps >= e->out_kbps);
+		sm->out_kbps = add ? sm->out_kbps + e->out_kbps : sm->out_kbps - e->out_kbps;
+	}
+	if (is_control(t)) {
+		if (add && gnuid_is_set(&sv->remote)) {
+			HASH_ADD(hh, sm->sids, sv.remote, sizeof(sv->remote), e);
+			e->hashed = e->hh.tbl != NULL;
+		} else if (e->hashed) {
+			HASH_DELETE(hh, sm->sids, e);
+			e->hashed = false;
+		}
+	}
+	if (is_output(t) && e->use != NULL) {
+		struct usage *u = &e->use->u;
+
+		count(t == SV_RELAY ? &u->relays : &u->directs, add);
+		if (!sv->private)
+			count(t == SV_RELAY ? &u->relays_public : &u->directs_public, add);
+		if (add)
+			DL_APPEND2(e->use->members, e, cprev, cnext);
+		else
+			DL_DELETE2(e->use->members, e, cprev, cnext);
+	}
+}
+
+/* Every change of what is counted goes between account_locked(false) and account_locked(true), so no
+ * sum can miss a transition. Nothing for records that are not listed. */
+static void account_locked(struct servmgr *sm, struct entry *e, bool add) REQUIRES(lk_servmgr)
+{
+	const bool open = !e->sv.outgoing && !e->served;
+
+	if (e->counted == add)
+		return;
+	e->counted = add;
+	if (e->sv.pending)
+		count(&sm->pending, add);
+	if (open)
+		count(&sm->serv_in, add);
+	if (e->peer != NULL) {
+		if (open)
+			count(&e->peer->open, add);
+		if (e->sv.pending)
+			count(&e->peer->pending, add);
+	}
+	if (e->sv.status == SV_CONNECTED)
+		account_connected_locked(sm, e, add);
+}
+
+/* Forget `e` in its address' record; the record when it was the last one: to be freed. */
+static struct peer *leave_peer_locked(struct servmgr *sm, struct entry *e) REQUIRES(lk_servmgr)
+{
+	struct peer *p = e->peer;
+
+	e->peer = NULL;
+	if (p == NULL || --p->refs > 0)
+		return NULL;
+	HASH_DELETE(hh, sm->peers, p);
+	return p;
+}
+
+static struct use *leave_use_locked(struct servmgr *sm, struct entry *e) REQUIRES(lk_servmgr)
+{
+	struct use *u = e->use;
+
+	e->use = NULL;
+	if (u == NULL || --u->refs > 0)
+		return NULL;
+	HASH_DELETE(hh, sm->uses, u);
+	return u;
+}
+
+/* --- connections come and go ------------------------------------------------------------------- */
+
+static void peer_key(uint8_t key[16], const struct host *h)
+{
+	memcpy(key, h->ip, 16);
+	if (!host_is_v4(h))
+		memset(key + 8, 0, 8);
+}
+
+static bool is_local_locked(const struct servmgr *sm, const struct host *h) REQUIRES(lk_servmgr)
+{
+	if (host_is_loopback(h))
+		return true;
+	for (uint32_t i = 0; i < sm->n_addr; i++)
+		if (sm->addr[i].interface && host_same_ip(&sm->addr[i].h, h))
+			return true;
+	return false;
+}
+
+/* May one more be listed? p is its address' record; NULL = none yet, or dialled. */
+static enum status room_locked(struct servmgr *sm, const struct peer *p, bool outgoing, bool local)
+	REQUIRES(lk_servmgr)
+{
+	const struct limits *l = &sm->limits;
+	const uint64_t max_in = (uint64_t)l->max_serv_in + (local ? SERVENT_LOCAL_SLOTS : 0);
+
+	if (atomic_load_explicit(&sm->stopping, memory_order_relaxed)) /* set under the lock */
+		return ST_STOPPED;
+	if (sm->n >= SERVENT_MAX)
+		return ST_LIMIT;
+	if (outgoing)
+		return ST_OK;
+	if (sm->serv_in >= max_in)
+		return ST_LIMIT;
+	if (p == NULL)
+		return ST_OK;
+	if (p->pending >= (local ? SERVENT_PENDING_LOCAL : SERVENT_PENDING))
+		return ST_LIMIT;
+	if (!local && p->open >= l->max_per_address)
+		return ST_LIMIT;
+	return ST_OK;
+}
+
+static struct peer *find_peer_locked(struct servmgr *sm, const uint8_t key[16]) REQUIRES(lk_servmgr)
+{
+	struct peer *p;
+
+	HASH_FIND(hh, sm->peers, key, 16, p);
+	return p;
+}
+
+/* Before anything is made for it: so that a refused connection costs next to nothing. */
+static enum status look(struct servmgr *sm, const struct host *peer, bool outgoing, bool *local)
+	EXCLUDES(lk_servmgr)
+{
+	uint8_t key[16];
+	enum status st;
+
+	peer_key(key, peer);
+	sm_lock(sm);
+	*local = is_local_locked(sm, peer);
+	st = room_locked(sm, find_peer_locked(sm, key), outgoing, *local);
+	if (st == ST_LIMIT)
+		sm->refused[REFUSE_FULL]++;
+	sm_unlock(sm);
+	return st;
+}
+
+/* List e, when there still is room. *spare is a fresh record of its address, NULL once it is used. */
+static enum status list(struct servmgr *sm, struct entry *e, struct peer **spare)
+	EXCLUDES(lk_servmgr)
+{
+	struct peer *p = NULL;
+	enum status st;
+
+	sm_lock(sm);
+	if (*spare != NULL)
+		p = find_peer_locked(sm, (*spare)->ip);
+	st = room_locked(sm, p, e->sv.outgoing, e->sv.local);
+	if (st == ST_OK && p == NULL && *spare != NULL) {
+		HASH_ADD(hh, sm->peers, ip, sizeof((*spare)->ip), *spare);
+		if ((*spare)->hh.tbl == NULL) {
+			st = ST_LIMIT;
+		} else {
+			p = *spare;
+			*spare = NULL;
+		}
+	}
+	if (st == ST_OK) {
+		e->peer = p;
+		if (p != NULL)
+			p->refs++;
+		e->sv.id = ++sm->last_id;
+		sm->n++;
+		DL_PREPEND(sm->all, e);
+		account_locked(sm, e, true);
+	} else if (st == ST_LIMIT) {
+		sm->refused[REFUSE_FULL]++;
+	}
+	sm_unlock(sm);
+	return st;
+}
+
+enum status servent_new(struct servmgr *sm, int fd, const struct host *peer, bool outgoing,
+	struct servent **out)
+{
+	struct entry *e = NULL;
+	struct peer *spare = NULL;
+	struct servent *sv;
+	bool local;
+	enum status st;
+
+	*out = NULL;
+	st = look(sm, peer, outgoing, &local);
+	if (st != ST_OK)
+		return st;
+	e = calloc(1, sizeof(*e));
+	if (!outgoing)
+		spare = calloc(1, sizeof(*spare));
+	if (e == NULL || (!outgoing && spare == NULL)) {
+		st = ST_LIMIT;
+		goto fail;
+	}
+	sv = &e->sv;
+	st = mbox_init(&sv->mbox);
+	if (st != ST_OK)
+		goto fail;
+	if (spare != NULL)
+		peer_key(spare->ip, peer);
+	sv->sm = sm;
+	sv->peer = *peer;
+	sv->outgoing = outgoing;
+	sv->local = local;
+	sv->born = sv->since = e->sampled = clk_now();
+	sv->type = SV_INCOMING;
+	sv->status = SV_PROTOCOL;
+	sv->pending = !outgoing;
+	atomic_init(&sv->refs, 1);
+	if (fd != -1)
+		sock_init(&sv->sock, fd, peer, &sv->mbox);
+	else
+		sv->sock.fd = -1;
+	st = list(sm, e, &spare);
+	if (st != ST_OK) {
+		sv->sock.fd = -1;       /* still the caller's */
+		mbox_fini(&sv->mbox);
+		goto fail;
+	}
+	free(spare);
+	*out = sv;
+	return ST_OK;
+fail:
+	free(spare);
+	free(e);
+	return st;
+}
+
+struct servent *servent_ref(struct servent *sv)
+{
+	/* relaxed: the caller has a reference, or the lock under which it is listed */
+	const uint32_t was = atomic_fetch_add_explicit(&sv->refs, 1, memory_order_relaxed);
+
+	ASSERT(was > 0 && was < UINT32_MAX);
+	return sv;
+}
+
+void servent_unref(struct servent **svp)
+{
+	struct servent *sv = *svp;
+	struct entry *e;
+	uint32_t was;
+
+	*svp = NULL;
+	if (sv == NULL)
+		return;
+	was = atomic_fetch_sub_explicit(&sv->refs, 1, memory_order_acq_rel);
+	ASSERT(was > 0);
+	if (was > 1)
+		return;
+	e = entry_of(sv);
+	ASSERT(sv->sock.fd == -1 && !e->counted && e->use == NULL && e->peer == NULL);
+	mbox_fini(&sv->mbox);
+	free(e->routes);
+	free(e);
+}
+
+/* Does its traffic leave this machine and its network? */
+static bool is_outside(const struct servent *sv)
+{
+	return !sv->local && !host_is_private(&sv->peer) && !host_is_linklocal(&sv->peer);
+}
+
+/* Bytes since the mark. A servent that dials again starts from 0. */
+static uint64_t since_mark(_Atomic uint64_t *counter, uint64_t *mark)
+{
+	const uint64_t now = atomic_load_explicit(counter, memory_order_relaxed);
+	const uint64_t n = now >= *mark ? now - *mark : now;
+
+	*mark = now;
+	return n;
+}
+
+void servent_end(struct servent **svp)
+{
+	struct servent *sv = *svp;
+	struct servmgr *sm = sv->sm;
+	struct entry *e = entry_of(sv);
+	struct peer *p;
+	struct use *u;
+
+	sock_close(&sv->sock);
+	sm_lock(sm);
+	account_locked(sm, e, false);
+	p = leave_peer_locked(sm, e);
+	u = leave_use_locked(sm, e);
+	DL_DELETE(sm->all, e);
+	for (int k = is_outside(sv) ? 1 : 0; k >= 0; k--) {
+		uint64_t out = e->mark_out, in = e->mark_in;
+
+		sm->gone[k][0] += since_mark(&sv->sock.nwritten, &out);
+		sm->gone[k][1] += since_mark(&sv->sock.nread, &in);
+	}
+	ASSERT(sm->n > 0);
+	if (--sm->n == 0)
+		cond_broadcast(&sm->empty);
+	sm_unlock(sm);
+	free(p);
+	free(u);
+	servent_unref(svp);
+}
+
+static void set_status_locked(struct servent *sv, enum servent_status s) REQUIRES(lk_servmgr)
+{
+	if (sv->status != s)
+		sv->since = clk_now();
+	sv->status = s;
+}
+
+void servent_set_type(struct servent *sv, enum servent_type t, enum servent_status s)
+{
+	struct entry *e = entry_of(sv);
+
+	sm_lock(sv->sm);
+	account_locked(sv->sm, e, false);
+	sv->type = t;
+	set_status_locked(sv, s);
+	account_locked(sv->sm, e, true);
+	sm_unlock(sv->sm);
+}
+
+void servent_set_status(struct servent *sv, enum servent_status s)
+{
+	servent_set_type(sv, sv->type, s);
+}
+
+void servent_set_agent(struct servent *sv, const char *agent)
+{
+	sm_lock(sv->sm);
+	text_copy(sv->agent, sizeof(sv->agent), agent);
+	sm_unlock(sv->sm);
+}
+
+void servent_set_remote(struct servent *sv, const struct gnuid *sid)
+{
+	struct entry *e = entry_of(sv);
+
+	sm_lock(sv->sm);
+	account_locked(sv->sm, e, false);
+	sv->remote = *sid;
+	if (!gnuid_is_set(sid))
+		e->n_routes = e->i_routes = 0;
+	account_locked(sv->sm, e, true);
+	sm_unlock(sv->sm);
+}
+
+void servent_set_private(struct servent *sv, bool yes)
+{
+	struct entry *e = entry_of(sv);
+
+	sm_lock(sv->sm);
+	account_locked(sv->sm, e, false);
+	sv->private = yes;
+	account_locked(sv->sm, e, true);
+	sm_unlock(sv->sm);
+}
+
+void servent_settled(struct servent *sv)
+{
+	struct entry *e = entry_of(sv);
+
+	sm_lock(sv->sm);
+	account_locked(sv->sm, e, false);
+	sv->pending = false;
+	account_locked(sv->sm, e, true);
+	sm_unlock(sv->sm);
+}
+
+/* Newest first: announcements mostly come from the one that spoke last. */
+static bool has_route_locked(const struct entry *e, const struct gnuid *id) REQUIRES(lk_servmgr)
+{
+	for (uint32_t i = e->n_routes; i > 0; i--) {
+		const uint32_t at = (e->i_routes + i - 1u) % e->cap_routes;
+
+		if (gnuid_equal(&e->routes[at], id))
+			return true;
+	}
+	return false;
+}
+
+void servent_heard(struct servent *sv, const struct gnuid *from)
+{
+	struct entry *e = entry_of(sv);
+	struct gnuid *fresh, *old = NULL;
+	uint16_t cap;
+
+	sm_lock(sv->sm);
+	if (gnuid_equal(&sv->remote, from) || has_route_locked(e, from)) {
+		sm_unlock(sv->sm);
+		return;
+	}
+	cap = e->cap_routes;
+	if (e->n_routes < cap) {
+		e->routes[(e->i_routes + e->n_routes++) % cap] = *from;
+		sm_unlock(sv->sm);
+		return;
+	}
+	if (cap == SERVENT_ROUTES) {
+		e->routes[e->i_routes] = *from;
+		e->i_routes = (uint16_t)((e->i_routes + 1) % cap);
+		sm_unlock(sv->sm);
+		return;
+	}
+	sm_unlock(sv->sm);
+
+	/* Only the owner adds routes, so nothing changes meanwhile. The ring is in order: it has
+	 * not wrapped before it has its full size. */
+	cap = cap == 0 ? 4 : (uint16_t)MIN(cap * 2, SERVENT_ROUTES);
+	fresh = calloc(cap, sizeof(*fresh));
+	if (fresh == NULL)
+		return;
+	sm_lock(sv->sm);
+	if (e->n_routes > 0)
+		memcpy(fresh, e->routes, e->n_routes * sizeof(*fresh));
+	fresh[e->n_routes++] = *from;
+	old = e->routes;
+	e->routes = fresh;
+	e->cap_routes = cap;
+	sm_unlock(sv->sm);
+	free(old);
+}
+
+/* --- admission -------------------------------------------------------------------------------- */
+
+static enum refusal limits_locked(struct servmgr *sm, enum servent_type type, const struct use *use,
+	uint32_t bitrate_kbps, bool playing) REQUIRES(lk_servmgr)
+{
+	const struct limits *l = &sm->limits;
+
+	if (l->max_bitrate_out != 0 && sm->out_kbps + bitrate_kbps > l->max_bitrate_out)
+		return REFUSE_BANDWIDTH;
+	if (type == SV_RELAY && sm->public[SV_RELAY] >= l->max_relays)
+		return REFUSE_RELAYS;
+	if (type == SV_DIRECT && sm->public[SV_DIRECT] >= l->max_direct)
+		return REFUSE_DIRECT;
+	if (!playing)
+		return REFUSE_NOT_PLAYING;
+	if (type == SV_RELAY && l->max_relays_per_chan != 0 && use != NULL &&
+	    use->u.relays_public >= l->max_relays_per_chan)
+		return REFUSE_CHAN_RELAYS;
+	return ADMIT_OK;
+}
+
+static struct use *find_use_locked(struct servmgr *sm, const struct gnuid *chan) REQUIRES(lk_servmgr)
+{
+	struct use *u;
+
+	HASH_FIND(hh, sm->uses, chan, sizeof(*chan), u);
+	return u;
+}
+
+enum refusal servmgr_admit(struct servmgr *sm, struct servent *sv, enum servent_type type,
+	const struct gnuid *chan, uint32_t bitrate_kbps, bool playing)
+{
+	struct entry *e = entry_of(sv);
+	struct use *spare = calloc(1, sizeof(*spare));
+	struct use *u, *old = NULL;
+	enum refusal r = ADMIT_OK;
+
+	ASSERT(is_output(type));
+	sm_lock(sm);
+	u = find_use_locked(sm, chan);
+	if (sm->own.disabled)
+		r = REFUSE_OTHER;
+	else if (!sv->private)
+		r = limits_locked(sm, type, u, bitrate_kbps, playing);
+	if (r == ADMIT_OK && u == NULL && spare != NULL) {
+		spare->chan = *chan;
+		HASH_ADD(hh, sm->uses, chan, sizeof(spare->chan), spare);
+		if (spare->hh.tbl != NULL) {
+			u = spare;
+			spare = NULL;
+		}
+	}
+	if (r == ADMIT_OK && u == NULL)
+		r = REFUSE_OTHER;
+	if (r == ADMIT_OK) {
+		account_locked(sm, e, false);
+		u->refs++;
+		old = leave_use_locked(sm, e);
+		e->use = u;
+		e->served = true;
+		e->reserved_kbps = bitrate_kbps;
+		e->reserve_end = clk_deadline(SERVENT_RESERVE);
+		sv->pending = false;
+		sv->type = type;
+		sv->chan = *chan;
+		set_status_locked(sv, SV_CONNECTED);
+		account_locked(sm, e, true);
+		sm->started++;
+	} else {
+		sm->refused[r]++;
+	}
+	sm_unlock(sm);
+	free(spare);
+	free(old);
+	return r;
+}
+
+enum refusal servmgr_admit_control(struct servmgr *sm, struct servent *sv, const struct gnuid *sid)
+{
+	struct entry *e = entry_of(sv), *twin = NULL;
+	enum refusal r = ADMIT_OK;
+
+	sm_lock(sm);
+	HASH_FIND(hh, sm->sids, sid, sizeof(*sid), twin);
+	if (twin != NULL && twin != e)
+		r = REFUSE_DUPLICATE;
+	else if (sm->connected[SV_CIN] >= sm->limits.max_control)
+		r = REFUSE_FULL;
+	if (r == ADMIT_OK) {
+		account_locked(sm, e, false);
+		e->served = true;
+		sv->pending = false;
+		sv->type = SV_CIN;
+		sv->remote = *sid;
+		set_status_locked(sv, SV_CONNECTED);
+		account_locked(sm, e, true);
+	} else {
+		sm->refused[r]++;
+	}
+	sm_unlock(sm);
+	return r;
+}
+
+bool servmgr_has_room(struct servmgr *sm, enum servent_type type, const struct gnuid *chan,
+	uint32_t bitrate_kbps)
+{
+	bool room = false;
+
+	sm_lock(sm);
+	if (sm->own.disabled && type != SV_CIN)
+		room = false;
+	else if (type == SV_RELAY)
+		room = limits_locked(sm, type, find_use_locked(sm, chan), bitrate_kbps, true) == ADMIT_OK;
+	else if (type == SV_DIRECT)
+		room = sm->public[SV_DIRECT] < sm->limits.max_direct;
+	else if (type == SV_CIN)
+		room = sm->connected[SV_CIN] < sm->limits.max_control;
+	sm_unlock(sm);
+	return room;
+}
+
+void servmgr_usage(struct servmgr *sm, const struct gnuid *chan, struct usage *u)
+{
+	const struct use *e;
+
+	sm_lock(sm);
+	e = find_use_locked(sm, chan);
+	*u = e != NULL ? e->u : (struct usage){ .relays = 0 };
+	sm_unlock(sm);
+}
+
+void servmgr_totals(struct servmgr *sm, struct totals *t)
+{
+	*t = (struct totals){ .msgs_lost = atomic_load_explicit(&sm->lost, memory_order_relaxed) };
+	sm_lock(sm);
+	t->servents = sm->n;
+	memcpy(t->connected, sm->connected, sizeof(t->connected));
+	t->pending = sm->pending;
+	t->out_all_bps = sm->bps[0][0];
+	t->in_all_bps = sm->bps[0][1];
+	t->out_bps = sm->bps[1][0];
+	t->in_bps = sm->bps[1][1];
+	memcpy(t->refused, sm->refused, sizeof(t->refused));
+	t->started = sm->started;
+	sm_unlock(sm);
+}
+
+static uint64_t per_s(uint64_t bytes, nsec span)
+{
+	return (uint64_t)((double)bytes * (double)NSEC_PER_SEC / (double)MAX(span, (nsec)1));
+}
+
+static void sample_locked(struct servmgr *sm, struct entry *e, nsec now, uint64_t sum[2][2])
+	REQUIRES(lk_servmgr)
+{
+	const uint64_t out = since_mark(&e->sv.sock.nwritten, &e->mark_out);
+	const uint64_t in = since_mark(&e->sv.sock.nread, &e->mark_in);
+	const nsec span = now - e->sampled;
+
+	for (int k = is_outside(&e->sv) ? 1 : 0; k >= 0; k--) {
+		sum[k][0] += out;
+		sum[k][1] += in;
+	}
+	account_locked(sm, e, false);
+	e->rate_out = (uint32_t)MIN(per_s(out, span), (uint64_t)UINT32_MAX);
+	e->rate_in = (uint32_t)MIN(per_s(in, span), (uint64_t)UINT32_MAX);
+	e->sampled = now;
+	if (now >= e->reserve_end)
+		e->reserved_kbps = 0;
+	account_locked(sm, e, true);
+}
+
+void servmgr_sample(struct servmgr *sm)
+{
+	const nsec now = clk_now();
+	uint64_t sum[2][2];
+	struct entry *e;
+
+	sm_lock(sm);
+	memcpy(sum, sm->gone, sizeof(sum));
+	memset(sm->gone, 0, sizeof(sm->gone));
+	DL_FOREACH(sm->all, e)
+		sample_locked(sm, e, now, sum);
+	for (int k = 0; k < 2; k++)
+		for (int i = 0; i < 2; i++)
+			sm->bps[k][i] = per_s(sum[k][i], now - sm->sampled);
+	sm->sampled = now;
+	sm_unlock(sm);
+}
+
+/* --- finding connections ----------------------------------------------------------------------- */
+
+static bool fits_locked(const struct entry *e, const struct servent_query *q) REQUIRES(lk_servmgr)
+{
+	const struct servent *sv = &e->sv;
+
+	if ((q->types >> sv->type & 1) == 0 || sv->status != SV_CONNECTED)
+		return false;
+	if (q->id != 0 && sv->id != q->id)
+		return false;
+	if (gnuid_is_set(&q->chan) && !gnuid_equal(&q->chan, &sv->chan))
+		return false;
+	if (gnuid_is_set(&q->not_remote) && gnuid_equal(&q->not_remote, &sv->remote))
+		return false;
+	if (gnuid_is_set(&q->remote) && !gnuid_equal(&q->remote, &sv->remote))
+		return false;
+	if (gnuid_is_set(&q->dest) && !gnuid_equal(&q->dest, &sv->remote) &&
+	    !has_route_locked(e, &q->dest))
+		return false;
+	return true;
+}
+
+/* Count the matching ones, and reference those that there is room for. */
+static size_t match_locked(struct servmgr *sm, const struct servent_query *q, struct servent **v,
+	size_t cap) REQUIRES(lk_servmgr)
+{
+	size_t n = 0;
+	struct entry *e;
+
+	/* Only relays and players have a channel. */
+	if (gnuid_is_set(&q->chan)) {
+		struct use *u = find_use_locked(sm, &q->chan);
+
+		if (u == NULL)
+			return 0;
+		DL_FOREACH2(u->members, e, cnext)
+			if (fits_locked(e, q) && n++ < cap)
+				v[n - 1] = servent_ref(&e->sv);
+		return n;
+	}
+	for (int t = 0; t < SV_TYPES; t++) {
+		if ((q->types >> t & 1) == 0)
+			continue;
+		DL_FOREACH2(sm->of_type[t], e, tnext)
+			if (fits_locked(e, q) && n++ < cap)
+				v[n - 1] = servent_ref(&e->sv);
+	}
+	return n;
+}
+
+enum status servmgr_select(struct servmgr *sm, const struct servent_query *q, struct servent ***out,
+	size_t *n)
+{
+	struct servent **v = NULL;
+	size_t cap = 0, found;
+
+	*out = NULL;
+	*n = 0;
+	for (;;) {
+		sm_lock(sm);
+		found = match_locked(sm, q, v, cap);
+		sm_unlock(sm);
+		if (found <= cap)
+			break;
+		/* Again with room for all: half a selection is none. */
+		for (size_t i = 0; i < cap; i++)
+			servent_unref(&v[i]);
+		free(v);
+		cap = found + SELECT_MORE;
+		v = calloc(cap, sizeof(*v));
+		if (v == NULL)
+			return ST_LIMIT;
+	}
+	if (found == 0) {
+		free(v);
+		return ST_OK;
+	}
+	*out = v;
+	*n = found;
+	return ST_OK;
+}
+
+size_t servmgr_post(struct servmgr *sm, const struct servent_query *q, struct blob *msg)
+{
+	struct servent **v;
+	size_t n, took = 0;
+
+	if (servmgr_select(sm, q, &v, &n) != ST_OK)
+		return 0;
+	for (size_t i = 0; i < n; i++) {
+		const enum status st = mbox_post(&v[i]->mbox, msg);
+
+		if (st == ST_OK)
+			took++;
+		else if (st == ST_LIMIT)
+			atomic_fetch_add_explicit(&sm->lost, 1, memory_order_relaxed);
+		servent_unref(&v[i]);
+	}
+	free(v);
+	return took;
+}
+
+static void view_locked(struct entry *e, struct servent_view *v) REQUIRES(lk_servmgr)
+{
+	struct servent *sv = &e->sv;
+
+	*v = (struct servent_view){
+		.id = sv->id,
+		.type = sv->type,
+		.status = sv->status,
+		.peer = sv->peer,
+		.private = sv->private,
+		.outgoing = sv->outgoing,
+		.framed = sv->type == SV_RELAY || is_control(sv->type),
+		.age_s = clk_age_s(sv->since),
+		.rate_out = e->rate_out,
+		.rate_in = e->rate_in,
+		.bytes_out = atomic_load_explicit(&sv->sock.nwritten, memory_order_relaxed),
+		.bytes_in = atomic_load_explicit(&sv->sock.nread, memory_order_relaxed),
+		.remote = sv->remote,
+		.chan = sv->chan,
+	};
+	memcpy(v->agent, sv->agent, sizeof(v->agent));
+}
+
+enum status servmgr_views(struct servmgr *sm, const struct gnuid *chan, struct servent_view **out,
+	size_t *n)
+{
+	struct servent_view *v = NULL;
+	size_t cap = 0, found;
+	struct entry *e;
+
+	*out = NULL;
+	*n = 0;
+	for (;;) {
+		found = 0;
+		sm_lock(sm);
+		/* Without room, only count. */
+		DL_FOREACH(sm->all, e)
+			if ((chan == NULL || gnuid_equal(chan, &e->sv.chan)) && found++ < cap)
+				view_locked(e, &v[found - 1]);
+		sm_unlock(sm);
+		if (found <= cap)
+			break;
+		free(v);
+		cap = found + SELECT_MORE;
+		v = calloc(cap, sizeof(*v));
+		if (v == NULL)
+			return ST_LIMIT;
+	}
+	if (found == 0) {
+		free(v);
+		return ST_OK;
+	}
+	*out = v;
+	*n = found;
+	return ST_OK;
+}
+
+/* --- the end ----------------------------------------------------------------------------------- */
+
+/* References to some that have not been told yet: none needs memory, so nobody is left out. */
+static size_t untold(struct servmgr *sm, int how, struct servent **v) EXCLUDES(lk_servmgr)
+{
+	size_t n = 0;
+	struct entry *e;
+
+	sm_lock(sm);
+	atomic_store_explicit(&sm->stopping, true, memory_order_release);
+	DL_FOREACH(sm->all, e) {
+		if (e->told >= how)
+			continue;
+		if (n == STOP_BATCH)
+			break;
+		e->told = how;
+		v[n++] = servent_ref(&e->sv);
+	}
+	sm_unlock(sm);
+	return n;
+}
+
+void servmgr_stop_all(struct servmgr *sm, bool soft)
+{
+	struct servent *v[STOP_BATCH];
+	size_t n;
+
+	do {
+		n = untold(sm, soft ? TOLD_SOFT : TOLD_HARD, v);
+		for (size_t i = 0; i < n; i++) {
+			if (soft)
+				mbox_stop_soft(&v[i]->mbox);
+			else
+				mbox_stop(&v[i]->mbox);
+			servent_unref(&v[i]);
+		}
+	} while (n == STOP_BATCH);
+}
+
+enum status servmgr_wait_empty(struct servmgr *sm, nsec deadline)
+{
+	enum status st = ST_OK;
+
+	sm_lock(sm);
+	while (sm->n > 0 && st == ST_OK)
+		st = cond_wait(&sm->empty, &sm->mtx, deadline);
+	if (sm->n == 0)
+		st = ST_OK;
+	sm_unlock(sm);
+	return st;
+}
+
+bool servmgr_is_stopping(const struct servmgr *sm)
+{
+	return atomic_load_explicit(&sm->stopping, memory_order_acquire);
+}
+
+/* --- the node itself --------------------------------------------------------------------------- */
+
+void servmgr_own(struct servmgr *sm, struct own *o)
+{
+	sm_lock(sm);
+	*o = sm->own;
+	sm_unlock(sm);
+}
+
+const struct gnuid *servmgr_sid(const struct servmgr *sm)
+{
+	return &sm->sid;
+}
+
+void servmgr_set_bcid(struct servmgr *sm, const struct gnuid *bcid)
+{
+	sm_lock(sm);
+	sm->own.bcid = *bcid;
+	sm_unlock(sm);
+}
+
+void servmgr_set_port(struct servmgr *sm, uint16_t port)
+{
+	sm_lock(sm);
+	sm->own.port = port;
+	addresses_locked(sm);
+	sm_unlock(sm);
+}
+
+/* pcp.md 17.3; -1 = never told to anybody. */
+static int rank_of(const struct host *h)
+{
+	if (host_is_linklocal(h) || host_is_multicast(h))
+		return -1;
+	if (host_is_loopback(h))
+		return 0;
+	return host_is_global(h) ? 2 : 1;
+}
+
+/* Choose the addresses anew: the highest rank, the newest among equals. */
+static void addresses_locked(struct servmgr *sm) REQUIRES(lk_servmgr)
+{
+	for (int v6 = 0; v6 < 2; v6++) {
+		const struct own_addr *best = NULL, *local = NULL;
+
+		for (uint32_t i = 0; i < sm->n_addr; i++) {
+			const struct own_addr *a = &sm->addr[i];
+			const int rank = rank_of(&a->h);
+
+			if (rank < 0 || host_is_v4(&a->h) == (v6 == 1))
+				continue;
+			if (best == NULL || rank > rank_of(&best->h) ||
+			    (rank == rank_of(&best->h) && a->order > best->order))
+				best = a;
+			if (rank < 2 && (local == NULL || rank > rank_of(&local->h) ||
+			    (rank == rank_of(&local->h) && a->order > local->order)))
+				local = a;
+		}
+		/* The loopback address is always among them. */
+		ASSERT(best != NULL && local != NULL);
+		sm->own.global[v6] = host_is_set(&sm->forced[v6]) ? sm->forced[v6] : best->h;
+		sm->own.local[v6] = local->h;
+		sm->own.global[v6].port = sm->own.local[v6].port = sm->own.port;
+	}
+}
+
+/* Put h in front; the oldest that is no interface's makes room. */
+static void remember_locked(struct servmgr *sm, const struct host *h, bool interface)
+	REQUIRES(lk_servmgr)
+{
+	struct own_addr *a = NULL;
+
+	for (uint32_t i = 0; i < sm->n_addr && a == NULL; i++)
+		if (host_same_ip(&sm->addr[i].h, h))
+			a = &sm->addr[i];
+	if (a == NULL && sm->n_addr < ADDRS) {
+		a = &sm->addr[sm->n_addr++];
+		*a = (struct own_addr){ .h = *h };
+	} else if (a == NULL) {
+		for (uint32_t i = 0; i < sm->n_addr; i++)
+			if (!sm->addr[i].interface && (a == NULL || sm->addr[i].order < a->order))
+				a = &sm->addr[i];
+		if (a == NULL)
+			return;
+		*a = (struct own_addr){ .h = *h };
+	}
+	a->h.port = 0;
+	a->interface = a->interface || interface;
+	a->order = ++sm->addr_order;
+}
+
+bool servmgr_learn_address(struct servmgr *sm, const struct host *h, enum learnt how)
+{
+	const bool v6 = !host_is_v4(h);
+	struct host global[2], local[2];
+	bool changed = false;
+
+	sm_lock(sm);
+	memcpy(global, sm->own.global, sizeof(global));
+	memcpy(local, sm->own.local, sizeof(local));
+	if (how == LEARNT_FORCED && !host_is_set(h))
+		memset(sm->forced, 0, sizeof(sm->forced));
+	else if (how == LEARNT_FORCED)
+		sm->forced[v6] = *h;
+	else if (host_is_set(h))
+		remember_locked(sm, h, how == LEARNT_INTERFACE);
+	addresses_locked(sm);
+	for (int i = 0; i < 2; i++)
+		changed = changed || !host_equal(&global[i], &sm->own.global[i]) ||
+			!host_equal(&local[i], &sm->own.local[i]);
+	sm_unlock(sm);
+	return changed;
+}
+
+void servmgr_set_firewall(struct servmgr *sm, bool v6, enum firewall f)
+{
+	sm_lock(sm);
+	sm->own.fw[v6] = f;
+	sm_unlock(sm);
+}
+
+bool servmgr_settle_firewall(struct servmgr *sm, bool v6, enum firewall f)
+{
+	bool set;
+
+	sm_lock(sm);
+	set = sm->own.fw[v6] == FW_UNKNOWN && f != FW_UNKNOWN;
+	if (set)
+		sm->own.fw[v6] = f;
+	sm_unlock(sm);
+	return set;
+}
+
+void servmgr_set_disabled(struct servmgr *sm, bool yes)
+{
+	sm_lock(sm);
+	sm->own.disabled = yes;
+	sm_unlock(sm);
+}
+
+bool servmgr_is_self(struct servmgr *sm, const struct host *h)
+{
+	bool self = false;
+
+	sm_lock(sm);
+	if (h->port != 0 && h->port == sm->own.port) {
+		for (uint32_t i = 0; i < sm->n_addr && !self; i++)
+			self = host_same_ip(&sm->addr[i].h, h);
+		for (int i = 0; i < 2 && !self; i++)
+			self = host_is_set(&sm->forced[i]) && host_same_ip(&sm->forced[i], h);
+	}
+	sm_unlock(sm);
+	return self;
+}
+
+bool servmgr_is_local(struct servmgr *sm, const struct host *h)
+{
+	bool local;
+
+	sm_lock(sm);
+	local = is_local_locked(sm, h);
+	sm_unlock(sm);
+	return local;
+}
