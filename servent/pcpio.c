@@ -1,0 +1,561 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "servent/pcpio.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "core/sys/log.h"
+#include "pcp/agent.h"
+#include "pcp/pcp.h"
+#include "pcp/quit.h"
+#include "pcp/root.h"
+#include "servent/app.h"
+
+#define READ_CONTROL  ((size_t)16 * 1024)       /* bytes asked of the socket at once */
+#define READ_FETCH    ((size_t)128 * 1024)
+#define DRAIN_BATCH   16                        /* messages in one writev */
+#define LINGER_BYTES  ((size_t)1024 * 1024)     /* thrown away after a quit, at most */
+#define OTHER_ATOMS   8                         /* taken before oleh (pcp.md 6.4) */
+#define PORTTEST_TIME (15 * NSEC_PER_SEC)
+#define PORTTEST_PORT 1024                      /* the lowest that is tested */
+
+LOCK_DEFINE(tests, struct app, mtx, lk_app)
+
+/* --- atoms in --------------------------------------------------------------------------------- */
+
+static bool is_control(const struct pcpio *io)
+{
+	return io->lim->bytes <= atomlimits_control.bytes;
+}
+
+static size_t chunk(const struct pcpio *io)
+{
+	return is_control(io) ? READ_CONTROL : READ_FETCH;
+}
+
+void pcpio_init(struct pcpio *io, struct sock *s, const struct atomlimits *lim)
+{
+	*io = (struct pcpio){ .s = s, .lim = lim };
+	/* A part of an atom, and one more read behind it. */
+	buf_init(&io->in, (size_t)lim->bytes + chunk(io));
+	atomscan_init(&io->scan, lim);
+}
+
+void pcpio_fini(struct pcpio *io)
+{
+	buf_fini(&io->in);
+}
+
+/* Let go of the atom that was handed out, and of the memory when nothing is behind it. A fetch keeps
+ * its buffer: the next packet is near. */
+static void release(struct pcpio *io)
+{
+	if (atomscan_done(&io->scan)) {
+		io->at += io->scan.len;
+		io->seen = 0;
+		io->begun = 0;
+		atomscan_init(&io->scan, io->lim);
+	}
+	if (io->at < io->in.len)
+		return;
+	io->at = 0;
+	if (is_control(io))
+		buf_fini(&io->in);
+	else
+		buf_reset(&io->in);
+}
+
+enum status pcpio_next(struct pcpio *io, struct atom *a)
+{
+	enum status st;
+	size_t used;
+
+	release(io);
+	if (io->at + io->seen < io->in.len) {
+		st = atomscan_feed(&io->scan, io->in.p + io->at + io->seen,
+			io->in.len - io->at - io->seen, &used);
+		io->seen += used;
+		if (st != ST_OK)
+			return st;
+	}
+	if (atomscan_done(&io->scan)) {
+		io->begun = 0;
+		return atom_open(a, io->in.p + io->at, io->scan.len);
+	}
+	if (io->scan.err != ST_OK)
+		return io->scan.err;
+	if (io->seen > 0 && io->begun == 0)
+		io->begun = clk_now();
+	return ST_TIMEOUT;
+}
+
+nsec pcpio_deadline(const struct pcpio *io)
+{
+	return io->begun == 0 ? NSEC_NEVER : io->begun + PCP_ATOM_TIME;
+}
+
+enum status pcpio_pump(struct pcpio *io, nsec deadline)
+{
+	const nsec whole = pcpio_deadline(io);
+	enum status st;
+	uint8_t *p;
+	size_t got;
+
+	/* A peer that always has one more byte ready must not stretch it. */
+	if (whole != NSEC_NEVER && clk_left_ms(whole) == 0)
+		return ST_TIMEOUT;
+	release(io);
+	if (io->at > 0 && io->in.cap - io->in.len < chunk(io)) {
+		buf_consume(&io->in, io->at);
+		io->at = 0;
+	}
+	p = buf_reserve(&io->in, chunk(io));
+	if (p == NULL)
+		return ST_LIMIT;
+	st = sock_read(io->s, p, chunk(io), &got, MIN(deadline, whole));
+	if (st == ST_OK) {
+		io->in.len += got;
+		sock_trim(io->s);
+	} else {
+		release(io);
+	}
+	return st;
+}
+
+enum status pcpio_read(struct pcpio *io, struct atom *a, nsec deadline)
+{
+	enum status st = pcpio_next(io, a);
+
+	while (st == ST_TIMEOUT) {
+		st = pcpio_pump(io, deadline);
+		if (st != ST_OK)
+			return st;
+		st = pcpio_next(io, a);
+		if (st == ST_TIMEOUT && clk_left_ms(deadline) == 0)
+			return ST_TIMEOUT;
+	}
+	return st;
+}
+
+/* --- atoms out -------------------------------------------------------------------------------- */
+
+enum status pcpio_write(struct sock *s, struct buf *b, nsec deadline)
+{
+	if (b->err != ST_OK)
+		return b->err;
+	return b->len == 0 ? ST_OK : sock_write(s, b->p, b->len, deadline);
+}
+
+enum status pcpio_drain_mail(struct sock *s, nsec deadline)
+{
+	for (;;) {
+		struct blob *msg[DRAIN_BATCH];
+		struct iovec iov[DRAIN_BATCH];
+		enum status st;
+		int n = 0;
+
+		while (n < DRAIN_BATCH && (msg[n] = mbox_take(s->mb)) != NULL) {
+			iov[n] = (struct iovec){ .iov_base = msg[n]->data, .iov_len = msg[n]->len };
+			n++;
+		}
+		if (n == 0)
+			return ST_OK;
+		st = sock_writev(s, iov, n, deadline);
+		for (int i = 0; i < n; i++)
+			blob_unref(&msg[i]);
+		if (st != ST_OK)
+			return st;
+	}
+}
+
+/* Take what the peer still sends until it closes: a socket closed over unread bytes is reset, and the
+ * reset may overtake the quit. */
+static void linger(struct sock *s, nsec deadline)
+{
+	size_t thrown = 0;
+
+	if (shutdown(s->fd, SHUT_WR) == -1)
+		return;
+	while (thrown < LINGER_BYTES && clk_left_ms(deadline) > 0) {
+		thrown += s->rx_len;
+		sock_consume(s, s->rx_len);
+		if (sock_fill(s, deadline) != ST_OK)
+			return;
+	}
+}
+
+void pcpio_quit(struct sock *s, uint32_t code)
+{
+	const nsec deadline = clk_deadline(GOODBYE);
+	struct atomwr w;
+	struct buf b;
+
+	if (s->fd == -1)
+		return;
+	sock_deafen(s);
+	buf_init(&b, QUIT_LEN);
+	atomwr_init(&w, &b);
+	quit_emit(&w, code);
+	if (pcpio_write(s, &b, deadline) == ST_OK)
+		linger(s, deadline);
+	buf_fini(&b);
+}
+
+/* --- port test -------------------------------------------------------------------------------- */
+
+/* Note a test of that address; false when there are too many, or one of it already. */
+static bool test_begin(struct app *a, const struct host *to) EXCLUDES(lk_app)
+{
+	struct host *slot = NULL;
+	bool ok = true;
+
+	tests_lock(a);
+	for (size_t i = 0; i < NELEM(a->tested); i++) {
+		if (!host_is_set(&a->tested[i]))
+			slot = &a->tested[i];
+		else if (host_same_ip(&a->tested[i], to))
+			ok = false;
+	}
+	ok = ok && slot != NULL && !a->stopping;
+	if (ok) {
+		*slot = *to;
+		a->tests++;
+	}
+	tests_unlock(a);
+	return ok;
+}
+
+static void test_end(struct app *a, const struct host *to) EXCLUDES(lk_app)
+{
+	tests_lock(a);
+	for (size_t i = 0; i < NELEM(a->tested); i++) {
+		if (host_same_ip(&a->tested[i], to))
+			a->tested[i] = (struct host){ .port = 0 };
+	}
+	a->tests--;
+	tests_unlock(a);
+}
+
+/* helo{sid} out, an oleh with the wanted session in. */
+static bool test_talk(struct node *n, struct sock *s, const struct gnuid *sid, nsec deadline)
+{
+	bool passed = false;
+	struct pcpio io;
+	struct atomwr w;
+	struct oleh o;
+	struct atom a;
+	struct buf b;
+
+	pcpio_init(&io, s, &atomlimits_control);
+	buf_init(&b, HELO_TEST_LEN);
+	atomwr_init(&w, &b);
+	helo_test_emit(&w, servmgr_sid(n->sm));
+	if (pcpio_write(s, &b, deadline) != ST_OK)
+		goto out;
+	for (int i = 0; i <= OTHER_ATOMS; i++) {
+		if (pcpio_read(&io, &a, deadline) != ST_OK || a.id == ATOM_QUIT)
+			goto out;
+		if (oleh_parse(&o, &a) == ST_OK) {
+			passed = gnuid_equal(&o.sid, sid);
+			break;
+		}
+	}
+	buf_reset(&b);
+	quit_emit(&w, PCP_QUIT);
+	(void)!pcpio_write(s, &b, MIN(deadline, clk_deadline(GOODBYE)));
+out:
+	buf_fini(&b);
+	pcpio_fini(&io);
+	return passed;
+}
+
+bool porttest_run(struct node *n, const struct host *to, const struct gnuid *sid, struct mbox *mb,
+	nsec deadline)
+{
+	struct app *app = app_of(n);
+	bool passed = false;
+	char hs[HOST_STRLEN];
+	struct sock s;
+
+	if (to->port < PORTTEST_PORT || !host_is_global(to) || servmgr_is_self(n->sm, to) ||
+	    !test_begin(app, to))
+		return false;
+	if (sock_connect(&s, to, mb, deadline) == ST_OK) {
+		passed = test_talk(n, &s, sid, deadline);
+		sock_close(&s);
+	}
+	test_end(app, to);
+	log_debug("port test of %s: %s", host_str(to, hs), passed ? "open" : "closed");
+	return passed;
+}
+
+/* --- the responder's side --------------------------------------------------------------------- */
+
+/* Refuse: one line, one quit. Always ST_PROTO. */
+static enum status refuse(struct servent *sv, struct sock *s, uint32_t code, const char *why)
+{
+	char qs[QUIT_STRLEN], hs[HOST_STRLEN];
+
+	log_peer(LOG_INFO, &sv->peer, "servent %u %s: %s: quit %s", sv->id,
+		host_str(&sv->peer, hs), why, quit_str(code, qs));
+	pcpio_quit(s, code);
+	return ST_PROTO;
+}
+
+/* No helo came. */
+static enum status no_helo(struct servent *sv, struct pcpio *io, enum status st)
+{
+	const int e = errno;
+	char hs[HOST_STRLEN];
+
+	switch (st) {
+	case ST_STOPPED:
+		return st;
+	case ST_LIMIT:
+	case ST_PROTO:
+		return refuse(sv, io->s, PCP_QUIT_BADRESPONSE,
+			io->scan.len >= ATOM_HDR && io->scan.id == ATOM_HTTP ?
+			"peer answered HTTP" : "bad atom for helo");
+	case ST_TIMEOUT:
+		return refuse(sv, io->s, PCP_QUIT_BADRESPONSE, "no helo in time");
+	default:
+		/* A mere connect is how some roots test a port (pcp.md 7.6). */
+		errno = e;
+		log_peer(io->in.len > 0 ? LOG_INFO : LOG_DEBUG, &sv->peer,
+			"servent %u %s: helo: %s", sv->id, host_str(&sv->peer, hs), status_str(st));
+		return st;
+	}
+}
+
+/* The address and port to tell the peer of itself (pcp.md 6.3, 4 and 5). */
+static void peer_address(struct node *n, struct servent *sv, struct sock *s, const struct helo *h,
+	struct host *rip, nsec deadline)
+{
+	struct own own;
+
+	*rip = sv->peer;
+	rip->port = h->has_port ? h->port : 0;
+	servmgr_own(n->sm, &own);
+	if (!host_is_global(rip) && host_is_set(&own.global[!host_is_v4(rip)]))
+		memcpy(rip->ip, own.global[!host_is_v4(rip)].ip, sizeof(rip->ip));
+	if (!h->has_ping || h->ping == 0)
+		return;
+	rip->port = h->ping;
+	/* Time is left to answer. */
+	deadline = MIN(clk_deadline(PORTTEST_TIME), deadline - NSEC_PER_SEC);
+	if (helo_is_test(h) || !porttest_run(n, rip, &h->sid, s->mb, deadline))
+		rip->port = 0;
+	/* The test's socket was the mailbox's for that time. */
+	if (s->mb != NULL)
+		mbox_set_fd(s->mb, s->fd);
+}
+
+static enum status send_oleh(struct node *n, struct sock *s, const struct host *rip, nsec deadline)
+{
+	struct atomwr w;
+	struct oleh o;
+	enum status st;
+	struct buf b;
+
+	buf_init(&b, PCP_ATOM_SEND_MAX);
+	atomwr_init(&w, &b);
+	oleh_init(&o, servmgr_sid(n->sm));
+	o.has_rip = o.has_port = true;
+	o.rip = *rip;
+	oleh_emit(&w, &o);
+	st = pcpio_write(s, &b, deadline);
+	buf_fini(&b);
+	return st;
+}
+
+static enum status send_root(const struct settings *set, struct sock *s, nsec deadline)
+{
+	struct atomwr w;
+	struct root r;
+	enum status st;
+	struct buf b;
+
+	buf_init(&b, PCP_ATOM_SEND_MAX);
+	atomwr_init(&w, &b);
+	root_init(&r, set->host_update_interval, set->root_msg, false);
+	root_emit(&w, &r);
+	st = pcpio_write(s, &b, deadline);
+	buf_fini(&b);
+	return st;
+}
+
+/* The checks behind the oleh (pcp.md 6.3, 7 to 9). 0 = let in, else the quit; *why says it. */
+static uint32_t check_helo(const struct settings *set, struct servent *sv, const struct helo *h,
+	bool cin, const char **why)
+{
+	char hs[HOST_STRLEN];
+
+	if (h->has_ver ? h->ver < PCP_CLIENT_MINVERSION : !cin) {
+		*why = "version too old";
+		return PCP_QUIT_BADAGENT;
+	}
+	if (set->require_continuation_packet_support_from_peer && !helo_is_test(h)) {
+		switch (agent_check(h->agent)) {
+		case AGENT_SUPPORTED:
+			break;
+		case AGENT_UNSUPPORTED:
+			*why = "agent without continuation packets";
+			return PCP_QUIT_BADAGENT;
+		case AGENT_UNKNOWN:
+			log_peer(LOG_WARN, &sv->peer, "servent %u %s: unknown agent \"%s\"", sv->id,
+				host_str(&sv->peer, hs), h->agent);
+			break;
+		}
+	}
+	if (!gnuid_is_set(&h->sid)) {
+		*why = "helo without a session";
+		return PCP_QUIT_NOTIDENTIFIED;
+	}
+	return 0;
+}
+
+enum status pcpio_answer_helo(struct node *n, struct servent *sv, struct pcpio *io, bool cin,
+	struct helo *helo, nsec deadline)
+{
+	const struct settings *set;
+	struct host rip;
+	const char *why = "";
+	enum status st;
+	struct atom a;
+	uint32_t code;
+
+	st = pcpio_read(io, &a, deadline);
+	if (st != ST_OK)
+		return no_helo(sv, io, st);
+	if (helo_parse(helo, &a) != ST_OK)
+		return refuse(sv, io->s, PCP_QUIT_BADRESPONSE, "not a helo");
+	if (gnuid_equal(&helo->sid, servmgr_sid(n->sm)))
+		return refuse(sv, io->s, PCP_QUIT_LOOPBACK, "helo with our own session");
+	servent_set_agent(sv, helo->agent);
+
+	peer_address(n, sv, io->s, helo, &rip, deadline);
+	helo->port = rip.port;
+	st = send_oleh(n, io->s, &rip, deadline);
+	if (st != ST_OK)
+		return st;
+
+	set = conf_get(n->conf);
+	code = check_helo(set, sv, helo, cin, &why);
+	if (code != 0)
+		st = refuse(sv, io->s, code, why);
+	else if (set->is_root)
+		st = send_root(set, io->s, deadline);
+	settings_unref(&set);
+	return st;
+}
+
+/* --- the requester's side --------------------------------------------------------------------- */
+
+/* pcp.md 6.2. */
+static void helo_of_us(struct node *n, const struct settings *set, bool yp, bool v6, struct helo *h)
+{
+	struct own own;
+	enum firewall fw;
+
+	servmgr_own(n->sm, &own);
+	helo_init(h, &own.sid);
+	fw = set->force_firewalled ? FW_CLOSED : own.fw[v6];
+	if (own.port != 0 && fw != FW_CLOSED) {
+		h->has_port = fw == FW_OPEN || set->send_port_atom_when_firewall_unknown;
+		h->has_ping = !h->has_port;
+		h->port = h->ping = own.port;
+	}
+	if (yp && chanmgr_is_broadcasting(n->cm))
+		h->bcid = own.bcid;
+}
+
+static enum status send_helo(struct node *n, const struct settings *set, struct sock *s, bool opener,
+	bool yp, bool v6, nsec deadline)
+{
+	struct atomwr w;
+	enum status st;
+	struct helo h;
+	struct buf b;
+
+	helo_of_us(n, set, yp, v6, &h);
+	buf_init(&b, PCP_ATOM_SEND_MAX);
+	atomwr_init(&w, &b);
+	if (opener)
+		helo_opener_emit(&w, v6 ? PCP_PROTO_V6 : PCP_PROTO_V4);
+	helo_emit(&w, &h);
+	st = pcpio_write(s, &b, deadline);
+	buf_fini(&b);
+	return st;
+}
+
+/* What a trusted peer tells us of ourselves (pcp.md 6.4, step 5). Only the YP may disable us. */
+static void believe(struct node *n, const struct settings *set, const struct oleh *o, bool yp,
+	bool v6)
+{
+	struct host rip = o->rip;
+	const bool open = rip.port != 0 && o->has_rip && host_is_global(&rip);
+
+	rip.port = 0;
+	if (o->has_rip && host_is_set(&rip) && set->force_ip[0] == '\0')
+		(void)servmgr_learn_address(n->sm, &rip, false);
+	(void)servmgr_settle_firewall(n->sm, v6, open ? FW_OPEN : FW_CLOSED);
+	if (yp)
+		servmgr_set_disabled(n->sm, o->has_dis && o->dis != 0);
+}
+
+/* Read until the oleh. *quit: what to send (ST_PROTO, ST_LIMIT) or what came (ST_EOF); 0 = neither. */
+static enum status read_oleh(struct pcpio *io, struct oleh *o, uint32_t *quit, nsec deadline)
+{
+	char hs[HOST_STRLEN];
+
+	for (int others = 0; others <= OTHER_ATOMS; others++) {
+		struct atom a;
+		enum status st = pcpio_read(io, &a, deadline);
+
+		if (st == ST_LIMIT || st == ST_PROTO) {
+			if (io->scan.len >= ATOM_HDR && io->scan.id == ATOM_HTTP)
+				log_peer(LOG_INFO, &io->s->peer, "%s: peer answered HTTP",
+					host_str(&io->s->peer, hs));
+			*quit = PCP_QUIT_BADRESPONSE;
+		}
+		if (st != ST_OK)
+			return st;
+		if (a.id == ATOM_QUIT) {
+			*quit = quit_parse(&a);
+			return ST_EOF;
+		}
+		if (a.id == ATOM_OLEH) {
+			st = oleh_parse(o, &a);
+			*quit = st == ST_OK ? 0 : PCP_QUIT_BADRESPONSE;
+			return st;
+		}
+	}
+	*quit = PCP_QUIT_BADRESPONSE;
+	return ST_PROTO;
+}
+
+enum status pcpio_say_helo(struct node *n, struct pcpio *io, bool opener, bool trusted, bool yp, bool v6,
+	struct oleh *oleh, uint32_t *quit, nsec deadline)
+{
+	const struct settings *set = conf_get(n->conf);
+	enum status st;
+
+	*quit = 0;
+	memset(oleh, 0, sizeof(*oleh));
+	st = send_helo(n, set, io->s, opener, yp, v6, deadline);
+	if (st == ST_OK)
+		st = read_oleh(io, oleh, quit, deadline);
+	if (st == ST_OK && gnuid_equal(&oleh->sid, servmgr_sid(n->sm)))
+		*quit = PCP_QUIT_LOOPBACK;
+	else if (st == ST_OK && !gnuid_is_set(&oleh->sid))
+		*quit = PCP_QUIT_NOTIDENTIFIED;
+	if (st == ST_OK && *quit != 0)
+		st = ST_PROTO;
+	if (st == ST_OK && trusted)
+		believe(n, set, oleh, yp, v6);
+	settings_unref(&set);
+	if ((st == ST_PROTO || st == ST_LIMIT) && *quit != 0)
+		pcpio_quit(io->s, *quit);
+	return st;
+}
