@@ -10,7 +10,7 @@
 #   make replay         every fuzz corpus through its target, plain compiler
 #   make demo           root, broadcaster, relay, viewer on one screen      [SECONDS=20]
 #   make bench          figures beside the ideal baseline (test/bench/README.md) [BENCH="..."]
-#   make lint           include rules, format, banned calls, clang-tidy
+#   make lint           include rules, format, banned calls, clang-tidy     [CHECKS="format tidy"]
 #   make fuzz           every fuzz target for T=60 seconds                  [F=fuzz_atom]
 #   make install        DESTDIR, PREFIX
 #   make clean          removes build/; run/ stays
@@ -120,7 +120,7 @@ $(B)/peercast: $(B)/obj/servent/main.o $(LIBS)
 
 # The pages of http/ui/, as data. The folders are prerequisites too: a file that goes away counts.
 OBJS_http := $(B)/obj/gen/ui_files.o
-UI       := $(shell find http/ui -type f -o -type d | LC_ALL=C sort)
+UI       := $(shell find http/ui -type f -o -type d)
 $(B)/gen/ui_files.c: http/ui_files.sh $(UI)
 	$(call say,GEN,$@)
 	$(Q)mkdir -p $(@D) && http/ui_files.sh http/ui > $@.new && mv $@.new $@
@@ -187,10 +187,11 @@ check: $(B)/peercast $(UNIT) $(REPLAY)
 	$(Q)$(node_env) test/run-check $(UNIT) -- $(REPLAY)
 
 run: $(B)/peercast
-	$(Q)dist/run $(B)/peercast run
+	$(Q)mkdir -p run && { [ -e run/peercast.ini ] || cp peercast.ini run/peercast.ini; }
+	$(Q)dist/run $(B)/peercast -i run/peercast.ini
 
 demo: $(B)/peercast
-	$(Q)$(node_env) test/demo $(SECONDS)
+	$(Q)$(node_env) dist/run test/demo $(SECONDS)
 
 BENCH_SRC := $(wildcard test/bench/*.c)
 $(B)/test/bench/peercast-bench: $(BENCH_SRC:%.c=$(B)/obj/%.o) $(call lib,core/sys)
@@ -201,7 +202,7 @@ bench: $(B)/peercast $(B)/test/bench/peercast-bench
 	$(Q)$(node_env) test/run-bench --json $(BUILD)/bench.json $(BENCH)
 
 lint:
-	$(Q)CC='$(CC)' LINT_CFLAGS='$(STD) -I. $(PKG_CFLAGS)' .ci/lint
+	$(Q)CC='$(CC)' LINT_CFLAGS='$(STD) -I. $(PKG_CFLAGS)' .ci/lint $(CHECKS)
 
 install: $(B)/peercast
 	install -D -m 755 $< $(DESTDIR)$(PREFIX)/bin/peercast

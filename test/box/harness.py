@@ -154,7 +154,8 @@ class Node:
     args    further arguments
     """
 
-    def __init__(self, ini=None, blocks="", raw=None, args=(), port=None, name="node", command=None):
+    def __init__(self, ini=None, blocks="", raw=None, args=(), port=None, name="node", command=None,
+                 own_session=False):
         self.name = name
         self.port = port or free_port()
         self.dir = tempfile.mkdtemp(prefix="peercast-%s-" % name)
@@ -162,6 +163,7 @@ class Node:
         self.chanlog_path = os.path.join(self.dir, "channels.xml")
         self.args = list(args)
         self.command = command or [PEERCAST]
+        self.own_session = own_session  # out of reach of the terminal's Ctrl-C
         self.proc = None
         self.out = self.err = None
         self.problems = []      # what stop() found wrong
@@ -186,7 +188,8 @@ class Node:
         env["HOME"] = self.dir
         self.proc = subprocess.Popen(
             self.command + ["-i", self.ini_path] + self.args, cwd=self.dir, env=env,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            start_new_session=self.own_session)
         self.out = Lines(self.proc.stdout)
         self.err = Lines(self.proc.stderr)
         return self
