@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "http/auth.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <nettle/base64.h>
+#include <nettle/md5.h>
+
+#include "core/sys/assert.h"
+#include "core/sys/log.h"
+#include "core/sys/text.h"
+
+/* --- channel tokens ---------------------------------------------------------------------------- */
+
+void auth_token(char dst[AUTH_TOKEN], const struct gnuid *bcid, const struct gnuid *chan)
+{
+	struct md5_ctx md5;
+	char id[GNUID_STRLEN];
+	uint8_t digest[MD5_DIGEST_SIZE];
+	char *c;
+
+	md5_init(&md5);
+	md5_update(&md5, GNUID_STRLEN - 1, (const uint8_t *)gnuid_str(bcid, id));
+	md5_update(&md5, 1, (const uint8_t *)":");
+	md5_update(&md5, GNUID_STRLEN - 1, (const uint8_t *)gnuid_str(chan, id));
+	md5_digest(&md5, sizeof(digest), digest);
+	hex_emit(dst, AUTH_TOKEN, digest, sizeof(digest));
+	for (c = dst; *c != '\0'; c++)
+		*c = (char)ascii_lower(*c);
+}
+
+bool auth_token_ok(const char *token, const struct gnuid *bcid, const struct gnuid *chan)
+{
+	char right[AUTH_TOKEN];
+
+	auth_token(right, bcid, chan);
+	return text_equal_secret(token, right);
+}
+
+/* --- wrong passwords, counted by address -------------------------------------------------------- */
+
+#define TRIES_SLOTS  256
+#define TRIES_WINDOW (60 * NSEC_PER_SEC)
+
+struct tries {
+	struct mtx mtx;                                 /* lk_leaf */
+	struct {
+		struct host who;
+		nsec since;
+		uint32_t wrong;
+	} slot[TRIES_SLOTS] GUARDED_BY(lk_leaf);
+};
+
+static struct tries tries;
+static pthread_once_t tries_once = PTHREAD_ONCE_INIT;
+
+LOCK_DEFINE(tries, struct tries, mtx, lk_leaf)
+
+static void tries_init(void)
+{
+	mtx_init(&tries.mtx, &lk_leaf);
+}
+
+/* The slot of an address, else a free or the oldest one, emptied. */
+static size_t slot_locked(const struct host *who, nsec now) REQUIRES(lk_leaf)
+{
+	size_t i, oldest = 0;
+
+	for (i = 0; i < TRIES_SLOTS; i++) {
+		if (tries.slot[i].wrong > 0 && host_same_ip(&tries.slot[i].who, who))
+			break;
+		if (tries.slot[i].since < tries.slot[oldest].since)
+			oldest = i;
+	}
+	if (i == TRIES_SLOTS)
+		i = oldest;
+	if (!host_same_ip(&tries.slot[i].who, who) || now - tries.slot[i].since > TRIES_WINDOW) {
+		tries.slot[i].who = *who;
+		tries.slot[i].since = now;
+		tries.slot[i].wrong = 0;
+	}
+	return i;
+}
+
+static bool tries_exhausted(const struct host *who)
+{
+	bool yes;
+
+	MUST_ZERO(pthread_once(&tries_once, tries_init));
+	tries_lock(&tries);
+	yes = tries.slot[slot_locked(who, clk_now())].wrong >= AUTH_TRIES;
+	tries_unlock(&tries);
+	return yes;
+}
+
+static void tries_count(const struct host *who)
+{
+	MUST_ZERO(pthread_once(&tries_once, tries_init));
+	tries_lock(&tries);
+	tries.slot[slot_locked(who, clk_now())].wrong++;
+	tries_unlock(&tries);
+}
+
+/* --- passwords --------------------------------------------------------------------------------- */
+
+#define BASIC_MAX 512           /* base64 characters of a Basic credential */
+
+/* The password of "Basic base64(user:password)", any user; false when there is none. */
+static bool basic_password(const char *header, char *dst, size_t cap)
+{
+	struct base64_decode_ctx b64;
+	uint8_t raw[BASE64_DECODE_LENGTH(BASIC_MAX)];
+	size_t n = sizeof(raw), len;
+	const uint8_t *colon;
+
+	if (ascii_ncasecmp(header, "Basic", 5) != 0 || (header[5] != ' ' && header[5] != '\t'))
+		return false;
+	header += 5 + strspn(header + 5, " \t");
+	len = strcspn(header, " \t");
+	if (len > BASIC_MAX)
+		return false;
+	base64_decode_init(&b64);
+	if (!base64_decode_update(&b64, &n, raw, len, header) || !base64_decode_final(&b64))
+		return false;
+	colon = memchr(raw, ':', n);
+	if (colon == NULL || memchr(raw, '\0', n) != NULL)
+		return false;
+	len = n - (size_t)(colon + 1 - raw);
+	if (len >= cap)
+		return false;
+	memcpy(dst, colon + 1, len);
+	dst[len] = '\0';
+	return true;
+}
+
+enum auth auth_admin(struct node *n, const struct servent *sv, const struct request *rq,
+	const char *form)
+{
+	const struct settings *st = conf_get(n->conf);
+	const char *header = request_header(rq, "Authorization");
+	char given[SETTINGS_TEXT];
+	enum auth result = AUTH_MISSING;
+	bool right = false;
+
+	if (node_is_trusted(n, &sv->peer) &&
+	    auth_host_is_ours(request_header(rq, "Host"), st->allowed_hosts)) {
+		result = AUTH_OK;
+		goto out;
+	}
+	if (header != NULL) {
+		result = AUTH_WRONG;
+		right = basic_password(header, given, sizeof(given)) &&
+			text_equal_secret(given, st->password);
+	}
+	if (!right && (query_get(rq->query, "pass", given, sizeof(given)) ||
+	    (form != NULL && query_get(form, "pass", given, sizeof(given))))) {
+		result = AUTH_WRONG;
+		right = text_equal_secret(given, st->password);
+	}
+	if (result == AUTH_MISSING)
+		goto out;
+	if (tries_exhausted(&sv->peer)) {
+		result = AUTH_TOO_MANY;
+	} else if (right && st->password[0] != '\0') {
+		result = AUTH_OK;
+	} else {
+		tries_count(&sv->peer);
+		log_peer(LOG_WARN, &sv->peer, "http: wrong password");
+	}
+out:
+	explicit_bzero(given, sizeof(given));
+	settings_unref(&st);
+	return result;
+}
+
+/* --- hosts and origins ------------------------------------------------------------------------- */
+
+struct authority {
+	char host[256];                 /* lower case, IPv6 without brackets */
+	uint16_t port;
+};
+
+/* Take "host", "host:port", "[v6]" or "[v6]:port" apart, n bytes. */
+static bool authority_parse(struct authority *a, const char *s, size_t n, uint16_t dflt)
+{
+	size_t len, i, at = 0;
+	uint32_t port = dflt;
+	char digits[8];
+	bool v6 = n > 0 && s[0] == '[';
+
+	if (v6) {
+		const char *close = memchr(s, ']', n);
+
+		if (close == NULL)
+			return false;
+		len = (size_t)(close - s) - 1;
+		s++;
+		at = len + 1;
+		n--;
+	} else {
+		const char *colon = memchr(s, ':', n);
+
+		len = colon != NULL ? (size_t)(colon - s) : n;
+		at = len;
+	}
+	if (len == 0 || len >= sizeof(a->host))
+		return false;
+	for (i = 0; i < len; i++) {
+		if (!(ascii_isalnum((uint8_t)s[i]) || (v6 ? s[i] == ':' || s[i] == '.' :
+		    s[i] == '.' || s[i] == '-' || s[i] == '_')))
+			return false;
+		a->host[i] = (char)ascii_lower((uint8_t)s[i]);
+	}
+	a->host[len] = '\0';
+	if (at < n) {
+		size_t plen = n - at - 1;
+
+		if (s[at] != ':' || plen == 0 || plen >= sizeof(digits))
+			return false;
+		memcpy(digits, s + at + 1, plen);
+		digits[plen] = '\0';
+		if (!num_u32(digits, 1, 65535, &port))
+			return false;
+	}
+	a->port = (uint16_t)port;
+	return true;
+}
+
+static bool host_header(struct authority *a, const char *host)
+{
+	return authority_parse(a, host, strcspn(host, " \t"), 80) &&
+		host[strcspn(host, " \t") + strspn(host + strcspn(host, " \t"), " \t")] == '\0';
+}
+
+bool auth_host_is_valid(const char *host)
+{
+	struct authority a;
+
+	return host_header(&a, host);
+}
+
+/* Is name one of a comma-separated list? */
+static bool listed(const char *list, const char *name)
+{
+	size_t len = strlen(name);
+
+	while (*list != '\0') {
+		size_t n;
+
+		list += strspn(list, ", \t");
+		n = strcspn(list, ", \t");
+		if (n == len && n > 0 && ascii_ncasecmp(list, name, n) == 0)
+			return true;
+		list += n;
+	}
+	return false;
+}
+
+bool auth_host_is_ours(const char *host, const char *allowed)
+{
+	struct authority a;
+	struct host ip;
+	char self[256];
+
+	if (host == NULL)
+		return true;
+	if (!host_header(&a, host))
+		return false;
+	if (host_parse(&ip, a.host, 80) || strcmp(a.host, "localhost") == 0)
+		return true;
+	if (gethostname(self, sizeof(self)) == 0) {
+		self[sizeof(self) - 1] = '\0';
+		if (ascii_casecmp(self, a.host) == 0)
+			return true;
+	}
+	return listed(allowed, a.host);
+}
+
+/* Is this URL one of the request's own host and port? *path gets what follows the authority. */
+static bool same_host(const struct request *rq, const char *url, const char **path)
+{
+	const char *host = request_header(rq, "Host"), *at;
+	struct authority a, b;
+	uint16_t port = 80;
+	size_t n;
+
+	if (ascii_ncasecmp(url, "http://", 7) == 0) {
+		at = url + 7;
+	} else if (ascii_ncasecmp(url, "https://", 8) == 0) {
+		at = url + 8;
+		port = 443;
+	} else {
+		return false;
+	}
+	n = strcspn(at, "/?#");
+	*path = at + n;
+	return host != NULL && host_header(&a, host) && authority_parse(&b, at, n, port) &&
+		strcmp(a.host, b.host) == 0 && a.port == b.port;
+}
+
+static bool is_json(const struct request *rq)
+{
+	const char *type = request_header(rq, "Content-Type");
+
+	return type != NULL && ascii_ncasecmp(type, "application/json", 16) == 0 &&
+		strchr("; \t", type[16]) != NULL;
+}
+
+const char *auth_cross_site(const struct request *rq, int route)
+{
+	const char *fetch = request_header(rq, "Sec-Fetch-Site");
+	const char *origin = request_header(rq, "Origin");
+	const char *referer = request_header(rq, "Referer"), *path;
+	const char *mode = request_header(rq, "Sec-Fetch-Mode");
+	/* No page can add this header to a cross-origin request without a preflight, which we refuse. */
+	bool vouched = (route & AUTH_API) && rq->method == HTTP_POST &&
+		request_header(rq, "X-Requested-With") != NULL;
+	bool navigates = (route & AUTH_PAGE) && rq->method == HTTP_GET && mode != NULL &&
+		strcmp(mode, "navigate") == 0;
+
+	if (!vouched && fetch != NULL && strcmp(fetch, "same-origin") != 0 && strcmp(fetch, "none") != 0 &&
+	    !navigates)
+		return "request from another site";
+	if (!vouched && origin != NULL && !same_host(rq, origin, &path))
+		return "request from another origin";
+	if ((route & AUTH_CHANGES) && rq->method == HTTP_GET && referer != NULL &&
+	    !same_host(rq, referer, &path))
+		return "command from a page of another site";
+	if ((route & AUTH_API) && rq->method == HTTP_POST && origin != NULL && !vouched && !is_json(rq))
+		return "a browser must send X-Requested-With or application/json";
+	return NULL;
+}
+
+const char *auth_referer_path(const struct request *rq, char *dst, size_t cap)
+{
+	const char *referer = request_header(rq, "Referer"), *path, *c;
+
+	if (referer == NULL || !same_host(rq, referer, &path) || path[0] != '/' || path[1] == '/' ||
+	    path[1] == '\\')
+		return NULL;
+	for (c = path; *c != '\0'; c++)
+		if ((uint8_t)*c <= 0x20 || (uint8_t)*c >= 0x7f)
+			return NULL;
+	return text_copy(dst, cap, path) ? dst : NULL;
+}
