@@ -24,9 +24,9 @@ void relay_run(struct app *a, struct servent *sv, const struct request *rq);
 /* GET /stream/<id>: a player (direct.c). head_only = HEAD. */
 void direct_run(struct app *a, struct servent *sv, const struct request *rq, bool head_only);
 
-/* POST /?name=...: an encoder (push.c). The servent is ended inside: the socket moves to the channel's
- * source, which runs on this thread. */
-void push_run(struct app *a, struct servent **sv, const struct request *rq);
+/* POST /?name=...: an encoder (push.c). On success the socket has moved to the channel's source, which
+ * has a thread of its own; else it was answered. */
+void push_run(struct app *a, struct servent *sv, const struct request *rq);
 
 /* The control connection to the YP (cout.c); a task. */
 void cout_task(struct app *a, void *arg);

@@ -458,6 +458,29 @@ enum status chan_append(struct chan *c, uint32_t token, struct pkt **p, size_t n
 	return publish(c, token, p, n, false);
 }
 
+void chan_reset(struct chan *c, uint32_t token)
+{
+	struct pkt *dropped[DROP_ROOM], *head = NULL;
+	size_t n = 0;
+
+	do {
+		n = DROP_ROOM;
+		chan_lock(c);
+		if (is_source_locked(c, token)) {
+			ring_clear(&c->ring, dropped, &n);
+			c->after_head = c->ring.next;
+			head = head != NULL ? head : c->head;
+			c->head = NULL;
+		} else {
+			n = 0;
+		}
+		chan_unlock(c);
+		for (size_t i = 0; i < n; i++)
+			pkt_unref(&dropped[i]);
+	} while (n == DROP_ROOM);
+	pkt_unref(&head);
+}
+
 uint64_t chan_next_pos(struct chan *c)
 {
 	uint64_t pos;

@@ -112,6 +112,9 @@ enum status chan_set_head(struct chan *c, uint32_t token, struct pkt *p) EXCLUDE
 enum status chan_append(struct chan *c, uint32_t token, struct pkt **p, size_t n)
 	EXCLUDES(lk_chan, lk_mbox) NODISCARD;
 
+/* Forget head and ring: the stream has stopped, and what comes next may be far from it. */
+void chan_reset(struct chan *c, uint32_t token) EXCLUDES(lk_chan);
+
 /* Position that follows the newest packet. */
 uint64_t chan_next_pos(struct chan *c) EXCLUDES(lk_chan);
 /* Count a gap in what arrives. */

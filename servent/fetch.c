@@ -1,0 +1,742 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The source of a relayed channel: find a node that has it, fetch from it, search again when it is lost.
+ *
+ *	SEARCHING -> CONNECTING -> RECEIVING -> (lost) SEARCHING ... -> given up: closed
+ *	RECEIVING -> IDLE when nobody listens; IDLE -> SEARCHING when somebody asks
+ *
+ * Downstream is kept up to SEARCH_LOST while searching; a tip that has never worked is given up as soon
+ * as there is nobody left to ask.
+ * source   pcp.md 7.4, 9.3, 9.5, 10.5, 11.5; media.md 9.1 rows 33, 34; node.md 7.2-7.5
+ */
+#include "servent/conn.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/sys/log.h"
+#include "core/sys/rng.h"
+#include "pcp/bcst.h"
+#include "pcp/quit.h"
+#include "servent/packet.h"
+#include "servent/pcpio.h"
+#include "servent/proc.h"
+
+#define CONNECT_TIME   (10 * NSEC_PER_SEC)
+#define RESPONSE_TIME  (20 * NSEC_PER_SEC)      /* the whole response head */
+#define RESPONSE_LINES 100
+#define RESPONSE_LINE  8192
+#define STALL          (30 * NSEC_PER_SEC)      /* no packet from a relay; from a tracker twice as long */
+#define SEARCH_FIRST   (60 * NSEC_PER_SEC)      /* how long somebody waits for a channel that never played */
+#define SEARCH_LOST    (10 * NSEC_PER_SEC)      /* how long downstream is kept without a source */
+#define RETRY_KEPT     (60 * NSEC_PER_SEC)      /* pause between searches for a channel that is to be kept */
+#define IDLE_AFTER     (10 * NSEC_PER_SEC)      /* without a listener (prefetchTime) */
+#define REPORT_MIN     (10 * NSEC_PER_SEC)
+#define REPORT_MAX     (120 * NSEC_PER_SEC)
+#define YP_SPACING     (20 * NSEC_PER_SEC)
+#define YP_TRIES       3
+#define HOSTS_MAX      64                       /* of one refusal (B61) */
+#define BACK_WINDOW    ((uint64_t)16 << 20)     /* repeats within it are dropped (pcp.md 9.2) */
+#define JUMP           ((uint64_t)64 << 20)
+#define JUMPS_MAX      5                        /* in a minute */
+#define HEADS_MAX      20                       /* in a minute (B56) */
+
+struct fetch {
+	struct app *a;
+	struct chan *c;
+	struct gnuid id;
+	struct mbox mbox;
+	uint32_t token;
+	struct sock sock;
+	struct pcpio io;
+	struct proc proc;
+
+	/* the host in use */
+	struct host host;
+	bool is_tracker, is_yp;
+
+	/* the stream */
+	struct pkt *head;               /* what was set last, to tell repeats */
+	struct pkt *batch[READER_BATCH];
+	size_t n_batch;
+	uint64_t next;                  /* position wanted next */
+	nsec last_packet;
+	bool received;                  /* ever */
+	nsec window;                    /* of the two counts below */
+	uint32_t heads, jumps;
+	nsec last_head;
+
+	/* status report */
+	nsec reported;                  /* 0 = not on this connection */
+	struct usage told;
+	enum firewall told_fw;
+	nsec looked;
+
+	nsec unused_since;              /* nobody listens; 0 = somebody does */
+	uint32_t hosts;                 /* of this refusal */
+	uint32_t yp_tries;
+	nsec yp_last;
+	uint32_t quit;                  /* received, or to send */
+};
+
+/* --- the stream ------------------------------------------------------------------------------- */
+
+static enum status flush(struct fetch *f)
+{
+	size_t n = f->n_batch;
+
+	f->n_batch = 0;
+	return n > 0 ? chan_append(f->c, f->token, f->batch, n) : ST_OK;
+}
+
+static void drop_batch(struct fetch *f)
+{
+	while (f->n_batch > 0)
+		pkt_unref(&f->batch[--f->n_batch]);
+}
+
+static void count_window(struct fetch *f, nsec now)
+{
+	if (now - f->window > 60 * NSEC_PER_SEC) {
+		f->window = now;
+		f->heads = f->jumps = 0;
+	}
+}
+
+static enum status take_head(struct fetch *f, const struct pktatom *p, nsec now)
+{
+	struct pkt *k, *keep;
+	enum status st;
+
+	if (p->len > PKT_HEAD_MAX)
+		return ST_LIMIT;
+	if (f->head != NULL && (uint32_t)f->head->pos == p->pos && f->head->len == p->len &&
+	    memcmp(pkt_media(f->head), p->data, p->len) == 0)
+		return ST_OK;           /* old nodes repeat it */
+	count_window(f, now);
+	if (f->last_head != 0 && now - f->last_head < NSEC_PER_SEC && f->heads > 3) {
+		f->heads++;
+		return f->heads > HEADS_MAX ? ST_LIMIT : ST_OK;
+	}
+	if (++f->heads > HEADS_MAX)
+		return ST_LIMIT;
+	st = flush(f);
+	if (st != ST_OK)
+		return st;
+	k = packet_new(&f->id, PKT_HEAD, p->pos == 0 ? 0 : pos_extend(f->next, p->pos), 0, p->data, p->len);
+	if (k == NULL)
+		return ST_LIMIT;
+	keep = pkt_ref(k);
+	st = chan_set_head(f->c, f->token, k);
+	if (st != ST_OK) {
+		pkt_unref(&keep);
+		return st;
+	}
+	pkt_unref(&f->head);
+	f->head = keep;
+	f->next = pkt_end(keep);
+	f->last_head = now;
+	return ST_OK;
+}
+
+static enum status take_data(struct fetch *f, const struct pktatom *p, nsec now)
+{
+	uint64_t pos = pos_extend(f->next, p->pos), end = pos + p->len;
+	static const struct pktatom no_head = { .type = ATOM_HEAD, .data = (const uint8_t *)"" };
+
+	if (p->len == 0)
+		return ST_OK;
+	if (p->len > PKT_DATA_MAX)
+		return ST_LIMIT;
+	if (f->head == NULL) {
+		struct pktatom none = no_head;
+		enum status st;
+
+		none.pos = p->pos;
+		f->next = p->pos;
+		pos = p->pos;
+		end = pos + p->len;
+		st = take_head(f, &none, now);
+		if (st != ST_OK)
+			return st;
+	}
+	if (end <= f->next && f->next - end < BACK_WINDOW)
+		return ST_OK;           /* a repeat */
+	if (pos != f->next) {
+		uint64_t d = pos > f->next ? pos - f->next : f->next - pos;
+
+		chan_count_skip(f->c);
+		count_window(f, now);
+		if (d > JUMP && ++f->jumps > JUMPS_MAX)
+			return ST_LIMIT;
+	}
+	for (uint32_t off = 0; off < p->len; ) {
+		uint32_t n = MIN(p->len - off, (uint32_t)PKT_DATA_SEND);
+		uint8_t cont = (uint8_t)(off == 0 ? p->cont : p->cont | PCP_PKT_CONT_FRAGMENT);
+		struct pkt *k = packet_new(&f->id, PKT_DATA, pos + off, cont, p->data + off, n);
+		enum status st;
+
+		if (k == NULL)
+			return ST_LIMIT;
+		f->batch[f->n_batch++] = k;
+		off += n;
+		if (f->n_batch == READER_BATCH) {
+			st = flush(f);
+			if (st != ST_OK)
+				return st;
+		}
+	}
+	f->next = end;
+	return ST_OK;
+}
+
+static enum status on_packet(void *ctx, const struct pktatom *p)
+{
+	struct fetch *f = ctx;
+	nsec now = clk_now();
+
+	f->last_packet = now;
+	if (p->type == ATOM_HEAD)
+		return take_head(f, p, now);
+	return take_data(f, p, now);
+}
+
+static NOINLINE void on_info(void *ctx, const struct chanatom *ca)
+{
+	struct fetch *f = ctx;
+	struct chaninfo *i = chan_info(f->c);
+	struct chanmeta m;
+	bool bitrate_only;
+
+	chaninfo_to_meta(i, &m);
+	chaninfo_unref(&i);
+	chanatom_meta(ca, &m);
+	m.id = f->id;
+	if (m.text[CT_NAME][0] != '\0')
+		(void)chan_set_info(f->c, &m, &bitrate_only);
+}
+
+/* --- status report ---------------------------------------------------------------------------- */
+
+static enum status report(struct fetch *f, bool recv, nsec deadline)
+{
+	struct hit h;
+	struct buf b;
+	enum status st;
+
+	node_own_hit(&f->a->node, f->c, recv, &h);
+	buf_init(&b, 4096);
+	st = bcst_status_emit(&b, servmgr_sid(f->a->node.sm), &h);
+	if (st == ST_OK)
+		st = sock_write(&f->sock, b.p, b.len, deadline);
+	buf_fini(&b);
+	return st;
+}
+
+/* Tell the upstream when it is due (pcp.md 10.5), and note whether anybody listens. */
+static enum status look_around(struct fetch *f, nsec now)
+{
+	struct usage u;
+	struct own own;
+	bool changed;
+
+	if (now - f->looked < NSEC_PER_SEC && f->reported != 0)
+		return ST_OK;
+	f->looked = now;
+	servmgr_usage(f->a->node.sm, &f->id, &u);
+	servmgr_own(f->a->node.sm, &own);
+	if (u.relays + u.directs > 0)
+		f->unused_since = 0;
+	else if (f->unused_since == 0)
+		f->unused_since = now;
+	if (!f->received)
+		return ST_OK;
+	changed = u.directs != f->told.directs || u.relays != f->told.relays ||
+	          own.fw[host_is_v4(&f->host) ? 0 : 1] != f->told_fw;
+	if (f->reported != 0 && now - f->reported < (changed ? REPORT_MIN : REPORT_MAX))
+		return ST_OK;
+	f->reported = now;
+	f->told = u;
+	f->told_fw = own.fw[host_is_v4(&f->host) ? 0 : 1];
+	return report(f, true, clk_deadline(PCP_WRITE));
+}
+
+/* --- one connection --------------------------------------------------------------------------- */
+
+/* The response head: status code, or 0 when it is none. */
+static int read_response(struct fetch *f, nsec deadline)
+{
+	char *line = malloc(RESPONSE_LINE);
+	uint32_t code = 0;
+	size_t total = 0;
+
+	if (line == NULL)
+		return 0;
+	for (int i = 0; i < RESPONSE_LINES; i++) {
+		size_t n;
+
+		if (sock_read_line(&f->sock, line, RESPONSE_LINE, deadline) != ST_OK) {
+			code = 0;
+			break;
+		}
+		n = strlen(line);
+		total += n;
+		if (total > 65536) {
+			code = 0;
+			break;
+		}
+		if (i == 0) {
+			char num[4] = "";
+
+			if (ascii_ncasecmp(line, "HTTP/1.", 7) != 0 || n < 12)
+				break;
+			memcpy(num, line + 9, 3);
+			if (!num_u32(num, 100, 599, &code))
+				break;
+		} else if (n == 0) {
+			free(line);
+			return (int)code;
+		}
+	}
+	free(line);
+	return 0;
+}
+
+static enum status request(struct fetch *f, nsec deadline)
+{
+	char id[GNUID_STRLEN], host[HOST_STRLEN], text[512];
+	uint32_t want = f->head != NULL ? (uint32_t)f->next : 0;
+	int n = snprintf(text, sizeof(text),
+	                 "GET /channel/%s HTTP/1.0\r\n"
+	                 "Host: %s\r\n"
+	                 "User-Agent: " NODE_AGENT "\r\n"
+	                 "x-peercast-pos: %u\r\n"
+	                 "x-peercast-pcp: %d\r\n"
+	                 "\r\n",
+	                 gnuid_str(&f->id, id), host_str(&f->host, host), want,
+	                 host_is_v4(&f->host) ? PCP_PROTO_V4 : PCP_PROTO_V6);
+
+	return sock_write(&f->sock, text, (size_t)n, deadline);
+}
+
+/* Process what has arrived. ST_EOF: the peer said quit. */
+static enum status process(struct fetch *f)
+{
+	enum status st;
+	struct atom at;
+
+	while ((st = pcpio_next(&f->io, &at)) == ST_OK) {
+		if (at.id == ATOM_HOST && ++f->hosts > HOSTS_MAX && !f->received)
+			continue;
+		st = proc_atom(&f->proc, &at, &f->quit);
+		if (st != ST_OK)
+			return st;
+	}
+	return st == ST_TIMEOUT ? flush(f) : st;
+}
+
+/* The list of hosts of a full node, until its quit. */
+static void read_refusal(struct fetch *f)
+{
+	nsec deadline = clk_deadline(15 * NSEC_PER_SEC);
+	enum status st = ST_OK;
+
+	f->hosts = 0;
+	while (st == ST_OK) {
+		st = process(f);
+		if (st == ST_OK && f->hosts > HOSTS_MAX)
+			deadline = MIN(deadline, clk_deadline(5 * NSEC_PER_SEC));
+		if (st == ST_OK)
+			st = pcpio_pump(&f->io, deadline);
+	}
+}
+
+/* Receive until something ends it. */
+static enum status receive(struct fetch *f)
+{
+	nsec stall = f->is_tracker ? 2 * STALL : STALL;
+	bool told = false;
+	enum status st;
+
+	f->last_packet = clk_now();
+	f->unused_since = 0;
+	for (;;) {
+		struct host to;
+		nsec now, wake;
+		int got;
+
+		st = process(f);
+		now = clk_now();
+		if (st == ST_OK && !f->received && f->head != NULL && f->next > pkt_end(f->head))
+			f->received = true;
+		if (st == ST_OK && f->received && !told) {
+			told = true;
+			chan_set_status(f->c, CHAN_RECEIVING);
+		}
+		if (st == ST_OK)
+			st = look_around(f, now);
+		if (st == ST_OK && f->mbox.mail) {
+			f->mbox.mail = false;
+			if (chan_take_bump(f->c, &to) && told) {
+				log_info("fetch %s: bumped", host_str(&f->host, (char[HOST_STRLEN]){ 0 }));
+				return ST_TIMEOUT;
+			}
+			st = pcpio_drain_mail(&f->sock, clk_deadline(PCP_WRITE));
+		}
+		if (st != ST_OK)
+			return st;
+		if (now - f->last_packet >= stall)
+			return ST_TIMEOUT;
+		if (f->unused_since != 0 && now - f->unused_since >= IDLE_AFTER && told) {
+			struct chan_view v;
+			bool keep;
+
+			chan_view(f->c, &v);
+			keep = v.keep;
+			chan_view_fini(&v);
+			if (!keep)
+				return ST_OK;   /* nobody listens */
+		}
+		wake = MIN(f->last_packet + stall, pcpio_deadline(&f->io));
+		wake = MIN(wake, now + NSEC_PER_SEC * (f->unused_since != 0 ? 1 : 10));
+		st = sock_wait(&f->sock, SOCK_IN, &got, wake);
+		if (st == ST_TIMEOUT) {
+			if (clk_now() >= pcpio_deadline(&f->io))
+				return ST_TIMEOUT;
+			continue;
+		}
+		if (st != ST_OK)
+			return st;
+		if (got & SOCK_MAIL)
+			f->mbox.mail = true;
+		if (got & SOCK_IN) {
+			st = pcpio_pump(&f->io, clk_deadline(NSEC_PER_SEC));
+			if (st != ST_OK && st != ST_TIMEOUT)
+				return st;
+		}
+	}
+}
+
+/* Good-bye to an upstream that may still listen. */
+static void leave(struct fetch *f)
+{
+	f->sock.mb = NULL;
+	if (f->reported != 0)
+		(void)!report(f, false, clk_deadline(GOODBYE));
+	pcpio_quit(&f->sock, servmgr_is_stopping(f->a->node.sm) ? PCP_QUIT_SHUTDOWN
+	                   : f->quit != 0 ? f->quit : PCP_QUIT);
+}
+
+enum outcome {
+	OUT_IDLE,       /* nobody listens */
+	OUT_STOPPED,    /* the channel is closing */
+	OUT_GONE,       /* the tracker says there is no such channel */
+	OUT_LOST,       /* try another */
+};
+
+static enum outcome connect_and_fetch(struct fetch *f)
+{
+	char from[HOST_STRLEN], what[QUIT_STRLEN];
+	bool v6 = !host_is_v4(&f->host), trusted = f->is_tracker || f->is_yp;
+	enum outcome out = OUT_LOST;
+	struct oleh oleh;
+	enum status st;
+	int code = 0;
+
+	host_str(&f->host, from);
+	f->quit = 0;
+	f->reported = 0;
+	f->looked = 0;
+	chan_set_status(f->c, CHAN_CONNECTING);
+	chan_set_source(f->c, &f->host, NULL, NULL);
+	st = sock_connect(&f->sock, &f->host, &f->mbox, clk_deadline(CONNECT_TIME));
+	if (st != ST_OK) {
+		log_info("fetch %s: connect: %s", from, status_str(st));
+		if (st != ST_STOPPED)
+			chanmgr_failed(f->a->node.cm, &f->id, &f->host);
+		return st == ST_STOPPED ? OUT_STOPPED : OUT_LOST;
+	}
+	pcpio_init(&f->io, &f->sock, &atomlimits_fetch);
+	st = request(f, clk_deadline(PCP_WRITE));
+	if (st == ST_OK)
+		code = read_response(f, clk_deadline(RESPONSE_TIME));
+	if (code == 404 && trusted) {
+		log_info("fetch %s: channel not found", from);
+		out = OUT_GONE;
+	} else if (code != 200 && code != 503) {
+		log_info("fetch %s: answer %d", from, code);
+	} else {
+		st = pcpio_say_helo(&f->a->node, &f->io, false, trusted, f->is_yp, v6, &oleh, &f->quit,
+		                    clk_deadline(PCP_HANDSHAKE));
+		if (st == ST_OK) {
+			f->proc = (struct proc){ .node = &f->a->node, .kind = PROC_FETCH, .peer = f->host,
+			                         .remote = oleh.sid, .chan = f->id, .packet = on_packet,
+			                         .info = on_info, .ctx = f };
+			chan_set_source(f->c, &f->host, &oleh.sid, NULL);
+			if (code == 503) {
+				log_info("fetch %s: full, looking at the hosts it named", from);
+				read_refusal(f);
+				out = OUT_LOST;
+				f->quit = 0;
+			} else {
+				log_info("fetch %s: receiving from %s", from, oleh.agent);
+				st = receive(f);
+				if (st == ST_OK)
+					out = OUT_IDLE;
+				else if (f->quit != 0 && st == ST_EOF)
+					log_info("fetch %s: quit %s", from, quit_str(f->quit, what));
+				else
+					log_info("fetch %s: %s", from, status_str(st));
+				if (st == ST_EOF)
+					f->quit = 0;
+				else
+					leave(f);
+			}
+		} else {
+			log_info("fetch %s: handshake: %s", from, status_str(st));
+		}
+	}
+	if (f->mbox.mail || chan_is_closing(f->c))
+		f->mbox.mail = true;
+	drop_batch(f);
+	pcpio_fini(&f->io);
+	sock_close(&f->sock);
+	/* a tracker that has served us is asked again at once: it may only have restarted */
+	if (out == OUT_LOST && code != 503 && !(f->is_tracker && f->received))
+		chanmgr_failed(f->a->node.cm, &f->id, &f->host);
+	if (chan_is_closing(f->c) || mbox_is_stopped(&f->mbox))
+		out = OUT_STOPPED;
+	return out;
+}
+
+/* --- choosing --------------------------------------------------------------------------------- */
+
+static bool pick(struct fetch *f, bool trackers, const struct host *match, nsec wait)
+{
+	struct pick p = {
+		.chan = &f->id, .exclude = *servmgr_sid(f->a->node.sm), .wait = wait, .trackers = trackers,
+	};
+	struct hit hit;
+	struct host to;
+
+	if (match != NULL)
+		p.match = *match;
+	for (int v6 = 0; v6 < 2; v6++) {
+		p.v6 = v6 != 0;
+		if (chanmgr_pick(f->a->node.cm, &p, &hit, &to) && !servmgr_is_self(f->a->node.sm, &to)) {
+			f->host = to;
+			f->is_tracker = trackers;
+			f->is_yp = false;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Turn to the YP itself: spaced and limited (pcp.md 7.4). */
+static bool pick_yp(struct fetch *f)
+{
+	const struct settings *set = conf_get(f->a->node.conf);
+	nsec now = clk_now();
+	bool ok = false;
+
+	if (set->root_host[0] != '\0' && f->yp_tries < YP_TRIES &&
+	    (f->yp_last == 0 || now - f->yp_last > YP_SPACING)) {
+		f->yp_last = now;
+		f->yp_tries++;
+		ok = host_resolve(&f->host, set->root_host, PCP_PORT, clk_deadline(5 * NSEC_PER_SEC)) == ST_OK &&
+		     !servmgr_is_self(f->a->node.sm, &f->host);
+		f->is_tracker = false;
+		f->is_yp = true;
+	}
+	settings_unref(&set);
+	return ok;
+}
+
+/* The next host to try (pcp.md 11.5). *later: nobody now, but somebody soon. */
+static bool choose(struct fetch *f, const struct host *wanted, bool *later)
+{
+	struct own own;
+	bool ok;
+
+	if (host_is_set(wanted)) {
+		f->host = *wanted;
+		f->is_tracker = f->is_yp = false;
+		return true;
+	}
+	servmgr_own(f->a->node.sm, &own);
+	ok = (host_is_set(&own.global[0]) && pick(f, false, &own.global[0], 5 * NSEC_PER_SEC)) ||
+	     pick(f, false, NULL, 5 * NSEC_PER_SEC) ||
+	     (host_is_set(&own.global[0]) && pick(f, true, &own.global[0], 10 * NSEC_PER_SEC)) ||
+	     pick(f, true, NULL, 10 * NSEC_PER_SEC);
+	if (ok) {
+		f->yp_tries = 0;
+		return true;
+	}
+	*later = pick(f, false, NULL, 0) || pick(f, true, NULL, 0);
+	return !*later && pick_yp(f);
+}
+
+/* Nobody listens: wait until somebody asks. Returns false when the channel ends instead. */
+static bool wait_wanted(struct fetch *f)
+{
+	struct host to;
+	enum status st = ST_OK;
+
+	chan_set_source(f->c, NULL, NULL, NULL);
+	chan_reset(f->c, f->token);
+	pkt_unref(&f->head);
+	f->next = 0;
+	f->received = false;
+	chan_set_status(f->c, CHAN_IDLE);
+	while (st == ST_OK && !chan_take_bump(f->c, &to))
+		st = mbox_wait(&f->mbox, NSEC_NEVER);
+	return st == ST_OK;
+}
+
+static void run(struct fetch *f)
+{
+	nsec lost = clk_now();          /* since when there is no source */
+	struct host wanted = { 0 };
+	bool ever = false;
+
+	while (!chan_is_closing(f->c) && !mbox_is_stopped(&f->mbox)) {
+		nsec limit = ever ? SEARCH_LOST : SEARCH_FIRST;
+		bool later = false;
+		struct chan_view v;
+		bool keep;
+
+		chan_set_status(f->c, CHAN_SEARCHING);
+		(void)chan_take_bump(f->c, &wanted);
+		if (choose(f, &wanted, &later)) {
+			enum outcome out;
+
+			wanted = (struct host){ 0 };
+			f->received = false;
+			out = connect_and_fetch(f);
+			chan_set_source(f->c, NULL, NULL, NULL);
+			if (f->received) {
+				ever = true;
+				lost = clk_now();
+			}
+			if (out == OUT_STOPPED || out == OUT_GONE)
+				return;
+			if (out == OUT_IDLE) {
+				if (!wait_wanted(f))
+					return;
+				ever = false;
+				lost = clk_now();
+			}
+			continue;
+		}
+		chan_view(f->c, &v);
+		keep = v.keep;
+		chan_view_fini(&v);
+		if (keep) {
+			nsec pause = RETRY_KEPT / 2 + (nsec)rng_below(1000) * (RETRY_KEPT / 2000);
+
+			f->yp_tries = 0;
+			if (mbox_wait(&f->mbox, clk_deadline(later ? NSEC_PER_SEC : pause)) == ST_STOPPED)
+				return;
+			continue;
+		}
+		if ((!ever && !later) || clk_now() - lost > limit)
+			return;
+		/* a host told to wait, or one that may announce itself */
+		if (mbox_wait(&f->mbox, clk_deadline(NSEC_PER_SEC)) == ST_STOPPED)
+			return;
+	}
+}
+
+static void fetch_task(struct app *a, void *arg)
+{
+	struct chan *c = arg;
+	char id[GNUID_STRLEN];
+	struct fetch *f = calloc(1, sizeof(*f));
+
+	gnuid_str(chan_id(c), id);
+	if (f != NULL && mbox_init(&f->mbox) == ST_OK) {
+		f->a = a;
+		f->c = c;
+		f->id = *chan_id(c);
+		f->sock.fd = -1;
+		if (chan_attach(c, &f->mbox, &f->token, clk_deadline(NSEC_PER_SEC)) == ST_OK) {
+			run(f);
+			chan_close(c);
+			chan_detach(c, f->token);
+		}
+		pkt_unref(&f->head);
+		mbox_fini(&f->mbox);
+	}
+	free(f);
+	chan_close(c);
+	chanmgr_remove(a->node.cm, c);
+	log_info("relay %s: ended", id);
+	chan_unref(&c);
+}
+
+enum status fetch_start(struct node *n, const struct gnuid *id, const struct host *tip, struct chan **out)
+{
+	struct chanmeta meta = { .id = *id };
+	const struct settings *set;
+	struct hitlist_view lv;
+	struct chaninfo *info;
+	struct chan *c, *mine;
+	char text[GNUID_STRLEN];
+	enum status st;
+
+	*out = chanmgr_find(n->cm, id);
+	if (tip != NULL && host_is_set(tip) && !servmgr_is_self(n->sm, tip) &&
+	    (*out == NULL || chan_type_of(*out) == CHAN_RELAY)) {
+		st = chanmgr_tip(n->cm, id, tip);
+		if (st != ST_OK)
+			log_warn("relay %s: no room for its tip", gnuid_str(id, text));
+	}
+	if (*out != NULL) {
+		if (chan_get_status(*out) == CHAN_IDLE)
+			chan_bump(*out, NULL);
+		return ST_OK;
+	}
+	if (chanmgr_list_view(n->cm, id, false, &lv)) {
+		if (lv.info != NULL)
+			chaninfo_to_meta(lv.info, &meta);
+		hitlist_view_fini(&lv);
+	}
+	meta.id = *id;
+	if (meta.text[CT_TYPE][0] == '\0')
+		(void)text_copy(meta.text[CT_TYPE], TEXT_MAX, "UNKNOWN");
+	info = chaninfo_new(&meta);
+	if (info == NULL)
+		return ST_LIMIT;
+	c = chan_new(info, CHAN_RELAY, CHAN_SRC_PEERCAST, tip != NULL && host_is_set(tip) && !host_is_v4(tip));
+	chaninfo_unref(&info);
+	if (c == NULL)
+		return ST_LIMIT;
+	set = conf_get(n->conf);
+	st = chanmgr_list_ensure(n->cm, id, NULL);
+	if (st == ST_OK)
+		st = chanmgr_add(n->cm, c, set->max_channels);
+	settings_unref(&set);
+	if (st == ST_PROTO) {
+		/* somebody was faster */
+		chan_unref(&c);
+		*out = chanmgr_find(n->cm, id);
+		return *out != NULL ? ST_OK : ST_LIMIT;
+	}
+	if (st != ST_OK) {
+		chan_unref(&c);
+		return st;
+	}
+	chan_set_status(c, CHAN_SEARCHING);
+	mine = chan_ref(c);
+	st = app_task(app_of(n), "fetch", fetch_task, mine);
+	if (st != ST_OK) {
+		chan_unref(&mine);
+		chanmgr_remove(n->cm, c);
+		chan_unref(&c);
+		return st == ST_STOPPED ? ST_STOPPED : ST_LIMIT;
+	}
+	log_info("relay %s: started", gnuid_str(id, text));
+	*out = c;
+	return ST_OK;
+}

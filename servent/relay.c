@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* RELAY: another node fetches a channel from us: 200, oleh, ok, head, packets; or 503 and hosts.
+ * source   pcp.md 7.3, 8, 9.4, 12; 18.2, 18.3 (B7, B27, B30, B31, B64)
+ */
+#include "servent/conn.h"
+
+#include <stdlib.h>
+
+#include "core/sys/log.h"
+#include "http/response.h"
+#include "http/target.h"
+#include "pcp/chanatom.h"
+#include "pcp/hostatom.h"
+#include "pcp/quit.h"
+#include "servent/pcpio.h"
+#include "servent/proc.h"
+
+#define FIRST_DATA  (30 * NSEC_PER_SEC)
+#define STALL_TIME  (15 * NSEC_PER_SEC)         /* one write (media.md 5.6) */
+#define SILENCE     (300 * NSEC_PER_SEC)        /* not one atom from it (B7) */
+#define SKIPS_MAX   3                           /* within SKIPS_TIME: hopeless */
+#define SKIPS_TIME  (60 * NSEC_PER_SEC)
+#define HOSTS_MAX   8
+#define HOST_WAIT   (2 * NSEC_PER_SEC)
+
+struct relay {
+	struct app *a;
+	struct servent *sv;
+	struct chan *c;
+	struct pcpio io;
+	struct proc proc;
+	struct reader r;
+	uint32_t quit;                  /* to say at the end; 0 = nothing */
+	nsec heard;                     /* last atom */
+	nsec skips_since;
+	uint32_t skips;
+};
+
+/* --- refusal ---------------------------------------------------------------------------------- */
+
+/* One more host for a peer that we cannot serve (pcp.md 12.3). */
+static bool next_host(struct app *a, struct servent *sv, const struct gnuid *chan, const struct helo *helo,
+	bool trackers, nsec wait, struct hit *out)
+{
+	struct pick p = { .chan = chan, .exclude = helo->sid, .wait = wait, .trackers = trackers,
+	                  .v6 = !host_is_v4(&sv->peer) };
+	struct host to;
+	struct own own;
+
+	if (!host_is_global(&sv->peer)) {
+		servmgr_own(a->node.sm, &own);
+		p.match = own.global[p.v6];
+		if (host_is_set(&p.match) && chanmgr_pick(a->node.cm, &p, out, &to))
+			return true;
+	} else {
+		p.match = sv->peer;
+		if (chanmgr_pick(a->node.cm, &p, out, &to))
+			return true;
+	}
+	p.match = (struct host){ 0 };
+	return chanmgr_pick(a->node.cm, &p, out, &to);
+}
+
+static NOINLINE void send_hosts(struct app *a, struct servent *sv, const struct gnuid *chan,
+	const struct helo *helo)
+{
+	struct atomwr w;
+	struct hit hit;
+	struct buf b;
+	int n = 0;
+
+	buf_init(&b, 8192);
+	atomwr_init(&w, &b);
+	while (n < HOSTS_MAX && next_host(a, sv, chan, helo, false, HOST_WAIT, &hit)) {
+		hostatom_emit(&w, &hit, true);
+		n++;
+	}
+	if (n < HOSTS_MAX && next_host(a, sv, chan, helo, true, 0, &hit))
+		hostatom_emit(&w, &hit, true);
+	if (b.len > 0)
+		(void)!pcpio_write(&sv->sock, &b, clk_deadline(PCP_WRITE));
+	buf_fini(&b);
+}
+
+static enum status http_head(struct servent *sv, int status, const struct chaninfo *info, uint32_t pos)
+{
+	struct buf b;
+	enum status st;
+
+	buf_init(&b, 8192);
+	http_relay_head(&b, status, info, pos);
+	st = b.err == ST_OK ? sock_write(&sv->sock, b.p, b.len, clk_deadline(PCP_WRITE)) : b.err;
+	buf_fini(&b);
+	return st;
+}
+
+static void refuse(struct app *a, struct servent *sv, const struct gnuid *chan)
+{
+	nsec deadline = clk_deadline(PCP_HANDSHAKE);
+	struct pcpio io;
+	struct helo helo;
+
+	if (http_head(sv, 503, NULL, 0) != ST_OK)
+		return;
+	pcpio_init(&io, &sv->sock, &atomlimits_control);
+	if (pcpio_answer_helo(&a->node, sv, &io, false, &helo, deadline) == ST_OK) {
+		send_hosts(a, sv, chan, &helo);
+		pcpio_quit(&sv->sock, PCP_QUIT_UNAVAILABLE);
+	}
+	pcpio_fini(&io);
+}
+
+/* --- serving ---------------------------------------------------------------------------------- */
+
+/* Act on what the relay below has sent. Needs no write right. */
+static enum status hear(struct relay *x)
+{
+	struct atom at;
+	enum status st = pcpio_pump(&x->io, clk_deadline(NSEC_PER_SEC));
+
+	if (st == ST_TIMEOUT)
+		return ST_OK;
+	while (st == ST_OK) {
+		st = pcpio_next(&x->io, &at);
+		if (st == ST_OK) {
+			x->heard = clk_now();
+			st = proc_atom(&x->proc, &at, &x->quit);
+			if (st == ST_EOF)
+				x->quit = 0;    /* it has said good-bye: just close */
+		}
+	}
+	if (st == ST_TIMEOUT) {
+		sock_trim(&x->sv->sock);
+		return ST_OK;
+	}
+	if ((st == ST_PROTO || st == ST_LIMIT) && x->quit == 0)
+		x->quit = PCP_QUIT_BADRESPONSE;
+	return st;
+}
+
+/* Sleep while the channel sends for us; hear what comes in. ST_OK: there is something to write. */
+static enum status sleep_parked(struct relay *x)
+{
+	while (!reader_owns(&x->r)) {
+		nsec wake = MIN(x->heard + SILENCE, pcpio_deadline(&x->io));
+		int got;
+		enum status st = sock_wait(&x->sv->sock, SOCK_IN, &got, wake);
+
+		if (st == ST_TIMEOUT) {
+			x->quit = clk_now() >= pcpio_deadline(&x->io) ? PCP_QUIT_BADRESPONSE : PCP_QUIT;
+			return st;
+		}
+		if (st == ST_OK && (got & SOCK_IN))
+			st = hear(x);
+		if (st != ST_OK)
+			return st;
+		if (got & SOCK_MAIL)
+			return ST_OK;
+	}
+	return ST_OK;
+}
+
+/* A relay that keeps falling off the ring does nobody good. */
+static enum status note_skip(struct relay *x)
+{
+	nsec now = clk_now();
+
+	if (x->skips == 0 || now - x->skips_since > SKIPS_TIME) {
+		x->skips_since = now;
+		x->skips = 0;
+	}
+	log_peer(LOG_INFO, &x->sv->peer, "relay %u: too slow, skips ahead", x->sv->id);
+	if (++x->skips < SKIPS_MAX)
+		return ST_OK;
+	x->quit = PCP_QUIT_SKIP;
+	return ST_LIMIT;
+}
+
+static enum status stream(struct relay *x)
+{
+	enum status st;
+	int what;
+
+	for (;;) {
+		st = reader_flush(&x->r, clk_deadline(STALL_TIME));
+		if (st == ST_TIMEOUT)
+			x->quit = PCP_QUIT_SKIP;
+		if (st == ST_OK)
+			st = pcpio_drain_mail(&x->sv->sock, clk_deadline(PCP_WRITE));
+		if (st == ST_OK)
+			st = chan_read(x->c, &x->r, &what);
+		if (st == ST_OK && (what & CHAN_SKIPPED))
+			st = note_skip(x);
+		if (st == ST_OK && (what & CHAN_PARKED)) {
+			st = sleep_parked(x);
+			reader_reclaim(&x->r);
+		} else if (st == ST_OK) {
+			/* busy writing: still hear what is there */
+			size_t n;
+
+			(void)sock_peek(&x->sv->sock, &n);
+			if (n > 0)
+				st = hear(x);
+		}
+		if (st != ST_OK)
+			return st;
+	}
+}
+
+/* oleh is out: ok, the head, then the stream. */
+static enum status start(struct relay *x, uint32_t pos)
+{
+	struct chaninfo *info = NULL;
+	struct pkt *head = NULL;
+	uint64_t from = 0;
+	struct atomwr w;
+	struct buf b;
+	enum status st;
+
+	buf_init(&b, PKT_HEAD_MAX + 32768);
+	atomwr_init(&w, &b);
+	ok_emit(&w);
+	st = chan_wait_head(x->c, &x->sv->mbox, clk_deadline(FIRST_DATA));
+	if (st == ST_OK)
+		st = chan_join(x->c, &x->r);
+	if (st == ST_OK)
+		st = chan_place(x->c, &x->r, CHAN_FROM_POS, pos, &head, &from);
+	if (st == ST_OK && head != NULL) {
+		info = chan_info(x->c);
+		st = chanatom_start_emit(&b, info, (uint32_t)head->pos, pkt_media(head), head->len);
+		chaninfo_unref(&info);
+	}
+	pkt_unref(&head);
+	if (st == ST_OK)
+		st = pcpio_write(&x->sv->sock, &b, clk_deadline(STALL_TIME));
+	buf_fini(&b);
+	return st;
+}
+
+static void finish(struct relay *x, enum status st)
+{
+	char peer[HOST_STRLEN], what[QUIT_STRLEN];
+
+	host_str(&x->sv->peer, peer);
+	if (st == ST_STOPPED)
+		x->quit = servmgr_is_stopping(x->sv->sm) ? PCP_QUIT_SHUTDOWN : PCP_QUIT_OFFAIR;
+	log_info("relay %s: %s%s%s", peer, st == ST_EOF ? "left" : status_str(st), x->quit != 0 ? ", quit " : "",
+	         x->quit != 0 ? quit_str(x->quit, what) : "");
+	if (x->quit == 0 || reader_in_packet(&x->r))
+		return;
+	x->sv->sock.mb = NULL;          /* stopped, yet this is still to be said */
+	if (st == ST_STOPPED)
+		(void)!pcpio_drain_mail(&x->sv->sock, clk_deadline(GOODBYE));
+	pcpio_quit(&x->sv->sock, x->quit);
+}
+
+static void serve(struct app *a, struct servent *sv, struct chan *c, uint32_t pos)
+{
+	struct chaninfo *info = chan_info(c);
+	struct relay *x = calloc(1, sizeof(*x));
+	char peer[HOST_STRLEN];
+	struct helo *helo = malloc(sizeof(*helo));
+	enum status st;
+
+	if (x == NULL || helo == NULL) {
+		chaninfo_unref(&info);
+		free(x);
+		free(helo);
+		return;
+	}
+	x->a = a;
+	x->sv = sv;
+	x->c = c;
+	x->heard = clk_now();
+	reader_init(&x->r, &sv->sock, true);
+	pcpio_init(&x->io, &sv->sock, &atomlimits_control);
+	st = http_head(sv, 200, info, (uint32_t)chan_next_pos(c));
+	if (st == ST_OK)
+		st = pcpio_answer_helo(&a->node, sv, &x->io, false, helo, clk_deadline(PCP_HANDSHAKE));
+	if (st == ST_OK) {
+		struct chan_view v;
+
+		chan_view(c, &v);
+		if (gnuid_equal(&v.source_sid, &helo->sid)) {
+			/* it is the one we fetch from: a circle (B64) */
+			pcpio_quit(&sv->sock, PCP_QUIT_UNAVAILABLE);
+			st = ST_PROTO;
+		}
+		chan_view_fini(&v);
+	}
+	if (st == ST_OK) {
+		servent_settled(sv);
+		thr_rename("relay");
+		log_info("relay %s: takes \"%s\" (%s)", host_str(&sv->peer, peer), info->text[CT_NAME],
+		         helo->agent);
+		x->proc = (struct proc){ .node = &a->node, .kind = PROC_RELAY, .sv = sv, .peer = sv->peer,
+		                         .remote = helo->sid, .chan = *chan_id(c) };
+		free(helo);
+		helo = NULL;
+		chaninfo_unref(&info);
+		st = start(x, pos);
+		if (st == ST_OK)
+			st = stream(x);
+		finish(x, st);
+		/* its own farewell usually comes first; this is for those that just go */
+		chanmgr_session_gone(a->node.cm, &x->proc.remote, false, 10 * NSEC_PER_SEC);
+	}
+	free(helo);
+	chaninfo_unref(&info);
+	chan_leave(c, &x->r);
+	reader_fini(&x->r);
+	pcpio_fini(&x->io);
+	free(x);
+}
+
+void relay_run(struct app *a, struct servent *sv, const struct request *rq)
+{
+	const char *pcp = request_header(rq, "x-peercast-pcp"), *pos = request_header(rq, "x-peercast-pos");
+	char peer[HOST_STRLEN];
+	struct stream_target t;
+	struct chaninfo *info;
+	enum refusal why;
+	struct chan_view v;
+	int64_t want = 0;
+	struct chan *c;
+	int version = 0;
+
+	if (!http_target_parse(rq->target, &t) || !t.has_id) {
+		(void)!http_bare_status(&sv->sock, 404, clk_deadline(PCP_WRITE));
+		return;
+	}
+	if (pcp == NULL) {
+		(void)!http_bare_status(&sv->sock, 400, clk_deadline(PCP_WRITE));
+		return;
+	}
+	if (num_i64(pcp, PCP_PROTO_V4, PCP_PROTO_V6, &want))
+		version = (int)want;
+	want = 0;
+	if (pos != NULL && !num_i64(pos, INT64_MIN, INT64_MAX, &want))
+		want = 0;
+	c = chanmgr_find(a->node.cm, &t.id);
+	if (c == NULL && !chanmgr_list_exists(a->node.cm, &t.id)) {
+		(void)!http_bare_status(&sv->sock, 404, clk_deadline(PCP_WRITE));
+		return;
+	}
+	if (c != NULL) {
+		chan_view(c, &v);
+		chan_view_fini(&v);
+	}
+	if (c != NULL && version != (v.v6 ? PCP_PROTO_V6 : PCP_PROTO_V4)) {
+		(void)!http_bare_status(&sv->sock, 404, clk_deadline(PCP_WRITE));
+		chan_unref(&c);
+		return;
+	}
+	if (c == NULL || v.head_len > PKT_HEAD_SEND) {
+		refuse(a, sv, &t.id);
+		chan_unref(&c);
+		return;
+	}
+	info = chan_info(c);
+	why = servmgr_admit(a->node.sm, sv, SV_RELAY, &t.id, info->bitrate_kbps, v.playing);
+	chaninfo_unref(&info);
+	if (why == ADMIT_OK) {
+		serve(a, sv, c, (uint32_t)want);
+	} else {
+		log_peer(LOG_INFO, &sv->peer, "relay %s: refused: %s", host_str(&sv->peer, peer), refusal_str(why));
+		refuse(a, sv, &t.id);
+	}
+	chan_unref(&c);
+}

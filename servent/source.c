@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "servent/source.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/sys/assert.h"
+#include "core/sys/log.h"
+#include "pcp/bcst.h"
+#include "servent/packet.h"
+
+#define TAKEOVER   (5 * NSEC_PER_SEC)           /* for the source before us to let go */
+#define INFO_PACE  (10 * NSEC_PER_SEC)          /* between info updates to relays (decision 20) */
+
+static enum status fail(struct source *s, enum status st, const char *why)
+{
+	if (s->error[0] == '\0')
+		(void)text_copy(s->error, sizeof(s->error), why);
+	return st;
+}
+
+/* --- packets ---------------------------------------------------------------------------------- */
+
+static enum status flush(struct source *s)
+{
+	size_t n = s->n_batch;
+	enum status st;
+
+	if (n == 0)
+		return ST_OK;
+	s->n_batch = 0;
+	st = chan_append(s->c, s->token, s->batch, n);
+	if (st == ST_OK && !s->playing) {
+		/* head and data are in the ring: now it is worth telling (settings.md decision 5) */
+		s->playing = true;
+		chan_set_status(s->c, CHAN_BROADCASTING);
+		app_wake_cout(s->a);
+	}
+	return st;
+}
+
+static void drop_batch(struct source *s)
+{
+	while (s->n_batch > 0)
+		pkt_unref(&s->batch[--s->n_batch]);
+}
+
+/* --- the channel ------------------------------------------------------------------------------ */
+
+static enum status list_channel(struct source *s)
+{
+	const struct settings *st = conf_get(s->a->node.conf);
+	uint32_t max = st->max_channels;
+	enum status ret = ST_LIMIT;
+	struct chaninfo *info;
+	struct gnuid bcid;
+
+	memcpy(bcid.b, st->broadcast_id, sizeof(bcid.b));
+	s->meta->bcid = bcid;
+	s->meta->id = st->randomize_broadcasting_channel_id ? gnuid_random(0)
+	            : gnuid_of_chan(&bcid, s->meta->text[CT_NAME], s->meta->text[CT_GENRE],
+	                            s->meta->bitrate_kbps);
+	settings_unref(&st);
+	info = chaninfo_new(s->meta);
+	if (info == NULL)
+		return fail(s, ST_LIMIT, "out of memory");
+	s->c = chan_new(info, CHAN_BROADCAST, s->kind, s->v6);
+	if (s->c == NULL) {
+		chaninfo_unref(&info);
+		return fail(s, ST_LIMIT, "out of memory");
+	}
+	ret = chanmgr_list_ensure(s->a->node.cm, &info->id, info);
+	if (ret == ST_OK)
+		ret = chanmgr_add(s->a->node.cm, s->c, max);
+	chaninfo_unref(&info);
+	if (ret == ST_OK)
+		return ST_OK;
+	chan_unref(&s->c);
+	return fail(s, ST_LIMIT, ret == ST_PROTO ? "another channel has this id" : "too many channels");
+}
+
+/* Texts of a later push of the same name replace those of the one before; id and owner stay. */
+static void take_texts(struct source *s)
+{
+	struct chaninfo *old = chan_info(s->c);
+	bool bitrate_only;
+
+	s->meta->id = old->id;
+	s->meta->bcid = old->bcid;
+	chaninfo_unref(&old);
+	(void)chan_set_info(s->c, s->meta, &bitrate_only);
+}
+
+static void share_info(struct source *s)
+{
+	struct chaninfo *i = chan_info(s->c);
+
+	if (chanmgr_list_ensure(s->a->node.cm, &i->id, i) != ST_OK)
+		log_warn("channel %s: no memory for its list", i->text[CT_NAME]);
+	chaninfo_unref(&i);
+}
+
+static enum status open_channel(struct source *s)
+{
+	char id[GNUID_STRLEN], from[HOST_STRLEN];
+	bool again = true;
+	enum status st;
+
+	s->c = chanmgr_find_broadcast(s->a->node.cm, s->meta->text[CT_NAME], s->kind);
+	if (s->c == NULL) {
+		again = false;
+		st = list_channel(s);
+		if (st != ST_OK)
+			return st;
+	}
+	st = chan_attach(s->c, &s->mbox, &s->token, clk_deadline(TAKEOVER));
+	if (st != ST_OK)
+		return fail(s, ST_STOPPED, "the channel is closing");
+	s->attached = true;
+	if (again)
+		take_texts(s);
+	share_info(s);
+	chan_set_source(s->c, &s->peer, NULL, NULL);
+	s->told = chan_info(s->c);
+	s->told_at = clk_now();
+	log_info("channel \"%s\" %s: %s by %s (%s)", s->told->text[CT_NAME], gnuid_str(chan_id(s->c), id),
+	         again ? "taken over" : "broadcast", host_str(&s->peer, from), s->told->text[CT_TYPE]);
+	free(s->meta);
+	s->meta = NULL;
+	return ST_OK;
+}
+
+/* --- what the parser says --------------------------------------------------------------------- */
+
+static enum status on_head(void *ctx, const void *p, size_t n)
+{
+	struct source *s = ctx;
+	nsec now = clk_now();
+	struct pkt *head;
+	enum status st;
+
+	if (now - s->heads_since > 60 * NSEC_PER_SEC) {
+		s->heads_since = now;
+		s->heads = 0;
+	}
+	if (++s->heads > SOURCE_HEADS)
+		return fail(s, ST_LIMIT, "too many new headers in a minute");
+	if (s->c == NULL) {
+		st = open_channel(s);
+		if (st != ST_OK)
+			return st;
+	}
+	st = flush(s);
+	if (st != ST_OK)
+		return st;
+	head = packet_new(chan_id(s->c), PKT_HEAD, 0, 0, p, n);
+	if (head == NULL)
+		return fail(s, ST_LIMIT, "out of memory");
+	s->pos = n;
+	return chan_set_head(s->c, s->token, head);
+}
+
+static enum status on_data(void *ctx, const void *p, size_t n, uint8_t cont)
+{
+	struct source *s = ctx;
+	struct pkt *k;
+
+	ASSERT(s->c != NULL && n > 0 && n <= PKT_DATA_SEND);
+	k = packet_new(chan_id(s->c), PKT_DATA, s->pos, cont, p, n);
+	if (k == NULL)
+		return fail(s, ST_LIMIT, "out of memory");
+	s->pos += n;
+	s->batch[s->n_batch++] = k;
+	return s->n_batch == READER_BATCH ? flush(s) : ST_OK;
+}
+
+/* Put what the stream says over m; true when it said something new. */
+static bool overlay(const struct source *s, struct chanmeta *m, const struct media_info *mi)
+{
+	static const size_t off[][2] = {
+		{ CT_TRACK_TITLE, offsetof(struct media_info, title) },
+		{ CT_TRACK_ARTIST, offsetof(struct media_info, artist) },
+		{ CT_TRACK_ALBUM, offsetof(struct media_info, album) },
+		{ CT_TRACK_GENRE, offsetof(struct media_info, genre) },
+		{ CT_TRACK_URL, offsetof(struct media_info, url) },
+	};
+	bool changed = false;
+
+	if (ascii_casecmp(m->text[CT_TYPE], mi->type) != 0 &&
+	    !(strcmp(m->text[CT_TYPE], "UNKNOWN") == 0 && strcmp(mi->type, "RAW") == 0)) {
+		(void)chanmeta_set_type(m, mi->type);
+		changed = true;
+	}
+	if (mi->bitrate_kbps != 0 && !s->user_bitrate && m->bitrate_kbps != mi->bitrate_kbps) {
+		m->bitrate_kbps = mi->bitrate_kbps;
+		changed = true;
+	}
+	for (size_t i = 0; i < NELEM(off); i++) {
+		const char *text = (const char *)mi + off[i][1];
+
+		if (text[0] != '\0' && strcmp(m->text[off[i][0]], text) != 0) {
+			(void)text_copy(m->text[off[i][0]], TEXT_MAX, text);
+			changed = true;
+		}
+	}
+	return changed;
+}
+
+static enum status on_info(void *ctx, const struct media_info *mi)
+{
+	struct source *s = ctx;
+	struct chaninfo *i;
+	struct chanmeta m;
+	bool bitrate_only;
+
+	if (s->c == NULL) {
+		(void)overlay(s, s->meta, mi);
+		return ST_OK;
+	}
+	i = chan_info(s->c);
+	chaninfo_to_meta(i, &m);
+	chaninfo_unref(&i);
+	if (overlay(s, &m, mi) && chan_set_info(s->c, &m, &bitrate_only)) {
+		share_info(s);
+		app_wake_cout(s->a);
+	}
+	return ST_OK;
+}
+
+static void on_note(void *ctx, const char *text)
+{
+	struct source *s = ctx;
+
+	log_peer(LOG_WARN, &s->peer, "source %s", text);
+}
+
+static const struct media_ops ops = { on_head, on_data, on_info, on_note };
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+enum status source_init(struct source *s, struct app *a, enum chan_src kind, const struct chanmeta *meta,
+	const struct host *peer, bool v6)
+{
+	enum status st;
+
+	memset(s, 0, sizeof(*s));
+	s->a = a;
+	s->kind = kind;
+	s->peer = *peer;
+	s->v6 = v6;
+	s->user_bitrate = meta->bitrate_kbps != 0;
+	st = mbox_init(&s->mbox);
+	if (st != ST_OK)
+		return st;
+	s->meta = malloc(sizeof(*s->meta));
+	s->media = media_new(meta->text[CT_TYPE], &ops, s);
+	if (s->meta == NULL || s->media == NULL) {
+		source_fini(s);
+		return ST_LIMIT;
+	}
+	*s->meta = *meta;
+	return ST_OK;
+}
+
+void source_fini(struct source *s)
+{
+	if (s->attached)
+		chan_detach(s->c, s->token);
+	drop_batch(s);
+	media_free(&s->media);
+	chaninfo_unref(&s->told);
+	chan_unref(&s->c);
+	free(s->meta);
+	s->meta = NULL;
+	mbox_fini(&s->mbox);
+}
+
+/* A parser's refusal becomes the source's. */
+static enum status judge(struct source *s, enum status st)
+{
+	if (st != ST_OK && st != ST_STOPPED && media_error(s->media)[0] != '\0')
+		return fail(s, st, media_error(s->media));
+	return st;
+}
+
+enum status source_feed(struct source *s, const void *p, size_t n, nsec now)
+{
+	enum status st = judge(s, media_feed(s->media, p, n, now));
+
+	return st == ST_OK ? flush(s) : st;
+}
+
+/* Tell the relays about new info, at most every INFO_PACE, never losing the last change. */
+static void tell_relays(struct source *s, nsec now)
+{
+	struct chaninfo *i = chan_info(s->c);
+	struct blob *msg = NULL;
+	struct buf b;
+
+	if (i == s->told || now < s->told_at + INFO_PACE) {
+		chaninfo_unref(&i);
+		return;
+	}
+	buf_init(&b, 16384);
+	if (bcst_info_emit(&b, servmgr_sid(s->a->node.sm), i) == ST_OK)
+		msg = blob_new(b.p, b.len);
+	buf_fini(&b);
+	if (msg != NULL) {
+		struct servent_query q = { .types = 1u << SV_RELAY, .chan = *chan_id(s->c) };
+
+		(void)servmgr_post(s->a->node.sm, &q, msg);
+		blob_unref(&msg);
+		chaninfo_unref(&s->told);
+		s->told = i;
+		s->told_at = now;
+	} else {
+		chaninfo_unref(&i);
+	}
+}
+
+enum status source_tick(struct source *s, nsec now)
+{
+	enum status st = ST_OK;
+
+	if (s->c != NULL)
+		tell_relays(s, now);
+	if (now >= media_deadline(s->media)) {
+		st = judge(s, media_tick(s->media, now));
+		if (st == ST_OK)
+			st = flush(s);
+	}
+	return st;
+}
+
+nsec source_deadline(const struct source *s)
+{
+	nsec d = media_deadline(s->media);
+
+	if (s->c != NULL) {
+		struct chaninfo *i = chan_info(s->c);
+
+		if (i != s->told)
+			d = MIN(d, s->told_at + INFO_PACE);
+		chaninfo_unref(&i);
+	}
+	return d;
+}
+
+/* Wait for the next encoder. ST_STOPPED: it came, or the channel was stopped. */
+static enum status grace(struct source *s)
+{
+	const struct settings *set = conf_get(s->a->node.conf);
+	nsec until = clk_deadline((nsec)set->source_grace_sec * NSEC_PER_SEC);
+	enum status st = ST_OK;
+
+	settings_unref(&set);
+	while (st == ST_OK) {
+		nsec info_due = s->told_at + INFO_PACE;
+		struct chaninfo *i = chan_info(s->c);
+		nsec wake = i != s->told ? MIN(until, info_due) : until;
+
+		chaninfo_unref(&i);
+		st = mbox_wait(&s->mbox, wake);
+		if (st == ST_TIMEOUT && clk_now() < until)
+			st = ST_OK;
+		if (st == ST_OK)
+			tell_relays(s, clk_now());
+	}
+	return st;
+}
+
+void source_end(struct source *s, enum status why)
+{
+	char id[GNUID_STRLEN];
+	nsec now = clk_now();
+	struct chaninfo *i;
+
+	if (s->c == NULL || !s->attached)
+		return;
+	if (why != ST_STOPPED && media_end(s->media, now) == ST_OK)
+		(void)flush(s);
+	i = chan_info(s->c);
+	if (why != ST_STOPPED && chan_is_playing(s->c) && !servmgr_is_stopping(s->a->node.sm)) {
+		log_info("channel \"%s\": the encoder has left (%s)", i->text[CT_NAME],
+		         s->error[0] != '\0' ? s->error : status_str(why));
+		why = grace(s);
+	}
+	if (why == ST_STOPPED && !chan_is_closing(s->c)) {
+		/* the next encoder waits for us to let go */
+		chaninfo_unref(&i);
+		return;
+	}
+	chan_close(s->c);
+	chanmgr_remove(s->a->node.cm, s->c);
+	log_info("channel \"%s\" %s: ended", i->text[CT_NAME], gnuid_str(chan_id(s->c), id));
+	chaninfo_unref(&i);
+	app_wake_cout(s->a);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The source of a broadcast: what a container parser finds becomes packets of a channel.
+ *
+ * A source belongs to one thread. The channel is made, listed and announced by its first head: input
+ * that is not what it says never becomes one. A channel of the same name whose encoder is gone, or
+ * still there, is taken over with all its readers (media.md 2.1.2, 5.7; settings.md decision 26).
+ *
+ *	source_init -> source_feed ... source_tick ... -> source_end | source_abort -> source_fini
+ *
+ * source   media.md 0.2, 2.1, 5.7.1, 6.4; pcp.md 9, 10.5; DESIGN, "The life of a stream byte"
+ */
+#ifndef SERVENT_SOURCE_H
+#define SERVENT_SOURCE_H
+
+#include "core/chan/chan.h"
+#include "core/media/media.h"
+#include "core/sys/mbox.h"
+#include "servent/app.h"
+
+#define SOURCE_IDLE    (30 * NSEC_PER_SEC)      /* no byte for so long ends an input (media.md 2.2.2) */
+#define SOURCE_HEADS   12                       /* new heads a minute; more end the input */
+
+struct source {
+	struct app *a;
+	enum chan_src kind;
+	struct mbox mbox;               /* of the thread; the channel's way to reach it */
+	struct host peer;               /* the encoder */
+	struct chanmeta *meta;          /* what was asked for; owned, gone once the channel is there */
+	bool user_bitrate;              /* the encoder's operator said it: nothing overrides it */
+	bool v6;
+	struct media *media;
+
+	struct chan *c;                 /* NULL until the first head */
+	uint32_t token;
+	bool attached, playing;
+	uint64_t pos;                   /* of the next packet */
+	struct pkt *batch[READER_BATCH];
+	size_t n_batch;
+	struct chaninfo *told;          /* what the relays know */
+	nsec told_at;
+	nsec heads_since;
+	uint32_t heads;
+	char error[160];                /* why it failed, for log and answer; "" = not */
+};
+
+/* meta is copied: name and texts set, type "UNKNOWN" when not declared, id unset.
+ * returns  ST_OK, ST_LIMIT, ST_SYS */
+enum status source_init(struct source *s, struct app *a, enum chan_src kind, const struct chanmeta *meta,
+	const struct host *peer, bool v6) NODISCARD;
+void source_fini(struct source *s);
+
+/* Input bytes. Returns ST_OK; ST_STOPPED (the channel was stopped, or taken over); ST_PROTO, ST_LIMIT,
+ * ST_TIMEOUT: refused, s->error says why. */
+enum status source_feed(struct source *s, const void *p, size_t n, nsec now) NODISCARD;
+/* What is due: parser flush, info to relays. */
+enum status source_tick(struct source *s, nsec now) NODISCARD;
+/* When source_tick() has work. */
+nsec source_deadline(const struct source *s);
+/* The input is over. With a channel: it survives `sourceGraceSec` for the next encoder (the thread
+ * waits here), then it is closed and unlisted. */
+void source_end(struct source *s, enum status why);
+
+#endif
