@@ -18,7 +18,7 @@ uint16_t rd_le16(struct rd *r)
 {
 	const uint8_t *b = rd_take(r, 2);
 
-	return b == NULL ? 0 : (uint16_t)(b[0] | b[1] << 8);
+	return b == NULL ? 0 : (uint16_t)((unsigned)b[0] | (unsigned)b[1] << 8);
 }
 
 uint32_t rd_le32(struct rd *r)
@@ -44,7 +44,7 @@ uint16_t rd_be16(struct rd *r)
 {
 	const uint8_t *b = rd_take(r, 2);
 
-	return b == NULL ? 0 : (uint16_t)(b[0] << 8 | b[1]);
+	return b == NULL ? 0 : (uint16_t)((unsigned)b[0] << 8 | (unsigned)b[1]);
 }
 
 uint32_t rd_be24(struct rd *r)

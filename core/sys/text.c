@@ -177,6 +177,9 @@ static bool clean_cp932(struct cleaner *c, const uint8_t *p, size_t n)
 	iconv_t cd;
 
 	MUST_ZERO(pthread_once(&once, cp932_init));
+	if (cp932_pin == (iconv_t)-1)
+		return false;
+	/* A descriptor has state; this is rare enough not to keep one for each thread. */
 	cd = iconv_open("UTF-8", "CP932");
 	if (cd == (iconv_t)-1)
 		return false;

@@ -181,8 +181,10 @@ START_TEST(buf_reserve_edges)
 	buf_puts(&b, "no wrap of max + 1");
 	ck_assert_int_eq(b.err, ST_OK);
 	ck_assert_str_eq(buf_cstr(&b), "no wrap of max + 1");
-	ck_assert_ptr_null(buf_reserve(&b, SIZE_MAX / 2));      /* memory, not the maximum */
-	ck_assert_int_eq(b.err, ST_LIMIT);
+	if (can_fork()) {                                       /* sanitizers abort on it */
+		ck_assert_ptr_null(buf_reserve(&b, SIZE_MAX / 2));      /* memory, not the maximum */
+		ck_assert_int_eq(b.err, ST_LIMIT);
+	}
 	buf_fini(&b);
 }
 END_TEST

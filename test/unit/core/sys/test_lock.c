@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/sys/lock.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
 #include "core/sys/thr.h"
 #include "test/unit/core/sys/death.h"
 #include "test/unit/unit.h"
@@ -120,6 +124,27 @@ START_TEST(ranks_rise)
 }
 END_TEST
 
+/* clang's view of locks_bad.c. Runs from the root of the tree, as make does; without clang there is
+ * nothing to see. */
+static int clang_says(int which)
+{
+	char cmd[256];
+
+	snprintf(cmd, sizeof(cmd), "clang -std=c11 -D_GNU_SOURCE -fsyntax-only -I. -Wthread-safety "
+		"-Wthread-safety-beta -Werror -DCASE=%d test/unit/core/sys/locks_bad.c 2>/dev/null", which);
+	return system(cmd);
+}
+
+START_TEST(clang_refuses)
+{
+	const bool have = access("test/unit/core/sys/locks_bad.c", R_OK) == 0 &&
+		system("clang --version >/dev/null 2>&1") == 0;
+
+	if (have)
+		ck_assert_msg((clang_says(_i) == 0) == (_i == 0), "case %d", _i);
+}
+END_TEST
+
 #ifdef LOCK_DEBUG
 
 static struct mtx one, two;
@@ -213,6 +238,7 @@ Suite *unit_suite(void)
 	tcase_add_test(t, wait_ends_at_the_deadline);
 	tcase_add_test(t, static_mutex);
 	tcase_add_test(t, ranks_rise);
+	tcase_add_loop_test(t, clang_refuses, 0, 9);
 #ifdef LOCK_DEBUG
 	ADD_DEATH_TEST(t, falling_rank);
 	ADD_DEATH_TEST(t, two_of_a_class);
