@@ -7,7 +7,7 @@
  *
  * Limits: HTTP_BODY_MAX bytes, RPC_DEPTH levels, RPC_BATCH requests.
  *
- * source   http.md 8, 13; captures api/*.http.txt
+ * source   http.md 8, 13; the captures of /api/1
  */
 #ifndef HTTP_JSONRPC_H
 #define HTTP_JSONRPC_H

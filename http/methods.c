@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The methods of JSON-RPC, and the shapes of what they return (http.md 8.4, 8.5). */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/sys/text.h"
+#include "http/command.h"
+#include "http/jsonrpc.h"
+
+/* --- building values --------------------------------------------------------------------------- *
+ *
+ * jansson's setters take a reference and refuse NULL, so a value that could not be made shows up as
+ * a failed set. `ok` gathers that; memory is then out, and the caller lets go of everything.
+ */
+
+static void put(json_t *o, const char *key, json_t *v, bool *ok)
+{
+	*ok = json_object_set_new(o, key, v) == 0 && *ok;
+}
+
+static void add(json_t *a, json_t *v, bool *ok)
+{
+	*ok = json_array_append_new(a, v) == 0 && *ok;
+}
+
+static json_t *or_drop(json_t *v, bool ok)
+{
+	if (ok)
+		return v;
+	json_decref(v);
+	return NULL;
+}
+
+static json_t *host_text(const struct host *h)
+{
+	char text[HOST_STRLEN];
+
+	return host_is_set(h) ? json_string(host_str(h, text)) : json_string("0.0.0.0:0");
+}
+
+static json_t *id_text(const struct gnuid *id)
+{
+	char hex[GNUID_STRLEN];
+
+	return json_string(gnuid_str(id, hex));
+}
+
+static json_t *no_channel(struct rpc_call *c)
+{
+	return rpc_fail(c, RPC_NO_CHANNEL, "Channel not found", NULL);
+}
+
+static json_int_t age_of(nsec then)
+{
+	return (json_int_t)clk_age_s(then);
+}
+
+/* --- the node ----------------------------------------------------------------------------------- */
+
+static json_t *get_version_info(struct rpc_call *c)
+{
+	return json_pack("{ssssss}", "agentName", NODE_AGENT, "apiVersion", "1.0.0", "jsonrpc", "2.0");
+}
+
+/* [address, port], or null when we know none. */
+static json_t *end_point(const struct host pair[2], uint16_t port)
+{
+	const struct host *h = host_is_set(&pair[0]) ? &pair[0] : &pair[1];
+	char ip[HOST_STRLEN];
+
+	if (!host_is_set(h))
+		return json_null();
+	return json_pack("[si]", host_ip_str(h, ip), (int)port);
+}
+
+static json_t *get_status(struct rpc_call *c)
+{
+	struct own own;
+	json_t *o = json_object();
+	bool ok = o != NULL;
+
+	servmgr_own(c->node->sm, &own);
+	if (!host_is_set(&own.local[0]) && !host_is_set(&own.local[1]))
+		own.local[0] = host_v4(127, 0, 0, 1, own.port);
+	put(o, "globalDirectEndPoint", end_point(own.global, own.port), &ok);
+	put(o, "globalRelayEndPoint", end_point(own.global, own.port), &ok);
+	put(o, "isFirewalled", own.fw[0] == FW_UNKNOWN ? json_null() : json_boolean(own.fw[0] == FW_CLOSED),
+		&ok);
+	put(o, "localDirectEndPoint", end_point(own.local, own.port), &ok);
+	put(o, "localRelayEndPoint", end_point(own.local, own.port), &ok);
+	put(o, "uptime", json_integer(age_of(own.started)), &ok);
+	return or_drop(o, ok);
+}
+
+/* --- a channel ----------------------------------------------------------------------------------- */
+
+static json_t *chan_info_json(const struct chaninfo *i)
+{
+	json_t *o = json_object();
+	bool ok = o != NULL;
+
+	put(o, "bitrate", json_integer((json_int_t)i->bitrate_kbps), &ok);
+	put(o, "comment", json_string(i->text[CT_COMMENT]), &ok);
+	put(o, "contentType", json_string(i->text[CT_TYPE][0] != '\0' ? i->text[CT_TYPE] : "UNKNOWN"), &ok);
+	put(o, "desc", json_string(i->text[CT_DESC]), &ok);
+	put(o, "genre", json_string(i->text[CT_GENRE]), &ok);
+	put(o, "mimeType", json_string(chaninfo_mime(i)), &ok);
+	put(o, "name", json_string(i->text[CT_NAME]), &ok);
+	put(o, "url", json_string(i->text[CT_URL]), &ok);
+	return or_drop(o, ok);
+}
+
+static json_t *track_json(const struct chaninfo *i)
+{
+	json_t *o = json_object();
+	bool ok = o != NULL;
+
+	put(o, "album", json_string(i->text[CT_TRACK_ALBUM]), &ok);
+	put(o, "creator", json_string(i->text[CT_TRACK_ARTIST]), &ok);
+	put(o, "genre", json_string(i->text[CT_TRACK_GENRE]), &ok);
+	put(o, "name", json_string(i->text[CT_TRACK_TITLE]), &ok);
+	put(o, "url", json_string(i->text[CT_TRACK_URL]), &ok);
+	return or_drop(o, ok);
+}
+
+/* The five words clients know. */
+static const char *status_word(const struct chan_view *v)
+{
+	switch (v->status) {
+	case CHAN_RECEIVING:
+	case CHAN_BROADCASTING:
+		return "Receiving";
+	case CHAN_CONNECTING:
+		return "Connecting";
+	case CHAN_SEARCHING:
+		return "Searching";
+	case CHAN_ERROR:
+		return "Error";
+	case CHAN_WAIT:
+	case CHAN_CLOSING:
+	case CHAN_IDLE:
+		break;
+	}
+	return "Idle";
+}
+
+/* pcp://host:port/<id in the GUID form>, or the URL it is pulled from. A push has no host of its own:
+ * PeerCast-YT shows zeros. */
+static json_t *source_json(const struct gnuid *id, const struct chan_view *v)
+{
+	char hex[GNUID_STRLEN], hs[HOST_STRLEN] = "0.0.0.0:0", text[160];
+	char *p;
+
+	if (v->source_url[0] != '\0')
+		return json_string(v->source_url);
+	if (v->type == CHAN_RELAY && host_is_set(&v->source))
+		host_str(&v->source, hs);
+	gnuid_str(id, hex);
+	for (p = hex; *p != '\0'; p++)
+		*p = (char)ascii_lower((uint8_t)*p);
+	snprintf(text, sizeof(text), "pcp://%s/%.8s-%.4s-%.4s-%.4s-%.12s", hs, hex, hex + 8, hex + 12,
+		hex + 16, hex + 20);
+	return json_string(text);
+}
+
+static json_t *status_json(struct node *n, const struct gnuid *id, const struct chan_view *v)
+{
+	const struct settings *st = conf_get(n->conf);
+	struct usage u;
+	struct hitstats s;
+	json_t *o = json_object();
+	bool ok = o != NULL;
+	uint32_t uptime = st->max_uptime > 0 ? MIN(v->uptime_s, st->max_uptime) : v->uptime_s;
+
+	settings_unref(&st);
+	servmgr_usage(n->sm, id, &u);
+	if (!chanmgr_stats(n->cm, id, &s))
+		memset(&s, 0, sizeof(s));
+	put(o, "isBroadcasting", json_boolean(v->type == CHAN_BROADCAST), &ok);
+	put(o, "isDirectFull", json_boolean(!servmgr_has_room(n->sm, SV_DIRECT, id, v->info->bitrate_kbps)),
+		&ok);
+	put(o, "isReceiving", json_boolean(v->playing), &ok);
+	put(o, "isRelayFull", json_boolean(!servmgr_has_room(n->sm, SV_RELAY, id, v->info->bitrate_kbps)),
+		&ok);
+	put(o, "localDirects", json_integer((json_int_t)u.directs), &ok);
+	put(o, "localRelays", json_integer((json_int_t)u.relays), &ok);
+	put(o, "network", json_string(v->v6 ? "ipv6" : "ipv4"), &ok);
+	put(o, "source", source_json(id, v), &ok);
+	put(o, "status", json_string(status_word(v)), &ok);
+	put(o, "totalDirects", json_integer((json_int_t)(s.listeners + u.directs)), &ok);
+	put(o, "totalRelays", json_integer((json_int_t)(s.relays + u.relays)), &ok);
+	put(o, "uptime", json_integer((json_int_t)uptime), &ok);
+	return or_drop(o, ok);
+}
+
+static json_t *channel_json(struct node *n, struct chan *c)
+{
+	struct chan_view v;
+	json_t *o = json_object();
+	bool ok = o != NULL;
+
+	chan_view(c, &v);
+	put(o, "channelId", id_text(chan_id(c)), &ok);
+	put(o, "info", chan_info_json(v.info), &ok);
+	put(o, "status", status_json(n, chan_id(c), &v), &ok);
+	put(o, "track", track_json(v.info), &ok);
+	put(o, "yellowPages", json_array(), &ok);
+	chan_view_fini(&v);
+	return or_drop(o, ok);
+}
+
+static json_t *get_channels(struct rpc_call *c)
+{
+	struct chan **all = NULL;
+	size_t n = 0, i;
+	json_t *a = json_array();
+	bool ok = a != NULL;
+
+	if (chanmgr_all(c->node->cm, &all, &n) != ST_OK)
+		ok = false;
+	for (i = 0; i < n; i++) {
+		if (ok)
+			add(a, channel_json(c->node, all[i]), &ok);
+		chan_unref(&all[i]);
+	}
+	free(all);
+	return or_drop(a, ok);
+}
+
+static json_t *get_channel_info(struct rpc_call *c)
+{
+	struct chan *ch = chanmgr_find(c->node->cm, &c->id);
+	struct chaninfo *i;
+	json_t *o;
+	bool ok;
+
+	if (ch == NULL)
+		return no_channel(c);
+	i = chan_info(ch);
+	o = json_object();
+	ok = o != NULL;
+	put(o, "info", chan_info_json(i), &ok);
+	put(o, "track", track_json(i), &ok);
+	put(o, "yellowPages", json_array(), &ok);
+	chaninfo_unref(&i);
+	chan_unref(&ch);
+	return or_drop(o, ok);
+}
+
+static json_t *get_channel_status(struct rpc_call *c)
+{
+	struct chan *ch = chanmgr_find(c->node->cm, &c->id);
+	struct chan_view v;
+	json_t *o;
+
+	if (ch == NULL)
+		return no_channel(c);
+	chan_view(ch, &v);
+	o = status_json(c->node, &c->id, &v);
+	chan_view_fini(&v);
+	chan_unref(&ch);
+	return o;
+}
+
+/* --- its connections ----------------------------------------------------------------------------- */
+
+/* What every connection has, with the values of one that tells nothing. */
+static json_t *connection(int32_t id, const char *type, const char *protocol, const char *status, bool *ok)
+{
+	json_t *o = json_object();
+
+	*ok = o != NULL && *ok;
+	put(o, "agentName", json_null(), ok);
+	put(o, "connectionId", json_integer(id), ok);
+	put(o, "contentPosition", json_null(), ok);
+	put(o, "localDirects", json_null(), ok);
+	put(o, "localRelays", json_null(), ok);
+	put(o, "protocolName", json_string(protocol), ok);
+	put(o, "remoteHostStatus", json_array(), ok);
+	put(o, "remoteSessionId", json_null(), ok);
+	put(o, "status", json_string(status), ok);
+	put(o, "type", json_string(type), ok);
+	return o;
+}
+
+static const char *source_state(const struct chan_view *v)
+{
+	if (v->playing)
+		return "Connected";
+	if (v->status == CHAN_CONNECTING || v->status == CHAN_SEARCHING)
+		return "Connecting";
+	return v->status == CHAN_ERROR ? "Error" : "Idle";
+}
+
+static json_t *source_connection(const struct chan_view *v, bool *ok)
+{
+	json_t *o = connection(-1, "source", v->src == CHAN_SRC_PEERCAST ? "PCP" : "HTTP", source_state(v), ok);
+	static const struct host none;
+
+	put(o, "contentPosition", json_integer((json_int_t)(v->pos & UINT32_MAX)), ok);
+	/* The average since it began to play: the rate of the moment is not measured. */
+	put(o, "recvRate", json_integer(v->uptime_s > 0 ? (json_int_t)(v->bytes_in / v->uptime_s) : 0), ok);
+	put(o, "sendRate", json_real(0.0), ok);
+	put(o, "remoteEndPoint", host_is_set(&v->source) ? host_text(&v->source) : json_null(), ok);
+	put(o, "remoteName", v->source_url[0] != '\0' ? json_string(v->source_url) :
+		host_text(v->type == CHAN_RELAY ? &v->source : &none), ok);
+	if (gnuid_is_set(&v->source_sid))
+		put(o, "remoteSessionId", id_text(&v->source_sid), ok);
+	return o;
+}
+
+static const char *servent_state(enum servent_status s)
+{
+	switch (s) {
+	case SV_CONNECTED:
+		return "Connected";
+	case SV_CONNECTING:
+	case SV_PROTOCOL:
+	case SV_HANDSHAKE:
+		return "Connecting";
+	case SV_TIMEOUT:
+	case SV_ERROR:
+		return "Error";
+	case SV_NONE:
+	case SV_CLOSING:
+	case SV_LISTENING:
+	case SV_WAIT:
+		break;
+	}
+	return "Idle";
+}
+
+/* What the node at the other end told of itself. */
+static void put_hit(json_t *o, const struct hitlist_view *l, const struct servent_view *sv, bool *ok)
+{
+	static const struct {
+		uint8_t bit;
+		bool when;
+		const char *word;
+	} words[] = {
+		{ HIT_PUSH, true, "firewalled" }, { HIT_RELAY, false, "relayFull" },
+		{ HIT_RECV, true, "receiving" }, { HIT_TRACKER, true, "tracker" },
+	};
+	json_t *status = json_array();
+	size_t i, k;
+
+	if (host_is_private(&sv->peer) || host_is_loopback(&sv->peer))
+		add(status, json_string("local"), ok);
+	for (i = 0; i < l->n && gnuid_is_set(&sv->remote); i++) {
+		const struct hit *h = &l->hits[i];
+
+		if (!gnuid_equal(&h->sid, &sv->remote))
+			continue;
+		for (k = 0; k < NELEM(words); k++)
+			if (((h->flags & words[k].bit) != 0) == words[k].when)
+				add(status, json_string(words[k].word), ok);
+		put(o, "localDirects", json_integer((json_int_t)h->listeners), ok);
+		put(o, "localRelays", json_integer((json_int_t)h->relays), ok);
+		break;
+	}
+	put(o, "remoteHostStatus", status, ok);
+}
+
+static json_t *servent_connection(const struct servent_view *sv, const struct hitlist_view *l, bool *ok)
+{
+	char type[32];
+	json_t *o;
+	size_t i;
+
+	text_copy(type, sizeof(type), servent_type_str(sv->type));
+	for (i = 0; type[i] != '\0'; i++)
+		type[i] = (char)ascii_lower((uint8_t)type[i]);
+	o = connection((int32_t)(sv->id & INT32_MAX), type, sv->framed ? "PCP" : "HTTP",
+		servent_state(sv->status), ok);
+	if (sv->agent[0] != '\0')
+		put(o, "agentName", json_string(sv->agent), ok);
+	put(o, "recvRate", json_integer((json_int_t)sv->rate_in), ok);
+	put(o, "sendRate", json_integer((json_int_t)sv->rate_out), ok);
+	put(o, "remoteEndPoint", host_text(&sv->peer), ok);
+	put(o, "remoteName", host_text(&sv->peer), ok);
+	if (gnuid_is_set(&sv->remote))
+		put(o, "remoteSessionId", id_text(&sv->remote), ok);
+	if (sv->type == SV_RELAY)
+		put_hit(o, l, sv, ok);
+	return o;
+}
+
+static json_t *get_channel_connections(struct rpc_call *c)
+{
+	struct chan *ch = chanmgr_find(c->node->cm, &c->id);
+	struct servent_view *views = NULL;
+	struct hitlist_view list;
+	struct chan_view v;
+	size_t n = 0, i;
+	json_t *a;
+	bool ok;
+
+	if (ch == NULL)
+		return no_channel(c);
+	chan_view(ch, &v);
+	chan_unref(&ch);
+	if (!chanmgr_list_view(c->node->cm, &c->id, true, &list))
+		memset(&list, 0, sizeof(list));
+	a = json_array();
+	ok = a != NULL;
+	add(a, source_connection(&v, &ok), &ok);
+	chan_view_fini(&v);
+	if (servmgr_views(c->node->sm, &c->id, &views, &n) != ST_OK)
+		ok = false;
+	for (i = 0; i < n && ok; i++)
+		add(a, servent_connection(&views[i], &list, &ok), &ok);
+	free(views);
+	hitlist_view_fini(&list);
+	return or_drop(a, ok);
+}
+
+/* --- commands ------------------------------------------------------------------------------------ */
+
+static json_t *stop_channel(struct rpc_call *c)
+{
+	command_stop(c->node, c->sv, &c->id);   /* an unknown one is as good as stopped */
+	return json_null();
+}
+
+static json_t *bump_channel(struct rpc_call *c)
+{
+	return command_bump(c->node, c->sv, &c->id, NULL) ? json_null() : no_channel(c);
+}
+
+#define CHANNEL { { "channelId", RPC_ID, false } }
+
+const struct rpc_method rpc_methods[] = {
+	{ "bumpChannel", CHANNEL, bump_channel, "Reconnect a relayed channel to another upstream." },
+	{ "getChannelConnections", CHANNEL, get_channel_connections,
+		"The source of a channel and everybody it is sent to." },
+	{ "getChannelInfo", CHANNEL, get_channel_info, "Name, genre, track and so on of a channel." },
+	{ "getChannelStatus", CHANNEL, get_channel_status, "State and counts of a channel." },
+	{ "getChannels", { { NULL, RPC_STRING, false } }, get_channels, "All channels carried here." },
+	{ "getStatus", { { NULL, RPC_STRING, false } }, get_status, "Addresses, firewall state, uptime." },
+	{ "getVersionInfo", { { NULL, RPC_STRING, false } }, get_version_info, "Agent and API version." },
+	{ "stopChannel", CHANNEL, stop_channel, "End a channel." },
+};
+const size_t rpc_methods_n = NELEM(rpc_methods);
