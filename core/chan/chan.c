@@ -222,11 +222,13 @@ bool chan_set_info(struct chan *c, const struct chanmeta *m, bool *bitrate_only)
 void chan_set_status(struct chan *c, enum chan_status s)
 {
 	chan_lock(c);
-	if (plays(s) && c->play_since == 0)
-		c->play_since = clk_now();
-	else if (!plays(s))
-		c->play_since = 0;
-	c->status = s;
+	if (!c->closing) {              /* the end is final, whatever its source still says */
+		if (plays(s) && c->play_since == 0)
+			c->play_since = clk_now();
+		else if (!plays(s))
+			c->play_since = 0;
+		c->status = s;
+	}
 	chan_unlock(c);
 }
 
@@ -351,7 +353,7 @@ static size_t take_parked_locked(struct chan *c) REQUIRES(lk_chan)
 		if (room)
 			c->feed[n++] = r;
 		else
-			mbox_wake_set(r->sock->mb, &r->right, READER_OWN);
+			mbox_wake_set(r->mb, &r->right, READER_OWN);
 	}
 	return n;
 }
@@ -376,7 +378,8 @@ static enum status publish(struct chan *c, uint32_t token, struct pkt **p, size_
 	size_t first = new_head && p[0]->len == 0 ? 1 : 0;
 
 	chan_lock(c);
-	while (c->n_subs > c->cap_feed) {
+	/* only the source may touch the list of those to feed */
+	while (is_source_locked(c, token) && c->n_subs > c->cap_feed) {
 		size_t want = c->n_subs;
 		bool ok;
 
@@ -417,8 +420,6 @@ static enum status publish(struct chan *c, uint32_t token, struct pkt **p, size_
 		c->bytes_in += p[i]->len;
 		c->next_pos = pkt_end(p[i]);
 	}
-	if (new_head)
-		c->after_head = seq + (1 - first);
 	for (size_t i = first; i < n && st == ST_OK; i++) {
 		size_t room = DROP_ROOM - n_dropped;
 
@@ -430,6 +431,8 @@ static enum status publish(struct chan *c, uint32_t token, struct pkt **p, size_
 			atomic_fetch_sub_explicit(&p[i]->refs, 1, memory_order_relaxed);
 		n_dropped += room;
 	}
+	if (new_head)
+		c->after_head = c->ring.next;
 	n_feed = stored > 0 ? take_parked_locked(c) : 0;
 	if (c->n_waiters > 0)
 		wake_waiters_locked(c);
@@ -585,6 +588,7 @@ enum status chan_place(struct chan *c, struct reader *r, enum chan_from from, ui
 		break;
 	}
 	r->seq = seq;
+	r->stream = c->stream;
 	r->want_start = from == CHAN_FROM_LIVE;
 	*start = seq < c->ring.next ? ring_get(&c->ring, seq)->pos : c->next_pos;
 	if (c->head != NULL)
@@ -633,6 +637,41 @@ enum status chan_wait_head(struct chan *c, struct mbox *mb, nsec deadline)
 	return st;
 }
 
+/* Where a reader goes on whose next packet has left the ring. */
+static void skip_locked(struct chan *c, struct reader *r, int *what) REQUIRES(lk_chan)
+{
+	const uint64_t first = c->ring.first, next = c->ring.next, fresh = MAX(c->after_head, first);
+	const struct pkt *p = ring_get(&c->ring, first);
+	uint64_t to;
+
+	/* An emptied ring is no fault of the reader's; a head starts a stream. */
+	if (p == NULL || p->type == PKT_HEAD) {
+		r->seq = first;
+		*what |= p != NULL ? CHAN_NEWHEAD : 0;
+		return;
+	}
+	/* A relay gets as much as there is, a player the newest picture. */
+	to = r->framed ? ring_oldest_start(&c->ring, first) : ring_newest_start(&c->ring, first);
+	if (to == next && r->framed)
+		to = first;
+	p = ring_get(&c->ring, to);
+	if ((p != NULL ? p->stream : c->stream) != r->stream) {
+		/* The head it missed may have left the ring; only the newest is always there. */
+		to = MAX(to, fresh);
+		if (r->framed && to == fresh && ring_oldest_start(&c->ring, fresh) < next)
+			to = ring_oldest_start(&c->ring, fresh);
+		if (c->head != NULL && c->head->len > 0) {
+			r->taken[r->n_taken++] = pkt_ref(c->head);
+			*what |= CHAN_NEWHEAD;
+		}
+		r->stream = c->stream;
+	}
+	r->seq = to;
+	r->want_start = !r->framed;
+	atomic_fetch_add_explicit(&r->skips, 1, memory_order_relaxed);
+	*what |= CHAN_SKIPPED;
+}
+
 enum status chan_read(struct chan *c, struct reader *r, int *what)
 {
 	enum status st = ST_OK;
@@ -641,21 +680,8 @@ enum status chan_read(struct chan *c, struct reader *r, int *what)
 	*what = 0;
 	r->i_taken = r->n_taken = 0;
 	chan_lock(c);
-	if (r->seq < c->ring.first) {
-		const struct pkt *oldest = ring_get(&c->ring, c->ring.first);
-
-		if (oldest != NULL && oldest->type == PKT_HEAD) {
-			r->seq = c->ring.first;
-			*what |= CHAN_NEWHEAD;
-		} else {
-			/* a relay gets as much as there is, a player the newest picture */
-			r->seq = r->framed ? ring_oldest_start(&c->ring, c->ring.first)
-			                   : ring_newest_start(&c->ring, c->ring.first);
-			r->want_start = true;
-			atomic_fetch_add_explicit(&r->skips, 1, memory_order_relaxed);
-			*what |= CHAN_SKIPPED;
-		}
-	}
+	if (r->seq < c->ring.first)
+		skip_locked(c, r, what);
 	while (r->n_taken < READER_BATCH && r->seq < c->ring.next)
 		r->taken[r->n_taken++] = pkt_ref(ring_get(&c->ring, r->seq++));
 	if (r->n_taken == 0) {
@@ -682,7 +708,7 @@ void chan_close(struct chan *c)
 		/* under the lock: readers, waiters and source leave their places under it, so all
 		 * mailboxes are there; a channel closes once */
 		for (uint32_t i = 0; i < c->n_subs; i++)
-			mbox_wake(c->subs[i]->sock->mb);
+			mbox_wake(c->subs[i]->mb);
 		wake_waiters_locked(c);
 		if (c->src_mb != NULL)
 			mbox_stop_soft(c->src_mb);

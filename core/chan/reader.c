@@ -13,6 +13,7 @@ void reader_init(struct reader *r, struct sock *sock, bool framed)
 	atomic_init(&r->skips, 0);
 	r->framed = framed;
 	r->sock = sock;
+	r->mb = sock->mb;
 	r->moved = clk_now();
 }
 
@@ -27,21 +28,20 @@ void reader_fini(struct reader *r)
 
 void reader_reclaim(struct reader *r)
 {
-	int was = READER_PARKED;
+	for (;;) {
+		int was = READER_PARKED;
 
-	if (atomic_compare_exchange_strong_explicit(&r->right, &was, READER_OWN, memory_order_acq_rel,
-	        memory_order_acquire) || was == READER_OWN)
-		return;
-	was = READER_SENDING;
-	if (!atomic_compare_exchange_strong_explicit(&r->right, &was, READER_WANTED,
-	        memory_order_acq_rel, memory_order_acquire)) {
-		/* the appender has just finished: PARKED or OWN, and PARKED is ours to take back unless
-		 * it begins anew */
-		reader_reclaim(r);
-		return;
+		if (atomic_compare_exchange_strong_explicit(&r->right, &was, READER_OWN,
+			memory_order_acq_rel, memory_order_acquire) || was == READER_OWN)
+			return;
+		was = READER_SENDING;
+		if (atomic_compare_exchange_strong_explicit(&r->right, &was, READER_WANTED,
+			memory_order_acq_rel, memory_order_acquire))
+			break;
+		/* The appender has just finished: PARKED or OWN, unless it begins anew. */
 	}
 	while (!reader_owns(r))
-		mbox_pause(r->sock->mb);
+		mbox_pause(r->mb);
 }
 
 /* What of p this reader is sent. */
@@ -69,39 +69,75 @@ static void reached(struct reader *r, const struct pkt *p)
 	atomic_store_explicit(&r->pos, pkt_end(p), memory_order_relaxed);
 }
 
+/* Let go of what a reader that waits for a start point passes over. */
+static void sift(struct reader *r)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = r->i_taken; i < r->n_taken; i++) {
+		if (passes_over(r, r->taken[i]))
+			pkt_unref(&r->taken[i]);
+		else
+			r->taken[n++] = r->taken[i];
+	}
+	r->i_taken = 0;
+	r->n_taken = n;
+}
+
+/* The first of what is still to be sent is gone but for `left` bytes of it. */
+static void advance(struct reader *r, size_t left)
+{
+	if (r->cur == NULL) {
+		const size_t len = piece(r, r->taken[r->i_taken]).iov_len;
+
+		if (left == len && len > 0)
+			return;
+		r->cur = r->taken[r->i_taken++];
+		r->off = 0;
+	}
+	r->stream = r->cur->stream;
+	if (left > 0) {
+		r->off = piece(r, r->cur).iov_len - left;
+		return;
+	}
+	reached(r, r->cur);
+	pkt_unref(&r->cur);
+	r->off = 0;
+}
+
 enum status reader_flush(struct reader *r, nsec deadline)
 {
 	struct iovec iov[READER_BATCH + 1];
-	struct pkt *last = NULL;
+	size_t all = 0, left = 0;
 	enum status st;
 	int n = 0;
 
 	ASSERT(reader_owns(r));
+	sift(r);
 	if (r->cur != NULL) {
 		iov[n] = piece(r, r->cur);
 		iov[n].iov_base = (uint8_t *)iov[n].iov_base + r->off;
 		iov[n++].iov_len -= r->off;
-		last = r->cur;
 	}
-	for (uint32_t i = r->i_taken; i < r->n_taken; i++) {
-		if (passes_over(r, r->taken[i]))
-			continue;
+	for (uint32_t i = 0; i < r->n_taken; i++)
 		iov[n++] = piece(r, r->taken[i]);
-		last = r->taken[i];
-	}
+	for (int i = 0; i < n; i++)
+		all += iov[i].iov_len;
 	st = n > 0 ? sock_writev(r->sock, iov, n, deadline) : ST_OK;
-	if (st != ST_OK)
-		return st;
-	if (last != NULL) {
-		reached(r, last);
+
+	/* The entries say what is left: also after a failure, which may have cut a packet. */
+	for (int i = 0; i < n; i++)
+		left += iov[i].iov_len;
+	if (left < all)
 		r->moved = clk_now();
+	for (int i = 0; i < n; i++) {
+		advance(r, iov[i].iov_len);
+		if (iov[i].iov_len > 0)
+			break;
 	}
-	pkt_unref(&r->cur);
-	r->off = 0;
-	for (; r->i_taken < r->n_taken; r->i_taken++)
-		pkt_unref(&r->taken[r->i_taken]);
-	r->n_taken = r->i_taken = 0;
-	return ST_OK;
+	if (r->i_taken == r->n_taken)
+		r->i_taken = r->n_taken = 0;
+	return st;
 }
 
 /* Keep what a full socket refused: the packet that is partly gone, and the reader's place after it. */
@@ -119,7 +155,7 @@ static void keep_rest(struct reader *r, struct pkt *p, size_t off, uint64_t next
 /* Give the right back to the owner and wake it. Not one access to r after this. */
 static void hand_back(struct reader *r)
 {
-	mbox_wake_set(r->sock->mb, &r->right, READER_OWN);
+	mbox_wake_set(r->mb, &r->right, READER_OWN);
 }
 
 void reader_feed(struct reader *r, struct pkt *const *p, size_t n, uint64_t seq, nsec now)
@@ -143,13 +179,14 @@ void reader_feed(struct reader *r, struct pkt *const *p, size_t n, uint64_t seq,
 	if (sent > 0) {
 		atomic_fetch_add_explicit(&r->sock->nwritten, sent, memory_order_relaxed);
 		r->moved = now;
+		r->stream = p[which[0]]->stream;        /* one call, one stream */
 	}
 	if (st == ST_OK && sent == total) {
 		if (n_iov > 0)
 			reached(r, p[which[n_iov - 1]]);
 		r->seq = seq + n;
 		if (!atomic_compare_exchange_strong_explicit(&r->right, &was, READER_PARKED,
-		        memory_order_acq_rel, memory_order_acquire))
+			memory_order_acq_rel, memory_order_acquire))
 			hand_back(r);           /* WANTED */
 		return;
 	}
@@ -162,6 +199,7 @@ void reader_feed(struct reader *r, struct pkt *const *p, size_t n, uint64_t seq,
 			break;
 		}
 		sent -= len;
+		reached(r, p[which[i]]);
 	}
 	hand_back(r);
 }

@@ -43,11 +43,13 @@ struct reader {
 	_Atomic int right;              /* enum reader_right; acquire/release hands the fields over */
 	bool framed;                    /* a relay: frames are sent too; constant */
 	struct sock *sock;              /* the owner's; its fd and counter are used with the right */
+	struct mbox *mb;                /* the owner's; constant */
 	uint64_t seq;                   /* number of the next packet; with the right */
 	struct pkt *cur;                /* partly sent, owned; with the right */
 	size_t off;                     /* bytes of cur that are gone */
 	struct pkt *taken[READER_BATCH]; /* referenced, not yet begun; with the right */
 	uint32_t n_taken, i_taken;
+	uint32_t stream;                /* index of the stream that went out last; with the right */
 	nsec moved;                     /* when a byte last went out; with the right */
 	bool want_start;                /* pass over packets until the next start point; with the right */
 	uint32_t slot;                  /* index in the channel's list; lk_chan */
@@ -70,7 +72,8 @@ static inline bool reader_owns(const struct reader *r)
 	return atomic_load_explicit(&r->right, memory_order_acquire) == READER_OWN;
 }
 
-/* Owner with the right: send everything it has taken, blocking until the deadline.
+/* Owner with the right: send everything it has taken, blocking until the deadline. After a failure
+ * what is left may be flushed again; reader_in_packet() tells whether a packet was cut.
  * returns  ST_OK (nothing left), or as sock_writev() */
 enum status reader_flush(struct reader *r, nsec deadline) NODISCARD;
 

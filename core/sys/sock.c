@@ -80,6 +80,19 @@ static void set_opt(int fd, int level, int name, int v)
 	(void)setsockopt(fd, level, name, &v, sizeof(v));
 }
 
+/* Everything but the counters by plain stores: others may be looking at those. */
+static void set_fields(struct sock *s, int fd, const struct host *peer, struct mbox *mb)
+{
+	s->fd = fd;
+	s->mb = mb;
+	s->peer = *peer;
+	s->deaf = false;
+	s->rx = NULL;
+	s->rx_pos = s->rx_len = 0;
+	atomic_store_explicit(&s->nread, 0, memory_order_relaxed);
+	atomic_store_explicit(&s->nwritten, 0, memory_order_relaxed);
+}
+
 void sock_init(struct sock *s, int fd, const struct host *peer, struct mbox *mb)
 {
 	const int fl = fcntl(fd, F_GETFL);
@@ -93,7 +106,7 @@ void sock_init(struct sock *s, int fd, const struct host *peer, struct mbox *mb)
 	set_opt(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEP_INTERVAL_S);
 	set_opt(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEP_PROBES);
 
-	*s = (struct sock){ .fd = fd, .mb = mb, .peer = *peer };
+	set_fields(s, fd, peer, mb);
 	if (mb != NULL)
 		mbox_set_fd(mb, fd);
 }
@@ -106,7 +119,7 @@ enum status sock_connect(struct sock *s, const struct host *to, struct mbox *mb,
 	int fd, err = 0;
 	short rev;
 
-	*s = (struct sock){ .fd = -1, .mb = mb, .peer = *to };
+	set_fields(s, -1, to, mb);
 	fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1)
 		return ST_SYS;
@@ -137,14 +150,10 @@ void sock_move(struct sock *to, struct sock *from, struct mbox *mb)
 	/* Out of the old mailbox first: from then on only its new owner can be told to shut it. */
 	if (from->mb != NULL)
 		mbox_set_fd(from->mb, -1);
-	*to = (struct sock){
-		.fd = from->fd,
-		.mb = mb,
-		.peer = from->peer,
-		.rx = from->rx,
-		.rx_pos = from->rx_pos,
-		.rx_len = from->rx_len,
-	};
+	set_fields(to, from->fd, &from->peer, mb);
+	to->rx = from->rx;
+	to->rx_pos = from->rx_pos;
+	to->rx_len = from->rx_len;
 	atomic_store_explicit(&to->nread,
 		atomic_load_explicit(&from->nread, memory_order_relaxed), memory_order_relaxed);
 	atomic_store_explicit(&to->nwritten,
