@@ -27,6 +27,9 @@ void chanlogd_stop(struct chanlogd **d, nsec deadline);
 /* One announcement was handled; takes its own references. after: use the counts behind the host part. */
 void chanlogd_update(struct chanlogd *d, const struct gnuid *id, const struct announce_result *r)
 	EXCLUDES(lk_log);
+/* The tracker of a channel says that it stops: if the channel ends soon, that is the reason
+ * (CHANLOG_STOP) whatever chanlogd_end() says. */
+void chanlogd_stopping(struct chanlogd *d, const struct gnuid *id) EXCLUDES(lk_log);
 /* A channel ended (written when chanLogEvents). */
 void chanlogd_end(struct chanlogd *d, const struct gnuid *id, enum chanlog_reason why) EXCLUDES(lk_log);
 /* After logrotate (SIGHUP). */

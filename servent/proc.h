@@ -13,6 +13,12 @@
 #include "pcp/chanatom.h"
 #include "pcp/root.h"
 
+#define PROC_HITS      60       /* new hits a second from one connection (pcp.md 18, B48) */
+#define PROC_FANS      5        /* packets a second from one connection to all others (pcp.md 8.2) */
+#define PROC_PUSHES    (2 * NSEC_PER_SEC)       /* between two of one session (settings.md 17) */
+#define PROC_STRAYS    3        /* the stray stream packet that ends a connection (B40) */
+#define PROC_ANNOUNCED 8
+
 enum proc_kind { PROC_CIN, PROC_COUT, PROC_RELAY, PROC_FETCH };
 
 struct proc {
@@ -32,10 +38,19 @@ struct proc {
 	void (*root)(void *ctx, const struct root *r);
 	void *ctx;
 
-	/* its own notes */
+	bool port_open;                 /* the peer's port was tested (announcePolicy portopen) */
+
+	const char *why;                /* of ST_PROTO, ST_LIMIT: a phrase for the log; never NULL then */
+
+	/* its own notes; all zero at the start */
 	uint32_t stray_packets;         /* stream packets from somebody who may not send them */
-	uint32_t hosts_now;             /* new hits in this second (limit: 60) */
-	nsec hosts_since;
+	uint32_t hits_now;              /* new hits in this second (limit: PROC_HITS) */
+	nsec hits_since;
+	uint32_t fans_now;              /* packets spread in this second (limit: PROC_FANS) */
+	nsec fans_since;
+	nsec push_at;                   /* when a root last passed one on for this peer */
+	struct gnuid announced[PROC_ANNOUNCED]; /* root: channels of this tracker, newest overwrites oldest */
+	uint32_t n_announced;
 	bool told_unknown, told_refused; /* logged once per connection */
 };
 
@@ -44,5 +59,9 @@ struct proc {
  * quit     ST_EOF: the code of the quit received; ST_PROTO, ST_LIMIT: the code to send
  * returns  ST_OK, ST_EOF (the peer said quit), ST_PROTO, ST_LIMIT, or what packet() returned */
 enum status proc_atom(struct proc *p, const struct atom *a, uint32_t *quit) NODISCARD;
+
+/* Root: the control connection ended, by a goodbye of its peer (quit 1008, 1009) or without: its hits go
+ * at once, or after ghostTimeout (yp.md 2.3). */
+void proc_gone(struct proc *p, bool goodbye);
 
 #endif

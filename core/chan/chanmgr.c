@@ -319,9 +319,10 @@ static bool make_room(struct hitlist *l)
 	return true;
 }
 
-static enum status hit_put(struct hitlist *l, const struct hit *h, bool *is_new)
+static enum status hit_put(struct hitlist *l, const struct hit *h, bool known_only, bool *is_new)
 {
 	struct hitnode *n, *next;
+	bool known = false;
 
 	DL_FOREACH_SAFE(l->hits, n, next) {
 		if (n->h.dead || !same_node(&n->h, h))
@@ -334,7 +335,10 @@ static enum status hit_put(struct hitlist *l, const struct hit *h, bool *is_new)
 			return ST_OK;
 		}
 		drop_hit(l, n);         /* its address changed */
+		known = true;
 	}
+	if (known_only && !known)
+		return ST_OK;
 	if (!make_room(l))
 		return ST_LIMIT;
 	n = malloc(sizeof(*n));
@@ -428,7 +432,7 @@ static enum status announce_locked(struct chanmgr *m, const struct announce *a, 
 			if (!(a->hit->flags & HIT_RECV))
 				r->hit_removed = hit_remove(l, a->hit, a->via);
 			else if (!a->root || (a->hit->flags & HIT_TRACKER))
-				st = hit_put(l, a->hit, &r->hit_new);
+				st = hit_put(l, a->hit, a->known_only, &r->hit_new);
 			stats_of(l, &r->after);
 		}
 	}
@@ -614,7 +618,7 @@ enum status chanmgr_tip(struct chanmgr *m, const struct gnuid *id, const struct 
 			n->h.contact = 0;
 		}
 	if (!known)
-		st = hit_put(l, &tip, &is_new);
+		st = hit_put(l, &tip, false, &is_new);
 out:
 	cm_unlock(m);
 	return st;

@@ -76,6 +76,7 @@ struct announce {
 	const struct gnuid *via;        /* session of the connection; NULL = none */
 	bool root;                      /* root rules: ownership by bcid, lists are created */
 	bool create;                    /* may a list be created for an unknown id? */
+	bool known_only;                /* a hit that is not in the list is left out (rate limits) */
 };
 
 struct announce_result {

@@ -1,0 +1,548 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "servent/proc.h"
+
+#include <stdlib.h>
+
+#include "core/sys/log.h"
+#include "pcp/bcst.h"
+#include "pcp/hostatom.h"
+#include "pcp/pcp.h"
+#include "pcp/quit.h"
+#include "pcp/route.h"
+#include "servent/app.h"
+#include "servent/chanlogd.h"
+
+/* What is known while one top-level atom is handled; nothing of it outlives the atom. */
+struct ctx {
+	const struct settings *set;
+	struct routeplace place;
+	bool root_cin;                  /* a client of ours, and we are a root */
+	uint8_t hops;                   /* of the envelope, counted up */
+	struct gnuid cid;               /* channel of what follows; unset = none yet */
+	struct chanatom chan;           /* pending: not announced yet, its host may follow */
+	bool pending;
+	uint32_t quit;
+};
+
+/* --- limits ----------------------------------------------------------------------------------- */
+
+/* Count one event in the current second. Returns how many there were in it. */
+static uint32_t tick(uint32_t *n, nsec *since, nsec now)
+{
+	if (now - *since >= NSEC_PER_SEC) {
+		*since = now;
+		*n = 0;
+	}
+	return ++*n;
+}
+
+/* --- channels and hosts ----------------------------------------------------------------------- */
+
+/* No text in the node begins with a control character: what chanatom_meta() leaves this way was not
+ * sent. */
+#define NOT_SENT '\1'
+
+static uint32_t read_meta(const struct chanatom *c, struct chanmeta *m)
+{
+	uint32_t present = 0;
+
+	m->id = c->id;
+	m->bcid = (struct gnuid){ .b = { 0 } };
+	m->bitrate_kbps = UINT32_MAX;
+	for (int t = 0; t < CT_COUNT; t++)
+		m->text[t][0] = NOT_SENT;
+	chanatom_meta(c, m);
+	for (int t = 0; t < CT_COUNT; t++) {
+		if (m->text[t][0] == NOT_SENT)
+			m->text[t][0] = '\0';
+		else
+			present |= 1u << t;
+	}
+	present |= m->bitrate_kbps != UINT32_MAX ? CHANMETA_BITRATE : 0;
+	present |= c->has & CHANATOM_BCID ? CHANMETA_BCID : 0;
+	return present;
+}
+
+/* Root: remember whose channels go with this connection. */
+static void note_announced(struct proc *p, const struct gnuid *id)
+{
+	for (uint32_t i = 0; i < MIN(p->n_announced, (uint32_t)PROC_ANNOUNCED); i++) {
+		if (gnuid_equal(&p->announced[i], id))
+			return;
+	}
+	p->announced[p->n_announced++ % PROC_ANNOUNCED] = *id;
+}
+
+static void announced(struct proc *p, struct ctx *x, const struct announce *an,
+	const struct announce_result *r, nsec now)
+{
+	struct app *a = app_of(p->node);
+	char hs[HOST_STRLEN], id[GNUID_STRLEN];
+
+	if (r->hit_new)
+		(void)tick(&p->hits_now, &p->hits_since, now);
+	if (r->refused) {
+		if (!p->told_refused)
+			log_peer(LOG_INFO, &p->peer, "%s: channel %s belongs to another broadcaster",
+				host_str(&p->peer, hs), gnuid_str(an->chan, id));
+		p->told_refused = true;
+		return;
+	}
+	if (x->root_cin && an->hit != NULL && (an->hit->flags & HIT_RECV))
+		note_announced(p, an->chan);
+	if (a->chanlog == NULL)
+		return;
+	if (an->meta != NULL && r->info != NULL)
+		chanlogd_update(a->chanlog, an->chan, r);
+	if (r->hit_removed)
+		chanlogd_stopping(a->chanlog, an->chan);
+}
+
+/* Tell the hit lists, and the log. c or h may be NULL. Apart, for its big frame. */
+static NOINLINE void announce(struct proc *p, struct ctx *x, const struct gnuid *id,
+	const struct chanatom *c, struct hit *h)
+{
+	const nsec now = clk_now();
+	const bool full = p->hits_now >= PROC_HITS && now - p->hits_since < NSEC_PER_SEC;
+	struct announce an = {
+		.chan = id, .hit = h, .self = servmgr_sid(p->node->sm), .via = &p->remote,
+		.root = x->root_cin,
+		.create = x->root_cin || p->kind != PROC_CIN,
+		.known_only = full,
+	};
+	struct announce_result r;
+	struct chanmeta meta;
+	char hs[HOST_STRLEN];
+
+	an.create = an.create && !full;
+	if (c != NULL) {
+		an.present = read_meta(c, &meta);
+		an.meta = &meta;
+	}
+	if (h != NULL) {
+		h->chan = *id;
+		h->via = p->remote;
+		h->heard = now;
+	}
+	if (chanmgr_announce(p->node->cm, &an, &r) != ST_OK)
+		log_peer(LOG_WARN, &p->peer, "%s: announcement lost: too many channels or hosts",
+			host_str(&p->peer, hs));
+	announced(p, x, &an, &r, now);
+	announce_result_fini(&r);
+}
+
+/* The chan that waited for its host. */
+static void flush(struct proc *p, struct ctx *x)
+{
+	if (!x->pending)
+		return;
+	x->pending = false;
+	announce(p, x, &x->chan.id, &x->chan, NULL);
+}
+
+static enum status stray_packet(struct proc *p, struct ctx *x)
+{
+	if (++p->stray_packets < PROC_STRAYS)
+		return ST_OK;
+	p->why = "stream packets from a node that may not send them";
+	x->quit = PCP_QUIT_BADRESPONSE;
+	return ST_PROTO;
+}
+
+static enum status on_chan(struct proc *p, struct ctx *x, const struct atom *a)
+{
+	const bool own = p->kind == PROC_FETCH || p->kind == PROC_RELAY;
+	struct chanatom c;
+	struct pktatom pkt;
+
+	flush(p, x);
+	if (chanatom_parse(&c, a) != ST_OK || !(c.has & CHANATOM_ID))
+		return ST_OK;
+	x->cid = c.id;
+	/* What is nothing but a packet tells nothing of the channel. */
+	if (!(c.has & CHANATOM_PKT) || (c.has & (CHANATOM_INFO | CHANATOM_TRCK))) {
+		if (route_accept(&x->place, ATOM_INFO) == ROUTE_TAKE &&
+		    (!own || gnuid_equal(&c.id, &p->chan))) {
+			x->chan = c;
+			x->pending = true;
+			if (p->info != NULL)
+				p->info(p->ctx, &c);
+			/* Only for a root it matters that chan and host are judged as one. */
+			if (!x->root_cin)
+				flush(p, x);
+		}
+	}
+	if (!(c.has & CHANATOM_PKT))
+		return ST_OK;
+	if (route_accept(&x->place, ATOM_PKT) != ROUTE_TAKE || !gnuid_equal(&c.id, &p->chan) ||
+	    p->packet == NULL)
+		return stray_packet(p, x);
+	return chanatom_pkt(&c, &pkt) ? p->packet(p->ctx, &pkt) : ST_OK;
+}
+
+/* May a host with this address be listed here? (yp.md 2.5) */
+static bool policy_allows(struct proc *p, const struct ctx *x, const struct hit *h)
+{
+	struct own own;
+
+	if (!x->root_cin || !(h->flags & HIT_RECV))
+		return true;
+	switch (x->set->announce_policy) {
+	case ANNOUNCE_SAMEIP:
+		if (host_same_ip(&h->rhost[0], &p->peer) || host_same_ip(&h->rhost[1], &p->peer))
+			return true;
+		/* From our own network it is seen at a private address, and announces the global one. */
+		servmgr_own(p->node->sm, &own);
+		return !host_is_global(&p->peer) &&
+			host_same_ip(&h->rhost[0], &own.global[!host_is_v4(&h->rhost[0])]);
+	case ANNOUNCE_PORTOPEN:
+		return p->port_open;
+	case ANNOUNCE_OPEN:
+		break;
+	}
+	return true;
+}
+
+static void on_host(struct proc *p, struct ctx *x, const struct atom *a)
+{
+	char hs[HOST_STRLEN];
+	struct hit h;
+	struct gnuid id;
+
+	if (hostatom_parse(&h, a, gnuid_is_set(&x->cid) ? &x->cid : NULL, x->hops) != ST_OK)
+		return;
+	if (!gnuid_is_set(&h.chan) && (p->kind == PROC_FETCH || p->kind == PROC_RELAY))
+		h.chan = p->chan;
+	id = h.chan;
+	switch (p->kind) {
+	case PROC_FETCH:
+	case PROC_RELAY:
+		if (!gnuid_equal(&id, &p->chan))
+			return;
+		break;
+	case PROC_CIN:
+		if (!gnuid_is_set(&id))
+			return;
+		break;
+	case PROC_COUT:         /* without a channel: a tracker to go to instead (pcp.md 7.2) */
+		break;
+	}
+	if (servmgr_is_self(p->node->sm, &h.rhost[0]))
+		return;
+	if (!policy_allows(p, x, &h)) {
+		if (!p->told_refused)
+			log_peer(LOG_INFO, &p->peer, "%s: announcement refused by announcePolicy",
+				host_str(&p->peer, hs));
+		p->told_refused = true;
+		x->pending = false;
+		return;
+	}
+	if (x->pending && gnuid_equal(&x->chan.id, &id)) {
+		x->pending = false;
+		announce(p, x, &id, &x->chan, &h);
+	} else {
+		flush(p, x);
+		announce(p, x, &id, NULL, &h);
+	}
+}
+
+void proc_gone(struct proc *p, bool goodbye)
+{
+	const struct settings *set = conf_get(p->node->conf);
+	struct app *a = app_of(p->node);
+
+	if (goodbye && a->chanlog != NULL) {
+		for (uint32_t i = 0; i < MIN(p->n_announced, (uint32_t)PROC_ANNOUNCED); i++)
+			chanlogd_stopping(a->chanlog, &p->announced[i]);
+	}
+	chanmgr_session_gone(p->node->cm, &p->remote, goodbye,
+		(nsec)set->ghost_timeout * NSEC_PER_SEC);
+	settings_unref(&set);
+}
+
+/* --- broadcasts ------------------------------------------------------------------------------- */
+
+/* Packets of the trees seen lately. One table for the node, as a loop spans connections. */
+static struct mtx seen_mtx = MTX_INIT(lk_leaf);
+static struct routeseen seen_table GUARDED_BY(lk_leaf);
+static bool seen_ready GUARDED_BY(lk_leaf);
+
+static void seen_lock(void) ACQUIRES(lk_leaf) LOCK_IMPL
+{
+	mtx_lock_raw(&seen_mtx);
+}
+
+static void seen_unlock(void) RELEASES(lk_leaf) LOCK_IMPL
+{
+	mtx_unlock_raw(&seen_mtx);
+}
+
+/* Did this packet come over another connection before (pcp.md 10.3)? Within a tree only: control
+ * connections make no loops, and a tracker that comes again may say the same as before. */
+static bool is_repeated(const struct proc *p, const struct bcst *b)
+{
+	uint32_t conn;
+	bool yes;
+
+	if (p->kind == PROC_CIN || p->kind == PROC_COUT || !gnuid_is_set(&b->from))
+		return false;
+	/* A fetch has no number: its channel stands in. */
+	conn = p->sv != NULL ? p->sv->id : UINT32_C(1) << 31 | (uint32_t)p->chan.b[13] << 16 |
+		(uint32_t)p->chan.b[14] << 8 | p->chan.b[15];
+	seen_lock();
+	if (!seen_ready)
+		routeseen_init(&seen_table);
+	seen_ready = true;
+	yes = routeseen_check(&seen_table, b, conn, clk_now());
+	seen_unlock();
+	return yes;
+}
+
+/* To where the channels come from. */
+static void post_up(struct proc *p, const struct bcst *b, struct blob *msg)
+{
+	struct chan **chans = NULL, *one;
+	size_t n = 0;
+
+	if (gnuid_is_set(&b->cid)) {
+		one = chanmgr_find(p->node->cm, &b->cid);
+		if (one == NULL)
+			return;
+		chans = &one;
+		n = 1;
+	} else if (chanmgr_all(p->node->cm, &chans, &n) != ST_OK) {
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		bool to = chan_type_of(chans[i]) == CHAN_RELAY;
+
+		if (to && gnuid_is_set(&b->dest)) {
+			struct chan_view v;
+
+			chan_view(chans[i], &v);
+			to = gnuid_equal(&v.source_sid, &b->dest);
+			chan_view_fini(&v);
+		}
+		if (to)
+			(void)!chan_post_source(chans[i], msg, &p->remote);
+		chan_unref(&chans[i]);
+	}
+	if (chans != &one)
+		free(chans);
+}
+
+/* To those that come to us: relays below, control connections. At most PROC_FANS a second from one
+ * connection: older nodes take in five a second, and choke on more. */
+static void post_down(struct proc *p, const struct bcst *b, struct blob *msg)
+{
+	struct servent_query q = { .not_remote = p->remote, .dest = b->dest, .chan = b->cid };
+	const bool bound = gnuid_is_set(&b->cid);
+
+	if (b->grp & PCP_BCST_GROUP_RELAYS)
+		q.types |= 1u << SV_RELAY;
+	if ((b->grp & (PCP_BCST_GROUP_RELAYS | PCP_BCST_GROUP_TRACKERS)) && !bound)
+		q.types |= 1u << SV_CIN;
+	if (!bound)
+		q.types |= 1u << SV_COUT;
+	if (q.types == 0 || tick(&p->fans_now, &p->fans_since, clk_now()) > PROC_FANS)
+		return;
+	(void)servmgr_post(p->node->sm, &q, msg);
+}
+
+/* A root passes on what its settings say: by default a push to a client that is here. */
+static bool root_passes(struct proc *p, const struct ctx *x, const struct bcst *b)
+{
+	static const enum routeforward rule[] = {
+		[ROOTFWD_PUSH] = ROUTE_FORWARD_PUSH, [ROOTFWD_ALL] = ROUTE_FORWARD_ALL,
+		[ROOTFWD_NONE] = ROUTE_FORWARD_NONE,
+	};
+	const nsec now = clk_now();
+
+	if (!x->root_cin)
+		return true;
+	if (!route_root_forwards(rule[x->set->root_forward], b))
+		return false;
+	if (x->set->root_forward == ROOTFWD_PUSH) {
+		if (p->push_at != 0 && now - p->push_at < PROC_PUSHES)
+			return false;
+		p->push_at = now;
+	}
+	return true;
+}
+
+static NOINLINE void forward(struct proc *p, const struct ctx *x, const struct bcst *b)
+{
+	struct blob *msg = NULL;
+	struct buf out;
+
+	if (!root_passes(p, x, b))
+		return;
+	/* Not more than other nodes take in. */
+	buf_init(&out, PCP_ATOM_SEND_MAX);
+	if (bcst_forward(&out, b) == ST_OK)
+		msg = blob_new(out.p, out.len);
+	buf_fini(&out);
+	if (msg == NULL)
+		return;
+	if (!(x->root_cin && x->set->root_forward == ROOTFWD_PUSH))
+		post_up(p, b, msg);
+	post_down(p, b, msg);
+	blob_unref(&msg);
+}
+
+static enum status act(struct proc *p, struct ctx *x, const struct atom *a);
+
+/* What a bcst or atom holds. Bags inside it are opened by the bag, so this is entered twice at most. */
+static enum status open_bag(struct proc *p, struct ctx *x, struct atombag *bag)
+{
+	enum status st = ST_OK;
+	struct atom c;
+
+	while (st == ST_OK && atombag_next(bag, &c))
+		st = act(p, x, &c);
+	flush(p, x);
+	return st;
+}
+
+static enum status on_bcst(struct proc *p, struct ctx *outer, const struct atom *a)
+{
+	struct ctx x = { .set = outer->set, .place = outer->place, .root_cin = outer->root_cin };
+	struct routeplan plan;
+	struct atombag bag;
+	struct bcst b;
+	enum status st = ST_OK;
+
+	flush(p, outer);
+	if (bcst_parse(&b, a) != ST_OK)
+		return ST_OK;
+	plan = route_plan(&b, servmgr_sid(p->node->sm));
+	if (plan.loop) {
+		p->why = "our own broadcast came back";
+		outer->quit = PCP_QUIT_LOOPBACK;
+		return ST_PROTO;
+	}
+	if (p->sv != NULL && gnuid_is_set(&b.from))
+		servent_heard(p->sv, &b.from);
+	if (is_repeated(p, &b))
+		return ST_OK;
+	if (plan.process) {
+		x.place.in_bag = x.place.in_bcst = true;
+		x.place.to_me = plan.to_me;
+		x.cid = b.cid;
+		x.hops = bcst_hops_next(&b);
+		bcst_payload(&b, &bag);
+		st = open_bag(p, &x, &bag);
+		outer->quit = x.quit;
+	}
+	if (st == ST_OK && plan.forward)
+		forward(p, outer, &b);
+	return st;
+}
+
+/* --- every atom ------------------------------------------------------------------------------- */
+
+static NOINLINE void on_root(struct proc *p, const struct atom *a)
+{
+	struct root r;
+
+	if (p->root != NULL && root_parse(&r, a) == ST_OK)
+		p->root(p->ctx, &r);
+}
+
+static NOINLINE void on_mesg(const struct proc *p, const struct atom *a)
+{
+	char text[TEXT_MAX], hs[HOST_STRLEN];
+
+	if (mesg_parse(a, text))
+		log_debug("%s: message: %s", host_str(&p->peer, hs), text);
+}
+
+/* An id of no dictionary (pcp.md 2.6). */
+static void on_unknown(struct proc *p, const struct atom *a)
+{
+	char hs[HOST_STRLEN], id[ATOM_IDSTR];
+
+	switch (a->id) {
+	case ATOM_HELO:
+	case ATOM_OLEH:
+	case ATOM_PCP:
+	case ATOM_ROOT:
+	case ATOM_PUSH:
+	case ATOM_HOST:
+	case ATOM_BCST:
+	case ATOM_QUIT:
+		return;
+	default:
+		break;
+	}
+	if (!p->told_unknown)
+		log_peer(LOG_INFO, &p->peer, "%s: unknown atom \"%s\" ignored",
+			host_str(&p->peer, hs), atom_id_str(a->id, id));
+	p->told_unknown = true;
+}
+
+static enum status act(struct proc *p, struct ctx *x, const struct atom *a)
+{
+	struct atombag bag;
+	char hs[HOST_STRLEN];
+
+	switch (route_accept(&x->place, a->id)) {
+	case ROUTE_IGNORE:
+		on_unknown(p, a);
+		return ST_OK;
+	case ROUTE_REFUSE:
+		p->why = "root settings from a client";
+		x->quit = PCP_QUIT_BADRESPONSE;
+		return ST_PROTO;
+	case ROUTE_TAKE:
+		break;
+	}
+	switch (a->id) {
+	case ATOM_CHAN:
+		return on_chan(p, x, a);
+	case ATOM_HOST:
+		on_host(p, x, a);
+		return ST_OK;
+	case ATOM_BCST:
+		return on_bcst(p, x, a);
+	case ATOM_ATOM:
+		x->place.in_bag = true;
+		atombag_init(&bag, a);
+		return open_bag(p, x, &bag);
+	case ATOM_ROOT:
+		on_root(p, a);
+		return ST_OK;
+	case ATOM_MESG:
+	case ATOM_ASCI:
+		on_mesg(p, a);
+		return ST_OK;
+	case ATOM_QUIT:
+		x->quit = quit_parse(a);
+		return ST_EOF;
+	case ATOM_PUSH:
+		log_debug("%s: push request: this node does not dial out", host_str(&p->peer, hs));
+		return ST_OK;
+	default:
+		return ST_OK;
+	}
+}
+
+enum status proc_atom(struct proc *p, const struct atom *a, uint32_t *quit)
+{
+	static const enum routekind kind[] = {
+		[PROC_CIN] = ROUTE_CIN, [PROC_COUT] = ROUTE_COUT, [PROC_RELAY] = ROUTE_RELAY,
+		[PROC_FETCH] = ROUTE_FETCH,
+	};
+	struct ctx x = { .set = conf_get(p->node->conf) };
+	enum status st;
+
+	x.place.kind = kind[p->kind];
+	x.place.is_root = x.set->is_root;
+	x.place.from_yp = p->kind == PROC_COUT && p->yp;
+	x.root_cin = x.place.is_root && p->kind == PROC_CIN;
+	st = act(p, &x, a);
+	flush(p, &x);
+	settings_unref(&x.set);
+	*quit = x.quit;
+	return st;
+}
