@@ -193,8 +193,8 @@ static void run_until(struct run *r, nsec end)
 static int readers(const struct options *o, bool relay)
 {
 	struct run r = { .o = o, .relay = relay };
-	double cpu[PIDS_MAX], own, total = 0, gb;
-	long kib[PIDS_MAX], kib_sum = 0, switches = 0;
+	double cpu[PIDS_MAX] = { 0 }, own, total = 0, gb;
+	long kib[PIDS_MAX] = { 0 }, kib_sum = 0, switches = 0;
 	nsec began;
 	unsigned int i;
 

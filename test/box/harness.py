@@ -203,7 +203,7 @@ class Node:
             raise AssertionError("%s does not listen (exit %s)\n%s" % (self.name, rc, self.output()))
         return self
 
-    def signal(self, sig):
+    def send_signal(self, sig):
         self.proc.send_signal(sig)
 
     def wait_exit(self, seconds=STOP):
@@ -224,7 +224,7 @@ class Node:
             return
         running = self.proc.poll() is None
         if running:
-            self.signal(sig)
+            self.send_signal(sig)
         try:
             rc = self.wait_exit(within)
         except AssertionError as e:
