@@ -9,6 +9,8 @@
 #ifndef SERVENT_APP_H
 #define SERVENT_APP_H
 
+#include <stdatomic.h>
+
 #include "core/node/node.h"
 #include "core/sys/lock.h"
 #include "core/sys/mbox.h"
@@ -26,6 +28,9 @@ struct app {
 	struct thr server_thr, house_thr;
 	struct mbox server_mb, house_mb;
 
+	_Atomic int root_ask;           /* for the housekeeper: 1 = root settings to all CINs now, 2 = with upd;
+	                                 * exchanged to 0 by it; relaxed, the wake orders it */
+
 	struct mtx mtx;                                 /* lk_app */
 	struct cond idle;
 	uint32_t tasks          GUARDED_BY(lk_app);     /* running */
@@ -35,6 +40,8 @@ struct app {
 	uint32_t tests          GUARDED_BY(lk_app);     /* port tests in flight */
 	struct host tested[8]   GUARDED_BY(lk_app);     /* and of whom */
 };
+
+LOCK_DEFINE(app, struct app, mtx, lk_app)
 
 static inline struct app *app_of(struct node *n)
 {
@@ -56,6 +63,8 @@ void app_wake_house(struct app *a);
  * been written to stderr. The signals are blocked already.
  * returns  ST_OK, or the reason */
 enum status app_start(struct app *a, const char *ini, int *exit_code) NODISCARD;
+/* SIGHUP: log and channel log are opened again, the ini is read again. */
+void app_reload(struct app *a);
 /* Stop everything in order, within 2 s, and write what must be kept. */
 void app_stop(struct app *a);
 

@@ -12,17 +12,14 @@
 #include "http/request.h"
 #include "servent/app.h"
 
-/* An accepted connection: the first line decides (handshake.c). arg is a struct servent *. */
-void handshake_run(void *arg);
-
 /* "pcp\n" was read as a line: the rest of the opener, helo, and the control loop (cin.c). */
 void cin_run(struct app *a, struct servent *sv);
 
-/* GET /channel/<id>: a relay asks for a channel (relay.c). */
-void relay_run(struct app *a, struct servent *sv, const struct request *rq);
+/* GET /channel/<id>: a relay asks for a channel (relay.c). The request is freed before the stream. */
+void relay_run(struct app *a, struct servent *sv, struct request **rq);
 
-/* GET /stream/<id>: a player (direct.c). head_only = HEAD. */
-void direct_run(struct app *a, struct servent *sv, const struct request *rq, bool head_only);
+/* GET or HEAD /stream/<id>: a player (direct.c). The request is freed before the stream. */
+void direct_run(struct app *a, struct servent *sv, struct request **rq);
 
 /* POST /?name=...: an encoder (push.c). On success the socket has moved to the channel's source, which
  * has a thread of its own; else it was answered. */

@@ -4,11 +4,10 @@
  */
 #include "servent/conn.h"
 
-#include <stdio.h>
-
 #include "core/sys/log.h"
 #include "http/response.h"
 #include "http/target.h"
+#include "servent/handshake.h"
 
 #define FIND_TIME   (60 * NSEC_PER_SEC)         /* for a relay to be found */
 #define AGAIN_TIME  (10 * NSEC_PER_SEC)         /* for a known channel to play again, or the first data */
@@ -144,54 +143,83 @@ static enum status serve(struct app *a, struct servent *sv, struct chan *c)
 	return st;
 }
 
-void direct_run(struct app *a, struct servent *sv, const struct request *rq, bool head_only)
+/* Take from the request what is needed; false when it names nothing. */
+static bool read_request(struct servent *sv, struct request **rq, struct stream_target *t, bool *head_only)
 {
-	const char *agent = request_header(rq, "User-Agent");
-	char peer[HOST_STRLEN];
-	struct stream_target t;
-	enum refusal why;
-	struct chaninfo *info;
-	struct chan *c;
-	enum status st;
+	const char *agent = request_header(*rq, "User-Agent");
+	bool ok = http_target_parse((*rq)->target, t) && (t->has_id || t->name[0] != '\0');
 
-	host_str(&sv->peer, peer);
-	if (!http_target_parse(rq->target, &t) || (!t.has_id && t.name[0] == '\0')) {
-		refuse(sv, 404);
-		return;
-	}
+	*head_only = (*rq)->method == HTTP_HEAD;
 	if (agent != NULL)
 		servent_set_agent(sv, agent);
+	handshake_done(rq);
+	return ok;
+}
+
+/* Everything before the stream: the channel, admitted and with its head sent; NULL = it is over. */
+static NOINLINE struct chan *prepare(struct app *a, struct servent *sv, struct request **rq)
+{
+	char peer[HOST_STRLEN];
+	struct chaninfo *info = NULL;
+	struct stream_target t;
+	struct chan *c = NULL;
+	enum refusal why;
+	bool head_only;
+	enum status st;
+
+	if (!read_request(sv, rq, &t, &head_only)) {
+		refuse(sv, 404);
+		return NULL;
+	}
 	c = find(a, sv, &t, head_only);
 	if (c == NULL)
-		return;
+		return NULL;
 	info = chan_info(c);
 	if (head_only) {
-		st = send_head(sv, info);
-		goto out;
+		(void)!send_head(sv, info);
+		goto over;
 	}
 	why = servmgr_admit(a->node.sm, sv, SV_DIRECT, chan_id(c), info->bitrate_kbps, chan_is_playing(c));
 	if (why != ADMIT_OK) {
-		log_peer(LOG_INFO, &sv->peer, "direct %s: refused: %s", peer, refusal_str(why));
+		log_peer(LOG_INFO, &sv->peer, "direct %s: refused: %s", host_str(&sv->peer, peer),
+		         refusal_str(why));
 		refuse(sv, 503);
-		goto out;
+		goto over;
 	}
 	servent_settled(sv);
 	thr_rename("direct");
 	st = chan_wait_head(c, &sv->mbox, clk_deadline(AGAIN_TIME));
 	if (st != ST_OK) {
 		refuse(sv, st == ST_TIMEOUT ? 504 : 503);
-		goto out;
+		goto over;
 	}
 	chaninfo_unref(&info);
 	info = chan_info(c);
 	st = send_head(sv, info);
-	if (st == ST_OK) {
-		log_info("direct %s: plays \"%s\"", peer, info->text[CT_NAME]);
-		chaninfo_unref(&info);
-		st = serve(a, sv, c);
-		log_info("direct %s: %s", peer, st == ST_EOF ? "left" : status_str(st));
-	}
-out:
+	if (st != ST_OK)
+		goto over;
+	log_info("direct %s: plays \"%s\"", host_str(&sv->peer, peer), info->text[CT_NAME]);
 	chaninfo_unref(&info);
+	return c;
+over:
+	chaninfo_unref(&info);
+	chan_unref(&c);
+	return NULL;
+}
+
+static NOINLINE void log_end(struct servent *sv, enum status st)
+{
+	char peer[HOST_STRLEN];
+
+	log_info("direct %s: %s", host_str(&sv->peer, peer), st == ST_EOF ? "left" : status_str(st));
+}
+
+void direct_run(struct app *a, struct servent *sv, struct request **rq)
+{
+	struct chan *c = prepare(a, sv, rq);
+
+	if (c == NULL)
+		return;
+	log_end(sv, serve(a, sv, c));
 	chan_unref(&c);
 }

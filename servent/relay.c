@@ -5,6 +5,7 @@
 #include "servent/conn.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/sys/log.h"
 #include "http/response.h"
@@ -12,6 +13,7 @@
 #include "pcp/chanatom.h"
 #include "pcp/hostatom.h"
 #include "pcp/quit.h"
+#include "servent/handshake.h"
 #include "servent/pcpio.h"
 #include "servent/proc.h"
 
@@ -313,58 +315,67 @@ static void serve(struct app *a, struct servent *sv, struct chan *c, uint32_t po
 	free(x);
 }
 
-void relay_run(struct app *a, struct servent *sv, const struct request *rq)
+/* What a relay asked for. */
+struct wanted {
+	struct gnuid id;
+	int version;                    /* x-peercast-pcp; 0 = not one we know */
+	uint32_t pos;
+};
+
+/* Returns 0, or the status that refuses it. */
+static NOINLINE int read_request(const struct request *rq, struct wanted *want)
 {
 	const char *pcp = request_header(rq, "x-peercast-pcp"), *pos = request_header(rq, "x-peercast-pos");
-	char peer[HOST_STRLEN];
 	struct stream_target t;
-	struct chaninfo *info;
-	enum refusal why;
-	struct chan_view v;
-	int64_t want = 0;
-	struct chan *c;
-	int version = 0;
+	int64_t n;
 
-	if (!http_target_parse(rq->target, &t) || !t.has_id) {
-		(void)!http_bare_status(&sv->sock, 404, clk_deadline(PCP_WRITE));
-		return;
+	memset(want, 0, sizeof(*want));
+	if (!http_target_parse(rq->target, &t) || !t.has_id)
+		return 404;
+	if (pcp == NULL)
+		return 400;
+	want->id = t.id;
+	if (num_i64(pcp, PCP_PROTO_V4, PCP_PROTO_V6, &n))
+		want->version = (int)n;
+	/* some print it signed: the low 32 bits count */
+	if (pos != NULL && num_i64(pos, INT64_MIN, INT64_MAX, &n))
+		want->pos = (uint32_t)n;
+	return 0;
+}
+
+void relay_run(struct app *a, struct servent *sv, struct request **rq)
+{
+	char peer[HOST_STRLEN];
+	struct chan_view v = { 0 };
+	struct wanted want;
+	int status = read_request(*rq, &want);
+	struct chan *c = NULL;
+	enum refusal why;
+
+	handshake_done(rq);
+	if (status == 0) {
+		c = chanmgr_find(a->node.cm, &want.id);
+		if (c != NULL)
+			chan_view(c, &v);
+		if (c == NULL ? !chanmgr_list_exists(a->node.cm, &want.id)
+		              : want.version != (v.v6 ? PCP_PROTO_V6 : PCP_PROTO_V4))
+			status = 404;
 	}
-	if (pcp == NULL) {
-		(void)!http_bare_status(&sv->sock, 400, clk_deadline(PCP_WRITE));
-		return;
+	if (status != 0) {
+		(void)!http_bare_status(&sv->sock, status, clk_deadline(PCP_WRITE));
+		goto out;
 	}
-	if (num_i64(pcp, PCP_PROTO_V4, PCP_PROTO_V6, &want))
-		version = (int)want;
-	want = 0;
-	if (pos != NULL && !num_i64(pos, INT64_MIN, INT64_MAX, &want))
-		want = 0;
-	c = chanmgr_find(a->node.cm, &t.id);
-	if (c == NULL && !chanmgr_list_exists(a->node.cm, &t.id)) {
-		(void)!http_bare_status(&sv->sock, 404, clk_deadline(PCP_WRITE));
-		return;
-	}
-	if (c != NULL) {
-		chan_view(c, &v);
-		chan_view_fini(&v);
-	}
-	if (c != NULL && version != (v.v6 ? PCP_PROTO_V6 : PCP_PROTO_V4)) {
-		(void)!http_bare_status(&sv->sock, 404, clk_deadline(PCP_WRITE));
-		chan_unref(&c);
-		return;
-	}
-	if (c == NULL || v.head_len > PKT_HEAD_SEND) {
-		refuse(a, sv, &t.id);
-		chan_unref(&c);
-		return;
-	}
-	info = chan_info(c);
-	why = servmgr_admit(a->node.sm, sv, SV_RELAY, &t.id, info->bitrate_kbps, v.playing);
-	chaninfo_unref(&info);
+	why = REFUSE_NOT_PLAYING;
+	if (c != NULL && v.head_len <= PKT_HEAD_SEND)
+		why = servmgr_admit(a->node.sm, sv, SV_RELAY, &want.id, v.info->bitrate_kbps, v.playing);
 	if (why == ADMIT_OK) {
-		serve(a, sv, c, (uint32_t)want);
+		serve(a, sv, c, want.pos);
 	} else {
-		log_peer(LOG_INFO, &sv->peer, "relay %s: refused: %s", host_str(&sv->peer, peer), refusal_str(why));
-		refuse(a, sv, &t.id);
+		log_peer(LOG_INFO, &sv->peer, "relay %s: refused: %s", host_str(&sv->peer, peer),
+		         refusal_str(why));
+		refuse(a, sv, &want.id);
 	}
+out:
+	chan_view_fini(&v);
 	chan_unref(&c);
 }

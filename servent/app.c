@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "servent/app.h"
+
+#include <errno.h>
+#include <ifaddrs.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "core/sys/log.h"
+#include "pcp/pcp.h"
+#include "servent/chanlogd.h"
+#include "servent/conn.h"
+#include "servent/opts.h"
+#include "xml/xmlout.h"
+
+/* --- tasks ------------------------------------------------------------------------------------ */
+
+struct task {
+	struct app *app;
+	void (*fn)(struct app *, void *);
+	void *arg;
+};
+
+static void task_run(void *arg)
+{
+	struct task t = *(struct task *)arg;
+
+	free(arg);
+	t.fn(t.app, t.arg);
+	app_lock(t.app);
+	t.app->tasks--;
+	cond_broadcast(&t.app->idle);
+	app_unlock(t.app);
+}
+
+enum status app_task(struct app *a, const char *name, void (*fn)(struct app *, void *), void *arg)
+{
+	struct task *t = malloc(sizeof(*t));
+	enum status st = ST_OK;
+
+	if (t == NULL)
+		return ST_LIMIT;
+	*t = (struct task){ .app = a, .fn = fn, .arg = arg };
+	app_lock(a);
+	if (a->stopping)
+		st = ST_STOPPED;
+	else
+		a->tasks++;
+	app_unlock(a);
+	if (st == ST_OK) {
+		st = thr_start(NULL, name, task_run, t);
+		if (st == ST_OK)
+			return ST_OK;
+		app_lock(a);
+		a->tasks--;
+		cond_broadcast(&a->idle);
+		app_unlock(a);
+	}
+	free(t);
+	return st;
+}
+
+void app_wake_cout(struct app *a)
+{
+	const struct settings *set = conf_get(a->node.conf);
+	bool wanted = set->root_host[0] != '\0', start = false;
+
+	settings_unref(&set);
+	wanted = wanted && chanmgr_is_broadcasting(a->node.cm);
+	app_lock(a);
+	if (a->cout_mb != NULL)
+		mbox_wake(a->cout_mb);  /* under the lock: its thread takes it out under the lock */
+	else if (wanted && !a->cout_runs && !a->stopping)
+		start = a->cout_runs = true;
+	app_unlock(a);
+	if (start && app_task(a, "cout", cout_task, NULL) != ST_OK) {
+		log_error("cout: no thread for the yellow page; the housekeeper tries again");
+		app_lock(a);
+		a->cout_runs = false;
+		app_unlock(a);
+	}
+}
+
+void app_wake_house(struct app *a)
+{
+	mbox_wake(&a->house_mb);
+}
+
+/* --- what http asks for ------------------------------------------------------------------------ */
+
+static void op_root_broadcast(struct node *n, bool upd)
+{
+	struct app *a = app_of(n);
+
+	atomic_store_explicit(&a->root_ask, upd ? 2 : 1, memory_order_relaxed);
+	app_wake_house(a);
+}
+
+static void op_info_changed(struct node *n, struct chan *c)
+{
+	chan_wake_source(c);
+	app_wake_cout(app_of(n));
+}
+
+static void op_settings_changed(struct node *n)
+{
+	app_apply_settings(app_of(n));
+	app_wake_house(app_of(n));
+}
+
+static void op_shutdown(struct node *n)
+{
+	(void)n;
+	(void)kill(getpid(), SIGTERM);
+}
+
+static void op_chanlog_counts(struct node *n, struct chanlog_counts *c)
+{
+	chanlogd_counts(app_of(n)->chanlog, c);
+}
+
+/* --- settings ----------------------------------------------------------------------------------- */
+
+static bool resolve(const char *name, struct host *h)
+{
+	return host_resolve(h, name, PCP_PORT, clk_deadline(2 * NSEC_PER_SEC)) == ST_OK;
+}
+
+void app_apply_settings(struct app *a)
+{
+	const struct settings *set = conf_get(a->node.conf);
+	struct gnuid bcid;
+
+	log_set_level((enum log_level)set->log_level);
+	log_pause(set->pause_log);
+	memcpy(bcid.b, set->broadcast_id, sizeof(bcid.b));
+	servmgr_set_bcid(a->node.sm, &bcid);
+	settings_unref(&set);
+	if (node_apply_settings(&a->node, resolve) != ST_OK)
+		log_error("settings: no memory for the filters; the old ones stay");
+}
+
+void app_reload(struct app *a)
+{
+	enum status st = log_reopen();
+
+	if (st != ST_OK)
+		log_error("log: %s", status_str(st));
+	chanlogd_reopen(a->chanlog);
+	st = conf_reload(a->node.conf);
+	if (st != ST_OK) {
+		log_error("settings: %s; the old ones stay", status_str(st));
+		return;
+	}
+	op_settings_changed(&a->node);
+	log_info("settings read again");
+}
+
+/* Relays the ini wants to be there again. */
+static void restore_task(struct app *a, void *arg)
+{
+	const struct settings *set = conf_get(a->node.conf);
+	const struct settings_relay *list;
+	size_t n;
+
+	(void)arg;
+	list = settings_relays(set, &n);
+	for (size_t i = 0; i < n; i++) {
+		const char *url = settings_relay_get(&list[i], "sourceURL");
+		const char *tracker = settings_relay_get(&list[i], "tracker");
+		struct host tip = { 0 };
+		struct chan *c = NULL;
+		struct gnuid id;
+
+		if (!settings_relay_id(&list[i], id.b))
+			continue;
+		if (url != NULL && url[0] != '\0') {
+			log_warn("settings: saved channel from %s is left alone: URL sources are not supported",
+			         url);
+			continue;
+		}
+		if (tracker != NULL && !resolve(tracker, &tip))
+			log_warn("settings: tracker %s of a saved channel cannot be found", tracker);
+		if (fetch_start(&a->node, &id, host_is_set(&tip) ? &tip : NULL, &c) == ST_OK)
+			chan_set_keep(c, settings_relay_stays(&list[i]));
+		chan_unref(&c);
+	}
+	settings_unref(&set);
+}
+
+struct kept {
+	struct chan **all;
+	size_t n;
+};
+
+/* Write the relays that are to be kept into a draft; those no longer kept go. */
+static enum status save_kept(struct settings *draft, void *ctx)
+{
+	const struct kept *k = ctx;
+	enum status st = ST_OK;
+
+	for (size_t i = 0; i < k->n && st == ST_OK; i++) {
+		char id[GNUID_STRLEN], bitrate[16];
+		struct chan_view v;
+
+		if (chan_type_of(k->all[i]) != CHAN_RELAY)
+			continue;
+		chan_view(k->all[i], &v);
+		snprintf(bitrate, sizeof(bitrate), "%u", v.info->bitrate_kbps);
+		if (v.keep) {
+			const struct settings_pair pairs[] = {
+				{ "name", v.info->text[CT_NAME] }, { "genre", v.info->text[CT_GENRE] },
+				{ "sourceURL", "" }, { "bitrate", bitrate },
+				{ "contentType", v.info->text[CT_TYPE] },
+				{ "id", gnuid_str(chan_id(k->all[i]), id) },
+				{ "stayConnected", "Yes" },
+			};
+
+			if (settings_relay_find(draft, chan_id(k->all[i])->b) == NULL)
+				st = settings_relay_put(draft, pairs, NELEM(pairs));
+		} else {
+			(void)settings_relay_del(draft, chan_id(k->all[i])->b);
+		}
+		chan_view_fini(&v);
+	}
+	return st;
+}
+
+static void keep_channels(struct app *a)
+{
+	struct kept k;
+
+	if (chanmgr_all(a->node.cm, &k.all, &k.n) != ST_OK)
+		return;
+	if (k.n > 0 && conf_update(a->node.conf, save_kept, &k) != ST_OK)
+		log_error("settings: the kept channels could not be noted");
+	for (size_t i = 0; i < k.n; i++)
+		chan_unref(&k.all[i]);
+	free(k.all);
+}
+
+/* --- start --------------------------------------------------------------------------------------- */
+
+/* Ten thousand connections need two files each. */
+static void raise_file_limit(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
+		r.rlim_cur = r.rlim_max;
+		(void)!setrlimit(RLIMIT_NOFILE, &r);
+	}
+}
+
+static void learn_interfaces(struct app *a)
+{
+	struct ifaddrs *list, *i;
+
+	if (getifaddrs(&list) == -1)
+		return;
+	for (i = list; i != NULL; i = i->ifa_next) {
+		struct host h;
+
+		if (i->ifa_addr == NULL ||
+		    (i->ifa_addr->sa_family != AF_INET && i->ifa_addr->sa_family != AF_INET6))
+			continue;
+		h = host_from_sockaddr(i->ifa_addr);
+		(void)servmgr_learn_address(a->node.sm, &h, false);
+	}
+	freeifaddrs(list);
+}
+
+static enum status open_port(struct app *a, const struct settings *set, int *exit_code)
+{
+	char text[HOST_STRLEN];
+	struct host at = { .port = (uint16_t)set->server_port };
+	enum status st;
+
+	if (set->bind_address[0] != '\0' && !host_parse(&at, set->bind_address, 0)) {
+		fprintf(stderr, "peercast: bindAddress: %s is not an address\n", set->bind_address);
+		*exit_code = EXIT_USAGE;
+		return ST_PROTO;
+	}
+	at.port = (uint16_t)set->server_port;
+	st = sock_listen(&a->listen_fd, &at);
+	if (st != ST_OK) {
+		fprintf(stderr, "peercast: cannot listen on port %u%s%s: %s\n", set->server_port,
+		        host_is_set(&at) ? " of " : "", host_is_set(&at) ? host_ip_str(&at, text) : "",
+		        status_str(st));
+		*exit_code = EXIT_LISTEN;
+		return st;
+	}
+	servmgr_set_port(a->node.sm, sock_local_port(a->listen_fd));
+	if (set->force_normal) {
+		servmgr_set_firewall(a->node.sm, false, FW_OPEN);
+		servmgr_set_firewall(a->node.sm, true, FW_OPEN);
+	}
+	if (set->force_firewalled) {
+		servmgr_set_firewall(a->node.sm, false, FW_CLOSED);
+		servmgr_set_firewall(a->node.sm, true, FW_CLOSED);
+	}
+	return ST_OK;
+}
+
+static enum status start_threads(struct app *a)
+{
+	enum status st = thr_start(&a->house_thr, "house", house_run, a);
+
+	if (st == ST_OK)
+		st = thr_start(&a->server_thr, "server", server_run, a);
+	return st;
+}
+
+enum status app_start(struct app *a, const char *ini, int *exit_code)
+{
+	char sid[GNUID_STRLEN], bcid[GNUID_STRLEN];
+	const struct settings *set;
+	struct conf *conf;
+	struct own own;
+	enum status st;
+
+	memset(a, 0, sizeof(*a));
+	a->listen_fd = -1;
+	*exit_code = EXIT_START;
+	raise_file_limit();
+#ifdef M_ARENA_MAX
+	/* thousands of threads, two cores: arenas of their own would only cost memory */
+	(void)mallopt(M_ARENA_MAX, 2);
+#endif
+	xml_init();
+	mtx_init(&a->mtx, &lk_app);
+	cond_init(&a->idle);
+	st = conf_open(&conf, ini);
+	if (st != ST_OK) {
+		fprintf(stderr, "peercast: %s: %s\n", ini, status_str(st));
+		return st;
+	}
+	st = ST_LIMIT;
+	a->node.cm = chanmgr_new();
+	a->node.sm = servmgr_new();
+	if (a->node.cm != NULL && a->node.sm != NULL)
+		st = node_init(&a->node, conf, a->node.cm, a->node.sm);
+	if (st == ST_OK)
+		st = mbox_init(&a->server_mb);
+	if (st == ST_OK)
+		st = mbox_init(&a->house_mb);
+	if (st != ST_OK) {
+		fprintf(stderr, "peercast: start: %s\n", status_str(st));
+		return st;
+	}
+	a->node.ops = (struct node_ops){
+		.relay_start = fetch_start, .root_broadcast = op_root_broadcast,
+		.info_changed = op_info_changed, .settings_changed = op_settings_changed,
+		.shutdown = op_shutdown, .chanlog_counts = op_chanlog_counts,
+	};
+	app_apply_settings(a);
+	learn_interfaces(a);
+	set = conf_get(conf);
+	st = open_port(a, set, exit_code);
+	settings_unref(&set);
+	if (st != ST_OK)
+		return st;
+	st = chanlogd_start(&a->chanlog, conf);
+	if (st == ST_OK)
+		st = start_threads(a);
+	if (st != ST_OK) {
+		fprintf(stderr, "peercast: start: %s\n", status_str(st));
+		return st;
+	}
+	servmgr_own(a->node.sm, &own);
+	log_info("peercast " NODE_VERSION ", " NODE_AGENT);
+	log_info("session %s, broadcast id %.8s...", gnuid_str(&own.sid, sid), gnuid_str(&own.bcid, bcid));
+	log_info("settings: %s", ini);
+	log_info("listening on port %u, page http://127.0.0.1:%u/", own.port, own.port);
+	if (app_task(a, "restore", restore_task, NULL) != ST_OK)
+		log_error("settings: saved channels are left alone: no thread");
+	return ST_OK;
+}
+
+/* --- stop ---------------------------------------------------------------------------------------- */
+
+static void close_channels(struct app *a)
+{
+	struct chan **all;
+	size_t n;
+
+	if (chanmgr_all(a->node.cm, &all, &n) != ST_OK)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		chan_close(all[i]);
+		chan_unref(&all[i]);
+	}
+	free(all);
+}
+
+static bool wait_tasks(struct app *a, nsec deadline)
+{
+	enum status st = ST_OK;
+	bool done;
+
+	app_lock(a);
+	while (a->tasks > 0 && st == ST_OK)
+		st = cond_wait(&a->idle, &a->mtx, deadline);
+	done = a->tasks == 0;
+	app_unlock(a);
+	return done;
+}
+
+void app_stop(struct app *a)
+{
+	nsec deadline = clk_deadline(STOP_DEADLINE);
+	bool clean;
+	enum status st;
+
+	log_info("stopping");
+	keep_channels(a);
+	app_lock(a);
+	a->stopping = true;
+	app_unlock(a);
+	mbox_stop(&a->server_mb);
+	if (thr_join(&a->server_thr, deadline) != ST_OK)
+		log_error("server: does not end");
+	close(a->listen_fd);
+	/* softly: they say good-bye first; what hangs is cut at half time */
+	servmgr_stop_all(a->node.sm, true);
+	app_lock(a);
+	if (a->cout_mb != NULL)
+		mbox_stop_soft(a->cout_mb);
+	app_unlock(a);
+	close_channels(a);
+	mbox_stop(&a->house_mb);
+	st = servmgr_wait_empty(a->node.sm, clk_now() + (deadline - clk_now()) / 2);
+	if (st != ST_OK)
+		servmgr_stop_all(a->node.sm, false);
+	clean = servmgr_wait_empty(a->node.sm, deadline) == ST_OK;
+	clean = wait_tasks(a, deadline) && clean;
+	clean = thr_join(&a->house_thr, deadline) == ST_OK && clean;
+	chanlogd_stop(&a->chanlog, deadline);
+	st = conf_save(a->node.conf);
+	if (st != ST_OK)
+		log_error("settings: not saved: %s", status_str(st));
+	log_info("stopped%s", clean ? "" : ", some connections were cut off");
+	if (!clean)
+		return;         /* threads still use it; the process ends now anyway */
+	mbox_fini(&a->server_mb);
+	mbox_fini(&a->house_mb);
+	chanmgr_free(&a->node.cm);
+	servmgr_free(&a->node.sm);
+	node_fini(&a->node);
+	conf_free(&a->node.conf);
+	cond_fini(&a->idle);
+	mtx_fini(&a->mtx);
+	xml_fini();
+}

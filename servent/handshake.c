@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "servent/handshake.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/sys/log.h"
+#include "http/response.h"
+#include "http/router.h"
+#include "http/target.h"
+#include "servent/conn.h"
+
+/* settings.md decision 18 */
+#define FIRST_BYTE (5 * NSEC_PER_SEC)
+#define WHOLE_HEAD (10 * NSEC_PER_SEC)
+#define HEAD_LOCAL (30 * NSEC_PER_SEC)
+
+void handshake_done(struct request **rq)
+{
+	if (*rq != NULL)
+		request_fini(*rq);
+	free(*rq);
+	*rq = NULL;
+}
+
+static void answer_error(struct servent *sv, int status, const char *why)
+{
+	struct response rs;
+
+	response_init(&rs, 4096);
+	response_error(&rs, status, why);
+	if (response_send(&sv->sock, &rs, false, clk_deadline(HTTP_WRITE_DEADLINE)) == ST_OK)
+		http_drain(&sv->sock);
+	response_fini(&rs);
+}
+
+/* GIV: somebody dialled us because we asked. Nothing here waits for one, so it is not wanted. */
+static void giv(struct app *a, struct servent *sv, const char *line, struct request *rq, nsec deadline)
+{
+	struct gnuid id = { 0 };
+	struct chan *c;
+	int status = 503;
+
+	if (http_read_headers(&sv->sock, rq, deadline) != ST_OK)
+		return;
+	if (http_allowed(&a->node, sv, ALLOW_NETWORK) && strncmp(line, "GIV /", 5) == 0 &&
+	    gnuid_parse(&id, line + 5) && gnuid_is_set(&id)) {
+		c = chanmgr_find(a->node.cm, &id);
+		status = c == NULL ? 404 : 503;
+		chan_unref(&c);
+	}
+	answer_error(sv, status, NULL);
+}
+
+static bool path_is(const struct request *rq, const char *prefix)
+{
+	return strncmp(rq->path, prefix, strlen(prefix)) == 0;
+}
+
+static void http(struct app *a, struct servent *sv, struct request **rqp)
+{
+	struct request *rq = *rqp;
+
+	if ((rq->method == HTTP_GET || rq->method == HTTP_HEAD) && path_is(rq, "/stream/")) {
+		if (http_allowed(&a->node, sv, ALLOW_DIRECT))
+			direct_run(a, sv, rqp);
+		else
+			answer_error(sv, 503, NULL);
+	} else if (rq->method == HTTP_GET && path_is(rq, "/channel/")) {
+		if (http_allowed(&a->node, sv, ALLOW_NETWORK))
+			relay_run(a, sv, rqp);
+		else
+			answer_error(sv, 503, NULL);
+	} else if (rq->method == HTTP_POST && strcmp(rq->path, "/") == 0) {
+		push_run(a, sv, rq);
+	} else {
+		(void)!http_serve(&a->node, sv, rq);
+	}
+}
+
+/* Read the first line and go where it leads. */
+static void dispatch(struct app *a, struct servent *sv)
+{
+	struct request *rq = calloc(1, sizeof(*rq));
+	char *line = malloc(HTTP_LINE_MAX + 1);
+	nsec deadline = clk_deadline(sv->local ? HEAD_LOCAL : FIRST_BYTE);
+	enum status st;
+
+	if (rq == NULL || line == NULL)
+		goto out;
+	request_init(rq);
+	st = sock_fill(&sv->sock, deadline);
+	if (st != ST_OK)
+		goto out;               /* a probe, or nothing to say */
+	deadline = clk_deadline(sv->local ? HEAD_LOCAL : WHOLE_HEAD);
+	st = sock_read_line(&sv->sock, line, HTTP_LINE_MAX + 1, deadline);
+	if (st == ST_LIMIT) {
+		log_peer(LOG_INFO, &sv->peer, "servent %u: first line too long", sv->id);
+		answer_error(sv, 414, NULL);
+	} else if (st == ST_PROTO) {
+		answer_error(sv, 400, NULL);
+	} else if (st == ST_OK && strcmp(line, "pcp") == 0) {
+		handshake_done(&rq);
+		free(line);
+		line = NULL;
+		cin_run(a, sv);
+	} else if (st == ST_OK && strncmp(line, "GIV", 3) == 0) {
+		giv(a, sv, line, rq, deadline);
+	} else if (st == ST_OK && http_is_request_line(line)) {
+		st = http_read_head(&sv->sock, line, rq, deadline);
+		free(line);
+		line = NULL;
+		if (st == ST_OK) {
+			http(a, sv, &rq);
+		} else if (rq->fault != 0) {
+			log_peer(LOG_INFO, &sv->peer, "servent %u: %s", sv->id, rq->why);
+			answer_error(sv, rq->fault, rq->why);
+		}
+	} else if (st == ST_OK) {
+		log_peer(LOG_INFO, &sv->peer, "servent %u: unknown request", sv->id);
+		answer_error(sv, 400, NULL);
+	}
+out:
+	free(line);
+	handshake_done(&rq);
+}
+
+void handshake_run(void *arg)
+{
+	struct incoming in = *(struct incoming *)arg;
+
+	free(arg);
+	servent_set_status(in.sv, SV_HANDSHAKE);
+	dispatch(in.app, in.sv);
+	servent_end(&in.sv);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The first bytes of an accepted connection decide what it becomes. source: http.md 1.1, 2; pcp.md 5 */
+#ifndef SERVENT_HANDSHAKE_H
+#define SERVENT_HANDSHAKE_H
+
+#include "http/request.h"
+#include "servent/app.h"
+
+/* What the SERVER thread hands to the thread it starts; heap, owned by that thread. */
+struct incoming {
+	struct app *app;
+	struct servent *sv;
+};
+
+/* The thread of an accepted connection; arg is a struct incoming. */
+void handshake_run(void *arg);
+
+/* Free a request and its texts, before a stream holds the thread for hours. */
+void handshake_done(struct request **rq);
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "servent/opts.h"
+
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/node/node.h"
+
+static void usage(FILE *out)
+{
+	fputs("peercast - P2P live streaming node\n"
+	      "\n"
+	      "  -i, --inifile <file>   settings (made with the defaults when missing)\n"
+	      "  -l, --logfile <file>   append the log to this file instead of stdout\n"
+	      "  -P, --path <folder>    folder of html/, public/ and assets/\n"
+	      "  -d, --daemon           go to the background once the port is open\n"
+	      "  -p, --pidfile <file>   write the process number here\n"
+	      "      --check-config     read the settings, tell what is wrong with them, and end\n"
+	      "      --enable-notify-send   desktop notifications\n"
+	      "      --version          show the version and end\n"
+	      "  -h, --help             show this and end\n",
+	      out);
+}
+
+int opts_parse(int argc, char **argv, struct opts *o, FILE *out, FILE *err)
+{
+	memset(o, 0, sizeof(*o));
+	for (int i = 1; i < argc; i++) {
+		const struct {
+			const char *brief, *full;
+			const char **value;
+			bool *flag;
+		} known[] = {
+			{ "-i", "--inifile", &o->ini, NULL },
+			{ "-l", "--logfile", &o->log, NULL },
+			{ "-P", "--path", &o->ui_path, NULL },
+			{ "-p", "--pidfile", &o->pid, NULL },
+			{ "-d", "--daemon", NULL, &o->daemon },
+			{ "", "--check-config", NULL, &o->check_config },
+			{ "", "--enable-notify-send", NULL, &o->notify_send },
+		};
+		size_t k = 0;
+
+		if (strcmp(argv[i], "-h") == 0 || strcmp(argv[i], "--help") == 0) {
+			usage(out);
+			return EXIT_SUCCESS;
+		}
+		if (strcmp(argv[i], "--version") == 0) {
+			fputs("peercast " NODE_VERSION ", " NODE_AGENT "\n", out);
+			return EXIT_SUCCESS;
+		}
+		while (k < NELEM(known) && strcmp(argv[i], known[k].brief) != 0 &&
+		       strcmp(argv[i], known[k].full) != 0)
+			k++;
+		if (k == NELEM(known)) {
+			fprintf(err, "Invalid argument %s\n", argv[i]);
+			return EXIT_ARGUMENT;
+		}
+		if (known[k].flag != NULL) {
+			*known[k].flag = true;
+		} else if (i + 1 == argc) {
+			fprintf(err, "%s needs an argument\n", argv[i]);
+			return EXIT_USAGE;
+		} else {
+			*known[k].value = argv[++i];
+		}
+	}
+	return -1;
+}
+
+char *opts_default_ini(void)
+{
+	const char *base = getenv("XDG_CONFIG_HOME"), *tail = "/peercast/peercast.ini";
+	struct buf b;
+	char *path;
+
+	buf_init(&b, 4096);
+	if (base == NULL || base[0] == '\0') {
+		base = getenv("HOME");
+		if (base == NULL || base[0] == '\0') {
+			const struct passwd *pw = getpwuid(getuid());
+
+			base = pw != NULL ? pw->pw_dir : NULL;
+		}
+		tail = "/.config/peercast/peercast.ini";
+	}
+	if (base == NULL)
+		return NULL;
+	buf_puts(&b, base);
+	buf_puts(&b, tail);
+	path = b.err == ST_OK ? strdup(buf_cstr(&b)) : NULL;
+	buf_fini(&b);
+	return path;
+}

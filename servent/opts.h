@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The command line. source: node.md 1.1, 1.3, 1.6 */
+#ifndef SERVENT_OPTS_H
+#define SERVENT_OPTS_H
+
+#include <stdio.h>
+
+#include "core/sys/cc.h"
+
+/* Exit codes of the program (node.md 1.6). */
+enum { EXIT_ARGUMENT = 1, EXIT_USAGE = 2, EXIT_LISTEN = 3, EXIT_START = 4 };
+
+struct opts {
+	const char *ini;                /* NULL = the default place */
+	const char *log;                /* NULL = stdout */
+	const char *ui_path;            /* NULL = not given */
+	const char *pid;                /* NULL = none */
+	bool daemon, check_config, notify_send;
+};
+
+/* Read the arguments; texts point into argv. Help and version go to out, complaints to err.
+ * returns  -1 = go on; else the code to exit with */
+int opts_parse(int argc, char **argv, struct opts *o, FILE *out, FILE *err) NODISCARD;
+
+/* Where the ini is when -i does not say: $XDG_CONFIG_HOME/peercast/peercast.ini, else
+ * ~/.config/peercast/peercast.ini. Heap text, or NULL when there is no home or memory. */
+char *opts_default_ini(void) NODISCARD;
+
+#endif
