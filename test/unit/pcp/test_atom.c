@@ -5,18 +5,19 @@
 #include "test/unit/pcp/pcptest.h"
 #include "test/unit/unit.h"
 
+static const struct {
+	uint32_t id;
+	const char *text;
+} id_text_row[] = {
+	{ ATOM_HELO, "helo" }, { ATOM_OK, "ok" }, { ATOM_ID, "id" }, { ATOM_SID, "sid" },
+	{ 0, "" },
+};
+
 START_TEST(id_text)
 {
-	static const struct {
-		uint32_t id;
-		const char *text;
-	} row[] = {
-		{ ATOM_HELO, "helo" }, { ATOM_OK, "ok" }, { ATOM_ID, "id" }, { ATOM_SID, "sid" },
-		{ 0, "" },
-	};
 	char dst[ATOM_IDSTR];
 
-	ck_assert_str_eq(atom_id_str(row[_i].id, dst), row[_i].text);
+	ck_assert_str_eq(atom_id_str(id_text_row[_i].id, dst), id_text_row[_i].text);
 	/* B8: nothing of a wild id gets into a log line as it is. */
 	atom_id_str((uint32_t)ATOM_ID4('a', '\n', 0x1b, 'b'), dst);
 	ck_assert_ptr_null(strchr(dst, '\n'));
@@ -430,23 +431,24 @@ START_TEST(empty_container_is_no_value)
 }
 END_TEST
 
+static const struct {
+	const char *raw;
+	bool ok;
+} prefix_is_text_row[] = {
+	{ "SV", true }, { "a\"", true }, { "A ", false }, { "\n1", false }, { "A\x7f", false },
+	{ "\x83\x65", false },
+};
+
 START_TEST(prefix_is_text)
 {
-	static const struct {
-		const char *raw;
-		bool ok;
-	} row[] = {
-		{ "SV", true }, { "a\"", true }, { "A ", false }, { "\n1", false }, { "A\x7f", false },
-		{ "\x83\x65", false },
-	};
 	char ex[2] = { 0, 0 };
 	struct atom a;
 	struct buf b;
 
 	buf_init(&b, 64);
-	put_leaf(&b, ATOM_VEXP, row[_i].raw, 2);
+	put_leaf(&b, ATOM_VEXP, prefix_is_text_row[_i].raw, 2);
 	a = open_all(&b);
-	ck_assert(atom_prefix(&a, ex) == row[_i].ok);
+	ck_assert(atom_prefix(&a, ex) == prefix_is_text_row[_i].ok);
 	buf_fini(&b);
 }
 END_TEST
@@ -456,72 +458,74 @@ END_TEST
 #define X255 X64 X64 X64 X16 X16 X16 "xxxxxxxxxxxxxxx"
 
 /* B11, pcp.md 2.3. */
+static const struct {
+	const char *name, *raw;
+	size_t n;
+	const char *want;
+} strings_in_row[] = {
+	{ "plain", "abc\0", 4, "abc" },
+	{ "no NUL", "abc", 3, "abc" },
+	{ "inner NUL", "ab\0cd\0", 6, "ab" },
+	{ "empty", "\0", 1, "" },
+	{ "nothing", "", 0, "" },
+	{ "UTF-8", "\xe3\x83\x86\0", 4, "\xe3\x83\x86" },
+	{ "CP932", "\x83\x65\x83\x58\x83\x67\0", 7,
+		"\xe3\x83\x86\xe3\x82\xb9\xe3\x83\x88" },
+	{ "controls", "a\x01" "b\nc\x7f\0", 7, "a b c " },
+	{ "255", X255 "\0", 256, X255 },
+	{ "256", X255 "y\0", 257, X255 },
+	{ "cut at a border", X64 X64 X64 X16 X16 X16 "xxxxxxxxxxxxx\xe3\x83\x86\0", 257,
+		X64 X64 X64 X16 X16 X16 "xxxxxxxxxxxxx" },
+};
+
 START_TEST(strings_in)
 {
-	static const struct {
-		const char *name, *raw;
-		size_t n;
-		const char *want;
-	} row[] = {
-		{ "plain", "abc\0", 4, "abc" },
-		{ "no NUL", "abc", 3, "abc" },
-		{ "inner NUL", "ab\0cd\0", 6, "ab" },
-		{ "empty", "\0", 1, "" },
-		{ "nothing", "", 0, "" },
-		{ "UTF-8", "\xe3\x83\x86\0", 4, "\xe3\x83\x86" },
-		{ "CP932", "\x83\x65\x83\x58\x83\x67\0", 7,
-			"\xe3\x83\x86\xe3\x82\xb9\xe3\x83\x88" },
-		{ "controls", "a\x01" "b\nc\x7f\0", 7, "a b c " },
-		{ "255", X255 "\0", 256, X255 },
-		{ "256", X255 "y\0", 257, X255 },
-		{ "cut at a border", X64 X64 X64 X16 X16 X16 "xxxxxxxxxxxxx\xe3\x83\x86\0", 257,
-			X64 X64 X64 X16 X16 X16 "xxxxxxxxxxxxx" },
-	};
 	char s[TEXT_MAX];
 	struct atom a;
 	struct buf b;
 
 	buf_init(&b, 1024);
-	put_leaf(&b, ATOM_NAME, row[_i].raw, row[_i].n);
+	put_leaf(&b, ATOM_NAME, strings_in_row[_i].raw, strings_in_row[_i].n);
 	a = open_all(&b);
 	ck_assert(atom_str(&a, s, sizeof(s)));
-	ck_assert_msg(strcmp(s, row[_i].want) == 0, "%s: \"%s\"", row[_i].name, s);
+	ck_assert_msg(strcmp(s, strings_in_row[_i].want) == 0, "%s: \"%s\"", strings_in_row[_i].name, s);
 	buf_reset(&b);
 	put_hdr(&b, ATOM_NAME, CONT | 1);
 	put_hdr(&b, ATOM_OK, 0);
 	a = open_all(&b);
 	ck_assert(!atom_str(&a, s, sizeof(s)));
-	ck_assert_str_eq(s, row[_i].want);
+	ck_assert_str_eq(s, strings_in_row[_i].want);
 	buf_fini(&b);
 }
 END_TEST
 
 /* pcp.md 2.3: what goes out is at most 255 bytes and NUL (63 for agnt), cut at a border. */
+static const struct {
+	uint32_t id;
+	size_t n;               /* x before the three-byte character */
+	size_t want;            /* value length with its NUL */
+} strings_out_row[] = {
+	{ ATOM_NAME, 0, 4 }, { ATOM_NAME, 252, 256 }, { ATOM_NAME, 253, 254 },
+	{ ATOM_NAME, 254, 255 }, { ATOM_NAME, 255, 256 }, { ATOM_NAME, 300, 256 },
+	{ ATOM_AGNT, 60, 64 }, { ATOM_AGNT, 61, 62 }, { ATOM_AGNT, 62, 63 },
+	{ ATOM_AGNT, 63, 64 }, { ATOM_AGNT, 300, 64 },
+};
+
 START_TEST(strings_out)
 {
-	static const struct {
-		uint32_t id;
-		size_t n;               /* x before the three-byte character */
-		size_t want;            /* value length with its NUL */
-	} row[] = {
-		{ ATOM_NAME, 0, 4 }, { ATOM_NAME, 252, 256 }, { ATOM_NAME, 253, 254 },
-		{ ATOM_NAME, 254, 255 }, { ATOM_NAME, 255, 256 }, { ATOM_NAME, 300, 256 },
-		{ ATOM_AGNT, 60, 64 }, { ATOM_AGNT, 61, 62 }, { ATOM_AGNT, 62, 63 },
-		{ ATOM_AGNT, 63, 64 }, { ATOM_AGNT, 300, 64 },
-	};
 	struct atomwr w;
 	char s[512];
 	struct atom a;
 	struct buf b;
 
-	memset(s, 'x', row[_i].n);
-	memcpy(s + row[_i].n, "\xe3\x83\x86", 4);
+	memset(s, 'x', strings_out_row[_i].n);
+	memcpy(s + strings_out_row[_i].n, "\xe3\x83\x86", 4);
 	buf_init(&b, 1024);
 	atomwr_init(&w, &b);
-	atomwr_str(&w, row[_i].id, s);
+	atomwr_str(&w, strings_out_row[_i].id, s);
 	ck_assert_int_eq(atomwr_status(&w), ST_OK);
 	a = open_all(&b);
-	ck_assert_uint_eq(a.rd.left, row[_i].want);
+	ck_assert_uint_eq(a.rd.left, strings_out_row[_i].want);
 	ck_assert_uint_eq(a.rd.p[a.rd.left - 1], 0);
 	ck_assert_ptr_eq(memchr(a.rd.p, 0, a.rd.left), a.rd.p + a.rd.left - 1);
 	ck_assert(text_is_clean((const char *)a.rd.p, a.rd.left - 1));
@@ -530,17 +534,18 @@ START_TEST(strings_out)
 END_TEST
 
 /* pcp.md 2.4, bytes of its examples. */
+static const struct {
+	const char *name, *text, *hex;
+} addresses_row[] = {
+	{ "v4", "198.51.100.7", "69700000 04000000 076433c6" },
+	{ "loopback", "127.0.0.1", "69700000 04000000 0100007f" },
+	{ "v6", "2001:db8::7", "69700000 10000000 07000000000000000000 0000b80d0120" },
+	{ "mapped is v4", "::ffff:198.51.100.7", "69700000 04000000 076433c6" },
+	{ "unset", "0.0.0.0", "69700000 04000000 00000000" },
+};
+
 START_TEST(addresses)
 {
-	static const struct {
-		const char *name, *text, *hex;
-	} row[] = {
-		{ "v4", "198.51.100.7", "69700000 04000000 076433c6" },
-		{ "loopback", "127.0.0.1", "69700000 04000000 0100007f" },
-		{ "v6", "2001:db8::7", "69700000 10000000 07000000000000000000 0000b80d0120" },
-		{ "mapped is v4", "::ffff:198.51.100.7", "69700000 04000000 076433c6" },
-		{ "unset", "0.0.0.0", "69700000 04000000 00000000" },
-	};
 	struct host h, back = { .port = 5 };
 	struct buf b, want;
 	struct atomwr w;
@@ -548,11 +553,11 @@ START_TEST(addresses)
 
 	buf_init(&b, 64);
 	buf_init(&want, 64);
-	put_hex(&want, row[_i].hex);
-	ck_assert(host_parse(&h, row[_i].text, 5));
+	put_hex(&want, addresses_row[_i].hex);
+	ck_assert(host_parse(&h, addresses_row[_i].text, 5));
 	atomwr_init(&w, &b);
 	atomwr_ip(&w, ATOM_IP, &h);
-	assert_bytes(&b, &want, row[_i].name);
+	assert_bytes(&b, &want, addresses_row[_i].name);
 	a = open_all(&b);
 	ck_assert(atom_ip(&a, &back));
 	ck_assert(host_is_set(&h) == host_is_set(&back));
@@ -583,16 +588,17 @@ START_TEST(address_unset)
 }
 END_TEST
 
+static const struct {
+	const char *text;
+	bool v6, told;
+} address_family_row[] = {
+	{ "198.51.100.7", false, true }, { "198.51.100.7", true, false },
+	{ "2001:db8::7", true, true }, { "2001:db8::7", false, false },
+	{ "fe80::1", true, false }, { "169.254.1.2", false, true }, { "::", true, false },
+};
+
 START_TEST(address_family)
 {
-	static const struct {
-		const char *text;
-		bool v6, told;
-	} row[] = {
-		{ "198.51.100.7", false, true }, { "198.51.100.7", true, false },
-		{ "2001:db8::7", true, true }, { "2001:db8::7", false, false },
-		{ "fe80::1", true, false }, { "169.254.1.2", false, true }, { "::", true, false },
-	};
 	struct atomwr w;
 	struct host h;
 	struct atom a;
@@ -601,12 +607,12 @@ START_TEST(address_family)
 	/* 17.5, 17.7: one family in a host, no link-local IPv6 on the wire. */
 	buf_init(&b, 64);
 	atomwr_init(&w, &b);
-	ck_assert(host_parse(&h, row[_i].text, 1));
-	ck_assert(atomwr_ip_family(&w, ATOM_IP, &h, row[_i].v6) == row[_i].told);
+	ck_assert(host_parse(&h, address_family_row[_i].text, 1));
+	ck_assert(atomwr_ip_family(&w, ATOM_IP, &h, address_family_row[_i].v6) == address_family_row[_i].told);
 	a = open_all(&b);
-	ck_assert_uint_eq(a.rd.left, row[_i].v6 ? 16 : 4);
+	ck_assert_uint_eq(a.rd.left, address_family_row[_i].v6 ? 16 : 4);
 	ck_assert(atom_ip(&a, &h));
-	ck_assert(host_is_set(&h) == row[_i].told);
+	ck_assert(host_is_set(&h) == address_family_row[_i].told);
 	buf_fini(&b);
 }
 END_TEST
@@ -777,7 +783,7 @@ Suite *unit_suite(void)
 	Suite *s = suite_create("atom");
 	TCase *t = tcase_create("id");
 
-	tcase_add_loop_test(t, id_text, 0, 5);
+	tcase_add_loop_test(t, id_text, 0, NELEM(id_text_row));
 	tcase_add_test(t, id_bytes);
 	suite_add_tcase(s, t);
 
@@ -795,17 +801,17 @@ Suite *unit_suite(void)
 	tcase_add_test(t, walk);
 	tcase_add_loop_test(t, widths, 0, 22);
 	tcase_add_test(t, empty_container_is_no_value);
-	tcase_add_loop_test(t, prefix_is_text, 0, 6);
-	tcase_add_loop_test(t, strings_in, 0, 11);
-	tcase_add_loop_test(t, addresses, 0, 5);
+	tcase_add_loop_test(t, prefix_is_text, 0, NELEM(prefix_is_text_row));
+	tcase_add_loop_test(t, strings_in, 0, NELEM(strings_in_row));
+	tcase_add_loop_test(t, addresses, 0, NELEM(addresses_row));
 	tcase_add_test(t, address_unset);
-	tcase_add_loop_test(t, address_family, 0, 7);
+	tcase_add_loop_test(t, address_family, 0, NELEM(address_family_row));
 	tcase_add_test(t, bag_bcst);
 	tcase_add_test(t, bag_atom);
 	suite_add_tcase(s, t);
 
 	t = tcase_create("write");
-	tcase_add_loop_test(t, strings_out, 0, 11);
+	tcase_add_loop_test(t, strings_out, 0, NELEM(strings_out_row));
 	tcase_add_test(t, write_counts);
 	tcase_add_test(t, write_copy);
 	tcase_add_test(t, write_full);

@@ -59,28 +59,29 @@ START_TEST(pkt_example)
 END_TEST
 
 /* Every frame is what chanatom_emit() writes before the same bytes; cont comes back unchanged. */
+static const struct {
+	uint32_t type, pos;
+	uint8_t cont;
+	uint32_t len;
+	size_t frame;
+} frames_row[] = {
+	{ ATOM_DATA, 0, 0, 15360, PCP_PKT_FRAME }, { ATOM_DATA, 7, 1, 1, PCP_PKT_FRAME_CONT },
+	{ ATOM_DATA, UINT32_MAX, 2, 100, PCP_PKT_FRAME_CONT },
+	{ ATOM_DATA, 7, 4, 100, PCP_PKT_FRAME_CONT }, { ATOM_DATA, 7, 6, 0, PCP_PKT_FRAME_CONT },
+	{ ATOM_DATA, 7, 0xff, 9, PCP_PKT_FRAME_CONT },
+	{ ATOM_HEAD, 0, 0, 0, PCP_PKT_FRAME },          /* a head may be empty */
+	{ ATOM_HEAD, 0x12345678, 0, 16312, PCP_PKT_FRAME },
+};
+
 START_TEST(frames)
 {
-	static const struct {
-		uint32_t type, pos;
-		uint8_t cont;
-		uint32_t len;
-		size_t frame;
-	} row[] = {
-		{ ATOM_DATA, 0, 0, 15360, PCP_PKT_FRAME }, { ATOM_DATA, 7, 1, 1, PCP_PKT_FRAME_CONT },
-		{ ATOM_DATA, UINT32_MAX, 2, 100, PCP_PKT_FRAME_CONT },
-		{ ATOM_DATA, 7, 4, 100, PCP_PKT_FRAME_CONT }, { ATOM_DATA, 7, 6, 0, PCP_PKT_FRAME_CONT },
-		{ ATOM_DATA, 7, 0xff, 9, PCP_PKT_FRAME_CONT },
-		{ ATOM_HEAD, 0, 0, 0, PCP_PKT_FRAME },          /* a head may be empty */
-		{ ATOM_HEAD, 0x12345678, 0, 16312, PCP_PKT_FRAME },
-	};
 	static uint8_t media[16384];
 	uint8_t frame[PCP_PKT_FRAME_CONT];
 	struct chanmeta m = { .id = chan_id() };
 	struct chaninfo *info = chaninfo_new(&m);
 	struct pktatom p = {
-		.type = row[_i].type, .pos = row[_i].pos, .cont = row[_i].cont, .data = media,
-		.len = row[_i].len,
+		.type = frames_row[_i].type, .pos = frames_row[_i].pos, .cont = frames_row[_i].cont, .data = media,
+		.len = frames_row[_i].len,
 	};
 	struct pktatom back;
 	struct buf b, want;
@@ -95,7 +96,7 @@ START_TEST(frames)
 	atomwr_init(&w, &want);
 	chanatom_emit(&w, info, 0, &p);
 	n = pcp_pkt_frame(frame, &m.id, p.type, p.pos, p.cont, p.len);
-	ck_assert_uint_eq(n, row[_i].frame);
+	ck_assert_uint_eq(n, frames_row[_i].frame);
 	buf_put(&b, frame, n);
 	buf_put(&b, media, p.len);
 	assert_bytes(&b, &want, "frame");
@@ -117,28 +118,29 @@ END_TEST
 #define DATA    "64617461 01000000 aa"
 
 /* B54 and neighbours: what is no packet to use. */
+static const struct {
+	const char *name, *hex;
+	unsigned n;
+	bool ok;
+} bad_pkts_row[] = {
+	{ "whole", TYPE_D POS DATA, 3, true },
+	{ "any order", DATA POS TYPE_D, 3, true },
+	{ "no type", POS DATA, 2, false },
+	{ "no data", TYPE_D POS, 2, false },
+	{ "data without pos", TYPE_D DATA, 2, false },
+	{ "head without pos", TYPE_H DATA, 2, true },
+	{ "meta", "74797065 04000000 6d657461" POS DATA, 3, false },
+	{ "type of 5", "74797065 05000000 6461746100" POS DATA, 3, false },
+	{ "pos of 8", TYPE_D "706f7300 08000000 0100000000000000" DATA, 3, false },
+	{ "data as container", TYPE_D POS "64617461 01000080 64617461 00000000", 3, false },
+	{ "data empty", TYPE_D POS "64617461 00000080", 3, true },
+	{ "unknown child", TYPE_D "7a7a7a7a 00000000" POS DATA, 4, true },
+	{ "cont of 4: ignored", TYPE_D "636f6e74 04000000 01000000" POS DATA, 4, true },
+	{ "nothing", "", 0, false },
+};
+
 START_TEST(bad_pkts)
 {
-	static const struct {
-		const char *name, *hex;
-		unsigned n;
-		bool ok;
-	} row[] = {
-		{ "whole", TYPE_D POS DATA, 3, true },
-		{ "any order", DATA POS TYPE_D, 3, true },
-		{ "no type", POS DATA, 2, false },
-		{ "no data", TYPE_D POS, 2, false },
-		{ "data without pos", TYPE_D DATA, 2, false },
-		{ "head without pos", TYPE_H DATA, 2, true },
-		{ "meta", "74797065 04000000 6d657461" POS DATA, 3, false },
-		{ "type of 5", "74797065 05000000 6461746100" POS DATA, 3, false },
-		{ "pos of 8", TYPE_D "706f7300 08000000 0100000000000000" DATA, 3, false },
-		{ "data as container", TYPE_D POS "64617461 01000080 64617461 00000000", 3, false },
-		{ "data empty", TYPE_D POS "64617461 00000080", 3, true },
-		{ "unknown child", TYPE_D "7a7a7a7a 00000000" POS DATA, 4, true },
-		{ "cont of 4: ignored", TYPE_D "636f6e74 04000000 01000000" POS DATA, 4, true },
-		{ "nothing", "", 0, false },
-	};
 	struct buf b;
 	struct chanatom c;
 	struct pktatom p;
@@ -147,56 +149,57 @@ START_TEST(bad_pkts)
 	buf_init(&b, 256);
 	put_hdr(&b, ATOM_CHAN, CONT | 2);
 	put_hex(&b, CHAN_ID);
-	put_hdr(&b, ATOM_PKT, CONT | row[_i].n);
-	put_hex(&b, row[_i].hex);
+	put_hdr(&b, ATOM_PKT, CONT | bad_pkts_row[_i].n);
+	put_hex(&b, bad_pkts_row[_i].hex);
 	a = open_all(&b);
 	ck_assert_int_eq(chanatom_parse(&c, &a), ST_OK);
-	ck_assert_msg(chanatom_pkt(&c, &p) == row[_i].ok, "%s", row[_i].name);
+	ck_assert_msg(chanatom_pkt(&c, &p) == bad_pkts_row[_i].ok, "%s", bad_pkts_row[_i].name);
 	ck_assert_uint_eq(p.cont, 0);
 	buf_fini(&b);
 }
 END_TEST
 
+static const struct {
+	const char *name, *hex;
+	unsigned n, has;
+	uint8_t bcid0, bcid1;
+} parts_row[] = {
+	{ "id", CHAN_ID, 1, CHANATOM_ID, 0, 0 },
+	{ "id of 15", "69640000 0f000000 c0c1c2c3c4c5c6c7c8c9cacbcccdce", 1, 0, 0, 0 },
+	{ "id of zeros", "69640000 10000000 00000000000000000000000000000000", 1, 0, 0, 0 },
+	{ "id last", "696e666f 00000080" CHAN_ID, 2, CHANATOM_ID | CHANATOM_INFO, 0, 0 },
+	{ "bcid", CHAN_ID "62636964 10000000 0a0b0000000000000000000000000000", 2,
+		CHANATOM_ID | CHANATOM_BCID, 0x0a, 0x0b },
+	{ "key", CHAN_ID "6b657900 10000000 0a0b0000000000000000000000000000", 2,
+		CHANATOM_ID | CHANATOM_BCID, 0, 0x0b },
+	{ "key after bcid", "62636964 10000000 0a0b0000000000000000000000000000"
+		"6b657900 10000000 0c0d0000000000000000000000000000", 2, CHANATOM_BCID,
+		0x0a, 0x0b },
+	{ "key of flags alone", "6b657900 10000000 0a000000000000000000000000000000", 1, 0, 0,
+		0 },
+	{ "info as leaf (B9)", CHAN_ID "696e666f 01000000 00", 2, CHANATOM_ID, 0, 0 },
+	{ "info as empty leaf", CHAN_ID "696e666f 00000000", 2, CHANATOM_ID | CHANATOM_INFO, 0,
+		0 },
+	{ "all, pkt first", CHAN_ID "706b7400 00000080 7472636b 00000080 696e666f 00000080", 4,
+		CHANATOM_ID | CHANATOM_INFO | CHANATOM_TRCK | CHANATOM_PKT, 0, 0 },
+	{ "unknown", CHAN_ID "7a7a7a7a 04000000 31323334", 2, CHANATOM_ID, 0, 0 },
+};
+
 START_TEST(parts)
 {
-	static const struct {
-		const char *name, *hex;
-		unsigned n, has;
-		uint8_t bcid0, bcid1;
-	} row[] = {
-		{ "id", CHAN_ID, 1, CHANATOM_ID, 0, 0 },
-		{ "id of 15", "69640000 0f000000 c0c1c2c3c4c5c6c7c8c9cacbcccdce", 1, 0, 0, 0 },
-		{ "id of zeros", "69640000 10000000 00000000000000000000000000000000", 1, 0, 0, 0 },
-		{ "id last", "696e666f 00000080" CHAN_ID, 2, CHANATOM_ID | CHANATOM_INFO, 0, 0 },
-		{ "bcid", CHAN_ID "62636964 10000000 0a0b0000000000000000000000000000", 2,
-			CHANATOM_ID | CHANATOM_BCID, 0x0a, 0x0b },
-		{ "key", CHAN_ID "6b657900 10000000 0a0b0000000000000000000000000000", 2,
-			CHANATOM_ID | CHANATOM_BCID, 0, 0x0b },
-		{ "key after bcid", "62636964 10000000 0a0b0000000000000000000000000000"
-			"6b657900 10000000 0c0d0000000000000000000000000000", 2, CHANATOM_BCID,
-			0x0a, 0x0b },
-		{ "key of flags alone", "6b657900 10000000 0a000000000000000000000000000000", 1, 0, 0,
-			0 },
-		{ "info as leaf (B9)", CHAN_ID "696e666f 01000000 00", 2, CHANATOM_ID, 0, 0 },
-		{ "info as empty leaf", CHAN_ID "696e666f 00000000", 2, CHANATOM_ID | CHANATOM_INFO, 0,
-			0 },
-		{ "all, pkt first", CHAN_ID "706b7400 00000080 7472636b 00000080 696e666f 00000080", 4,
-			CHANATOM_ID | CHANATOM_INFO | CHANATOM_TRCK | CHANATOM_PKT, 0, 0 },
-		{ "unknown", CHAN_ID "7a7a7a7a 04000000 31323334", 2, CHANATOM_ID, 0, 0 },
-	};
 	struct chanatom c;
 	struct buf b;
 	struct atom a;
 
 	buf_init(&b, 256);
-	put_hdr(&b, ATOM_CHAN, CONT | row[_i].n);
-	put_hex(&b, row[_i].hex);
+	put_hdr(&b, ATOM_CHAN, CONT | parts_row[_i].n);
+	put_hex(&b, parts_row[_i].hex);
 	a = open_all(&b);
 	ck_assert_int_eq(chanatom_parse(&c, &a), ST_OK);
-	ck_assert_msg(c.has == row[_i].has, "%s: %x", row[_i].name, c.has);
+	ck_assert_msg(c.has == parts_row[_i].has, "%s: %x", parts_row[_i].name, c.has);
 	if (c.has & CHANATOM_BCID) {
-		ck_assert_msg(c.bcid.b[0] == row[_i].bcid0, "%s", row[_i].name);
-		ck_assert_msg(c.bcid.b[1] == row[_i].bcid1, "%s", row[_i].name);
+		ck_assert_msg(c.bcid.b[0] == parts_row[_i].bcid0, "%s", parts_row[_i].name);
+		ck_assert_msg(c.bcid.b[1] == parts_row[_i].bcid1, "%s", parts_row[_i].name);
 	}
 	buf_fini(&b);
 }
@@ -222,14 +225,15 @@ START_TEST(not_chan)
 END_TEST
 
 /* B60 */
+static const struct {
+	uint32_t wire, want;
+} bitrates_row[] = {
+	{ 0, 0 }, { 500, 500 }, { 1000000, 1000000 }, { 1000001, 1000000 },
+	{ 0x7fffffff, 1000000 }, { 0x80000000, 0 }, { 0xffffffff, 0 },
+};
+
 START_TEST(bitrates)
 {
-	static const struct {
-		uint32_t wire, want;
-	} row[] = {
-		{ 0, 0 }, { 500, 500 }, { 1000000, 1000000 }, { 1000001, 1000000 },
-		{ 0x7fffffff, 1000000 }, { 0x80000000, 0 }, { 0xffffffff, 0 },
-	};
 	struct chanmeta m = { .bitrate_kbps = 77 };
 	struct chanatom c;
 	struct atomwr w;
@@ -240,13 +244,13 @@ START_TEST(bitrates)
 	atomwr_init(&w, &b);
 	atomwr_begin(&w, ATOM_CHAN);
 	atomwr_begin(&w, ATOM_INFO);
-	atomwr_u32(&w, ATOM_BITR, row[_i].wire);
+	atomwr_u32(&w, ATOM_BITR, bitrates_row[_i].wire);
 	atomwr_end(&w);
 	atomwr_end(&w);
 	a = open_all(&b);
 	ck_assert_int_eq(chanatom_parse(&c, &a), ST_OK);
 	chanatom_meta(&c, &m);
-	ck_assert_uint_eq(m.bitrate_kbps, row[_i].want);
+	ck_assert_uint_eq(m.bitrate_kbps, bitrates_row[_i].want);
 	buf_fini(&b);
 }
 END_TEST
@@ -416,14 +420,14 @@ Suite *unit_suite(void)
 	TCase *t = tcase_create("pkt");
 
 	tcase_add_test(t, pkt_example);
-	tcase_add_loop_test(t, frames, 0, 8);
-	tcase_add_loop_test(t, bad_pkts, 0, 14);
+	tcase_add_loop_test(t, frames, 0, NELEM(frames_row));
+	tcase_add_loop_test(t, bad_pkts, 0, NELEM(bad_pkts_row));
 	suite_add_tcase(s, t);
 
 	t = tcase_create("info");
-	tcase_add_loop_test(t, parts, 0, 12);
+	tcase_add_loop_test(t, parts, 0, NELEM(parts_row));
 	tcase_add_test(t, not_chan);
-	tcase_add_loop_test(t, bitrates, 0, 7);
+	tcase_add_loop_test(t, bitrates, 0, NELEM(bitrates_row));
 	tcase_add_loop_test(t, meta_round, 0, 4);
 	tcase_add_test(t, meta_partial);
 	tcase_add_test(t, start_split);

@@ -161,33 +161,34 @@ START_TEST(port_test_bytes)
 END_TEST
 
 /* pcp.md 5.2 */
+static const struct {
+	const char *name, *hex;
+	enum status st;
+	uint32_t version;
+} opener_row[] = {
+	{ "1", "7063700a 04000000 01000000", ST_OK, 1 },
+	{ "100", "7063700a 04000000 64000000", ST_OK, 100 },
+	{ "any", "7063700a 04000000 07000000", ST_OK, 7 },
+	{ "length 0", "7063700a 00000000", ST_OK, 1 },
+	{ "no children", "7063700a 00000080", ST_OK, 1 },
+	{ "length 5", "7063700a 05000000 0100000000", ST_PROTO, 0 },
+	{ "length 1", "7063700a 01000000 01", ST_PROTO, 0 },
+	{ "container", "7063700a 01000080 6f6b0000 00000000", ST_PROTO, 0 },
+	{ "helo", "68656c6f 00000080", ST_PROTO, 0 },
+};
+
 START_TEST(opener)
 {
-	static const struct {
-		const char *name, *hex;
-		enum status st;
-		uint32_t version;
-	} row[] = {
-		{ "1", "7063700a 04000000 01000000", ST_OK, 1 },
-		{ "100", "7063700a 04000000 64000000", ST_OK, 100 },
-		{ "any", "7063700a 04000000 07000000", ST_OK, 7 },
-		{ "length 0", "7063700a 00000000", ST_OK, 1 },
-		{ "no children", "7063700a 00000080", ST_OK, 1 },
-		{ "length 5", "7063700a 05000000 0100000000", ST_PROTO, 0 },
-		{ "length 1", "7063700a 01000000 01", ST_PROTO, 0 },
-		{ "container", "7063700a 01000080 6f6b0000 00000000", ST_PROTO, 0 },
-		{ "helo", "68656c6f 00000080", ST_PROTO, 0 },
-	};
 	struct buf b;
 	struct atom a;
 	uint32_t version = 0;
 
 	buf_init(&b, 64);
-	put_hex(&b, row[_i].hex);
+	put_hex(&b, opener_row[_i].hex);
 	a = open_all(&b);
-	ck_assert_msg(helo_opener_parse(&a, &version) == row[_i].st, "%s", row[_i].name);
-	if (row[_i].st == ST_OK)
-		ck_assert_uint_eq(version, row[_i].version);
+	ck_assert_msg(helo_opener_parse(&a, &version) == opener_row[_i].st, "%s", opener_row[_i].name);
+	if (opener_row[_i].st == ST_OK)
+		ck_assert_uint_eq(version, opener_row[_i].version);
 	buf_fini(&b);
 }
 END_TEST
@@ -348,7 +349,7 @@ Suite *unit_suite(void)
 	tcase_add_test(t, oleh_example);
 	tcase_add_test(t, ours);
 	tcase_add_test(t, port_test_bytes);
-	tcase_add_loop_test(t, opener, 0, 9);
+	tcase_add_loop_test(t, opener, 0, NELEM(opener_row));
 	tcase_add_loop_test(t, children, 0, NELEM(child));
 	tcase_add_test(t, not_that_atom);
 	tcase_add_test(t, long_agent);

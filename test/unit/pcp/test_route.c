@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "pcp/route.h"
+
+#include "pcp/pcp.h"
+#include "test/unit/pcp/pcptest.h"
+#include "test/unit/unit.h"
+
+/* --- may it be obeyed? (pcp.md 13) -------------------------------------------------------------- */
+
+#define T ROUTE_TAKE
+#define I ROUTE_IGNORE
+#define R ROUTE_REFUSE
+
+/* Columns: fetch, relay, COUT to the YP, COUT to another, CIN, CIN of a root; then the same inside a
+ * bcst that is not addressed to us. */
+static const struct {
+	const char *name;
+	uint32_t id;
+	enum routeaccept bare[6], in_bcst[6];
+} accept_row[] = {
+	{ "chan", ATOM_CHAN, { T, T, T, T, T, T }, { T, T, T, T, T, T } },
+	{ "info (B42)", ATOM_INFO, { T, I, I, I, I, T }, { T, I, I, I, I, T } },
+	{ "trck", ATOM_TRCK, { T, I, I, I, I, T }, { T, I, I, I, I, T } },
+	{ "bcid", ATOM_BCID, { T, I, I, I, I, T }, { T, I, I, I, I, T } },
+	{ "key", ATOM_KEY, { T, I, I, I, I, T }, { T, I, I, I, I, T } },
+	{ "pkt (B40)", ATOM_PKT, { T, I, I, I, I, I }, { I, I, I, I, I, I } },
+	{ "host", ATOM_HOST, { T, I, T, T, T, T }, { T, T, T, T, T, T } },
+	{ "root (B41)", ATOM_ROOT, { I, I, T, I, I, R }, { I, I, T, I, I, R } },
+	{ "push", ATOM_PUSH, { I, I, I, I, I, I }, { I, I, I, I, I, I } },
+	{ "bcst (B50)", ATOM_BCST, { T, T, T, T, T, T }, { I, I, I, I, I, I } },
+	{ "quit", ATOM_QUIT, { T, T, T, T, T, T }, { I, I, I, I, I, I } },
+	{ "ok", ATOM_OK, { T, T, T, T, T, T }, { T, T, T, T, T, T } },
+	{ "mesg", ATOM_MESG, { T, T, T, T, T, T }, { T, T, T, T, T, T } },
+	{ "asci", ATOM_ASCI, { T, T, T, T, T, T }, { T, T, T, T, T, T } },
+	{ "atom", ATOM_ATOM, { T, T, T, T, T, T }, { T, T, T, T, T, T } },
+	{ "helo", ATOM_HELO, { I, I, I, I, I, I }, { I, I, I, I, I, I } },
+	{ "oleh", ATOM_OLEH, { I, I, I, I, I, I }, { I, I, I, I, I, I } },
+	{ "pcp", ATOM_PCP, { I, I, I, I, I, I }, { I, I, I, I, I, I } },
+	{ "get", ATOM_GET, { I, I, I, I, I, I }, { I, I, I, I, I, I } },
+	{ "unknown (B8)", 0, { I, I, I, I, I, I }, { I, I, I, I, I, I } },
+};
+
+#undef T
+#undef I
+#undef R
+
+START_TEST(accepts)
+{
+	static const struct routeplace at[] = {
+		{ .kind = ROUTE_FETCH }, { .kind = ROUTE_RELAY }, { .kind = ROUTE_COUT, .from_yp = true },
+		{ .kind = ROUTE_COUT }, { .kind = ROUTE_CIN }, { .kind = ROUTE_CIN, .is_root = true },
+	};
+
+	for (size_t k = 0; k < NELEM(at); k++) {
+		struct routeplace in = at[k];
+
+		ck_assert_msg(route_accept(&at[k], accept_row[_i].id) == accept_row[_i].bare[k],
+			"%s, column %zu", accept_row[_i].name, k);
+		in.in_bag = in.in_bcst = true;
+		ck_assert_msg(route_accept(&in, accept_row[_i].id) == accept_row[_i].in_bcst[k],
+			"%s, column %zu, in bcst", accept_row[_i].name, k);
+		/* Only a push minds whether it is for us. */
+		in.to_me = true;
+		if (accept_row[_i].id == ATOM_PUSH)
+			ck_assert_int_eq(route_accept(&in, ATOM_PUSH), ROUTE_TAKE);
+		/* A bag alone hides no more than quit. */
+		in = at[k];
+		in.in_bag = true;
+		if (accept_row[_i].id != ATOM_QUIT)
+			ck_assert_int_eq(route_accept(&in, accept_row[_i].id), accept_row[_i].bare[k]);
+		else
+			ck_assert_int_eq(route_accept(&in, ATOM_QUIT), ROUTE_IGNORE);
+	}
+}
+END_TEST
+
+/* --- what becomes of a bcst ------------------------------------------------------------------------ */
+
+enum { NONE, ME, A, B, C };
+
+static struct gnuid node(int n)
+{
+	return n == NONE ? (struct gnuid){ .b = { 0 } } : id_of((uint8_t)n);
+}
+
+static const struct {
+	const char *name;
+	int from, dest;
+	uint8_t grp, ttl;
+	bool has_ttl;
+	bool loop, to_me, process, forward;
+} plan_row[] = {
+	{ "status", A, NONE, 2, 11, true, false, false, true, true },
+	{ "ttl 2", A, NONE, 2, 2, true, false, false, true, true },
+	{ "ttl 1", A, NONE, 2, 1, true, false, false, true, false },
+	{ "ttl 0", A, NONE, 2, 0, true, false, false, true, false },
+	{ "ttl 200", A, NONE, 2, 200, true, false, false, true, true },
+	{ "no ttl", A, NONE, 2, 0, false, false, false, true, true },
+	{ "no group (B49)", A, NONE, 0, 7, true, false, false, true, false },
+	{ "no sender", NONE, NONE, 2, 7, true, false, false, true, true },
+	{ "to me", A, ME, 0xff, 7, true, false, true, true, false },
+	{ "to another", A, B, 0xff, 7, true, false, false, false, true },
+	{ "to another, ttl 1", A, B, 0xff, 1, true, false, false, false, false },
+	{ "loop (B51)", ME, NONE, 2, 7, true, true, false, false, false },
+	{ "loop, to me", ME, ME, 2, 7, true, true, true, false, false },
+};
+
+START_TEST(plans)
+{
+	const struct gnuid self = node(ME);
+	struct bcst b = {
+		.has = plan_row[_i].has_ttl ? BCST_TTL : 0, .grp = plan_row[_i].grp,
+		.ttl = plan_row[_i].ttl, .from = node(plan_row[_i].from), .dest = node(plan_row[_i].dest),
+	};
+	struct routeplan p = route_plan(&b, &self);
+
+	ck_assert_msg(p.loop == plan_row[_i].loop, "%s: loop", plan_row[_i].name);
+	ck_assert_msg(p.to_me == plan_row[_i].to_me, "%s: to me", plan_row[_i].name);
+	ck_assert_msg(p.process == plan_row[_i].process, "%s: process", plan_row[_i].name);
+	ck_assert_msg(p.forward == plan_row[_i].forward, "%s: forward", plan_row[_i].name);
+}
+END_TEST
+
+/* yp.md 2.4 */
+static const struct {
+	const char *name;
+	bool dest;
+	uint32_t payload[2];
+	bool push;
+} root_row[] = {
+	{ "addressed push", true, { ATOM_PUSH, 0 }, true },
+	{ "push to all", false, { ATOM_PUSH, 0 }, false },
+	{ "addressed host", true, { ATOM_HOST, 0 }, false },
+	{ "push and chan", true, { ATOM_PUSH, ATOM_CHAN }, false },
+	{ "nothing", true, { 0, 0 }, false },
+};
+
+START_TEST(root_forwards)
+{
+	struct bcst b;
+	struct atom a;
+	struct buf in;
+
+	buf_init(&in, 256);
+	put_hdr(&in, ATOM_BCST, CONT | (root_row[_i].payload[1] ? 3 : root_row[_i].payload[0] ? 2 : 1));
+	put_leaf(&in, root_row[_i].dest ? ATOM_DEST : ATOM_FROM, "\1\2\3\4\5\6\7\10\1\2\3\4\5\6\7\10",
+		16);
+	for (int k = 0; k < 2; k++) {
+		if (root_row[_i].payload[k])
+			put_hdr(&in, root_row[_i].payload[k], CONT);
+	}
+	a = open_all(&in);
+	ck_assert_int_eq(bcst_parse(&b, &a), ST_OK);
+	ck_assert_msg(route_root_forwards(ROUTE_FORWARD_PUSH, &b) == root_row[_i].push, "%s",
+		root_row[_i].name);
+	ck_assert(route_root_forwards(ROUTE_FORWARD_ALL, &b));
+	ck_assert(!route_root_forwards(ROUTE_FORWARD_NONE, &b));
+	buf_fini(&in);
+}
+END_TEST
+
+/* --- which connections (pcp.md 10.2, 10.4) ------------------------------------------------------------ */
+
+/* Columns: fetch of channel 20, fetch of channel 21, COUT, CIN, relay of channel 20, relay of 21. */
+static const struct {
+	const char *name;
+	uint8_t grp;
+	uint8_t cid;            /* 0 = none */
+	bool pass[6];
+} group_row[] = {
+	{ "none", 0, 0, { 0, 0, 0, 0, 0, 0 } },
+	{ "ROOT", 1, 0, { 1, 1, 1, 0, 0, 0 } },
+	{ "TRACKERS", 2, 0, { 1, 1, 1, 1, 0, 0 } },
+	{ "RELAYS", 4, 0, { 1, 1, 1, 1, 1, 1 } },
+	{ "ALL", 0xff, 0, { 1, 1, 1, 1, 1, 1 } },
+	{ "bits nobody knows", 0xf8, 0, { 0, 0, 0, 0, 0, 0 } },
+	{ "ROOT with cid", 1, 20, { 1, 0, 0, 0, 0, 0 } },
+	{ "TRACKERS with cid", 2, 20, { 1, 0, 0, 0, 0, 0 } },
+	{ "RELAYS with cid", 4, 20, { 1, 0, 0, 0, 1, 0 } },
+	{ "ALL with cid", 0xff, 21, { 0, 1, 0, 0, 0, 1 } },
+	{ "a channel nobody has", 0xff, 22, { 0, 0, 0, 0, 0, 0 } },
+};
+
+START_TEST(groups)
+{
+	static const enum routekind kind[] = {
+		ROUTE_FETCH, ROUTE_FETCH, ROUTE_COUT, ROUTE_CIN, ROUTE_RELAY, ROUTE_RELAY,
+	};
+	const struct gnuid chan[2] = { id_of(20), id_of(21) }, remote = node(A), from = node(B);
+	struct bcst b = { .grp = group_row[_i].grp, .from = from };
+
+	if (group_row[_i].cid != 0)
+		b.cid = id_of(group_row[_i].cid);
+	for (size_t k = 0; k < NELEM(kind); k++) {
+		struct routeconn c = { .kind = kind[k], .remote = &remote };
+
+		if (kind[k] == ROUTE_FETCH || kind[k] == ROUTE_RELAY)
+			c.chan = &chan[k % 2];
+		ck_assert_msg(route_passes(&b, &from, &c) == group_row[_i].pass[k], "%s, column %zu",
+			group_row[_i].name, k);
+		ck_assert_msg(route_passes(&b, NULL, &c) == group_row[_i].pass[k], "%s, ours, column %zu",
+			group_row[_i].name, k);
+		/* Never back to the session it came from. */
+		ck_assert(!route_passes(&b, &remote, &c));
+	}
+}
+END_TEST
+
+START_TEST(addressed)
+{
+	const struct gnuid a = node(A), bb = node(B), arrival = node(C), far = id_of(77);
+	struct routelist list = { .ids = NULL };
+	struct routeconn c = { .kind = ROUTE_RELAY, .remote = &a, .chan = &far };
+	struct bcst b = { .grp = PCP_BCST_GROUP_ALL, .dest = node(A) };
+
+	ck_assert(route_passes(&b, &arrival, &c));
+	b.dest = bb;
+	ck_assert(!route_passes(&b, &arrival, &c));
+	c.list = &list;
+	ck_assert(!route_passes(&b, &arrival, &c));
+	routelist_add(&list, &bb);
+	ck_assert(route_passes(&b, &arrival, &c));
+	/* A route is no way back. */
+	ck_assert(!route_passes(&b, &a, &c));
+	routelist_fini(&list);
+}
+END_TEST
+
+/* --- route list (pcp.md 8.4) --------------------------------------------------------------------------- */
+
+static struct gnuid numbered(unsigned n)
+{
+	struct gnuid id = { .b = { [1] = 1, [14] = (uint8_t)(n >> 8), [15] = (uint8_t)n } };
+
+	return id;
+}
+
+START_TEST(list_oldest_goes)
+{
+	struct routelist l = { .ids = NULL };
+	struct gnuid id = { .b = { 0 } };
+
+	routelist_add(&l, &id);                 /* unset: not kept */
+	ck_assert(l.n == 0 && l.cap == 0 && l.ids == NULL);
+	for (unsigned i = 0; i < ROUTELIST_MAX; i++) {
+		id = numbered(i);
+		ck_assert(!routelist_has(&l, &id));
+		routelist_add(&l, &id);
+		ck_assert(routelist_has(&l, &id));
+	}
+	ck_assert_uint_eq(l.n, ROUTELIST_MAX);
+	/* 0 speaks again: now 1 is the oldest. */
+	id = numbered(0);
+	routelist_add(&l, &id);
+	ck_assert_uint_eq(l.n, ROUTELIST_MAX);
+	id = numbered(5000);
+	routelist_add(&l, &id);
+	ck_assert_uint_eq(l.n, ROUTELIST_MAX);
+	ck_assert(routelist_has(&l, &id));
+	id = numbered(0);
+	ck_assert(routelist_has(&l, &id));
+	id = numbered(1);
+	ck_assert(!routelist_has(&l, &id));
+	/* An id out of the list itself is a fair argument. */
+	routelist_add(&l, &l.ids[500]);
+	for (unsigned i = 2; i < ROUTELIST_MAX; i++) {
+		id = numbered(i);
+		ck_assert(routelist_has(&l, &id));
+	}
+	ck_assert_uint_le(l.cap, ROUTELIST_MAX);
+	routelist_fini(&l);
+	ck_assert(l.n == 0 && l.cap == 0 && l.ids == NULL);
+}
+END_TEST
+
+START_TEST(list_is_small)
+{
+	struct routelist l = { .ids = NULL };
+	struct gnuid id = numbered(3);
+
+	/* A control connection that speaks for itself alone costs one small block. */
+	for (int i = 0; i < 1000; i++)
+		routelist_add(&l, &id);
+	ck_assert_uint_eq(l.n, 1);
+	ck_assert_uint_le(l.cap, 4);
+	routelist_fini(&l);
+}
+END_TEST
+
+/* --- seen before? (pcp.md 10.3) ------------------------------------------------------------------------- */
+
+static struct bcst packet(struct buf *in, uint8_t ttl, uint8_t from, const char *payload)
+{
+	struct gnuid id = id_of(from);
+	struct bcst b;
+	struct atom a;
+
+	buf_reset(in);
+	put_hdr(in, ATOM_BCST, CONT | 3);
+	put_leaf(in, ATOM_TTL, &ttl, 1);
+	put_leaf(in, ATOM_FROM, id.b, GNUID_LEN);
+	put_leaf(in, ATOM_MESG, payload, strlen(payload));
+	a = open_all(in);
+	ck_assert_int_eq(bcst_parse(&b, &a), ST_OK);
+	return b;
+}
+
+START_TEST(seen)
+{
+	struct routeseen *s = malloc(sizeof(*s));
+	nsec now = 1000 * NSEC_PER_SEC;
+	struct buf in;
+	struct bcst b;
+
+	ck_assert_ptr_nonnull(s);
+	buf_init(&in, 1024);
+	routeseen_init(s);
+	b = packet(&in, 7, 1, "abc");
+	ck_assert(!routeseen_check(s, &b, 10, now));
+	/* The same connection says it again: no duplicate. Another one: it is, whatever the ttl. */
+	ck_assert(!routeseen_check(s, &b, 10, now + 1));
+	ck_assert(routeseen_check(s, &b, 11, now + 2));
+	b = packet(&in, 3, 1, "abc");
+	ck_assert(routeseen_check(s, &b, 12, now + 3));
+	/* Another sender, another payload. */
+	b = packet(&in, 7, 2, "abc");
+	ck_assert(!routeseen_check(s, &b, 11, now + 4));
+	b = packet(&in, 7, 1, "abd");
+	ck_assert(!routeseen_check(s, &b, 11, now + 5));
+	b = packet(&in, 7, 1, "abcd");
+	ck_assert(!routeseen_check(s, &b, 11, now + 6));
+	b = packet(&in, 7, 1, "");
+	ck_assert(!routeseen_check(s, &b, 11, now + 7));
+	/* Ten seconds later it is news again. */
+	b = packet(&in, 7, 1, "abc");
+	ck_assert(routeseen_check(s, &b, 11, now + ROUTESEEN_AGE));
+	ck_assert(!routeseen_check(s, &b, 11, now + 1 + ROUTESEEN_AGE));
+	ck_assert(routeseen_check(s, &b, 10, now + 2 + ROUTESEEN_AGE));
+	buf_fini(&in);
+	free(s);
+}
+END_TEST
+
+START_TEST(seen_many)
+{
+	struct routeseen *s = malloc(sizeof(*s));
+	nsec now = 1000 * NSEC_PER_SEC;
+	unsigned known = 0;
+	char text[16];
+	struct buf in;
+	struct bcst b;
+
+	/* More than it can hold: the newest are known, and none is taken for another. */
+	ck_assert_ptr_nonnull(s);
+	buf_init(&in, 1024);
+	routeseen_init(s);
+	for (unsigned i = 0; i < 5000; i++) {
+		snprintf(text, sizeof(text), "%u", i);
+		b = packet(&in, 7, 1, text);
+		ck_assert_msg(!routeseen_check(s, &b, 1, now + i), "%u", i);
+		ck_assert_msg(routeseen_check(s, &b, 2, now + i), "%u", i);
+	}
+	for (unsigned i = 4700; i < 5000; i++) {
+		snprintf(text, sizeof(text), "%u", i);
+		b = packet(&in, 7, 1, text);
+		known += routeseen_check(s, &b, 2, now + i);
+	}
+	ck_assert_uint_gt(known, 270);
+	buf_fini(&in);
+	free(s);
+}
+END_TEST
+
+Suite *unit_suite(void)
+{
+	Suite *s = suite_create("route");
+	TCase *t = tcase_create("accept");
+
+	tcase_add_loop_test(t, accepts, 0, NELEM(accept_row));
+	suite_add_tcase(s, t);
+
+	t = tcase_create("plan");
+	tcase_add_loop_test(t, plans, 0, NELEM(plan_row));
+	tcase_add_loop_test(t, root_forwards, 0, NELEM(root_row));
+	suite_add_tcase(s, t);
+
+	t = tcase_create("passes");
+	tcase_add_loop_test(t, groups, 0, NELEM(group_row));
+	tcase_add_test(t, addressed);
+	tcase_add_test(t, list_oldest_goes);
+	tcase_add_test(t, list_is_small);
+	suite_add_tcase(s, t);
+
+	t = tcase_create("seen");
+	tcase_add_test(t, seen);
+	tcase_add_test(t, seen_many);
+	suite_add_tcase(s, t);
+	return s;
+}
