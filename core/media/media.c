@@ -257,7 +257,7 @@ static enum status media_sniff(struct media *m, bool end)
 	static const char *const must_match[] = { "FLV", "MKV", "WEBM", NULL };
 	const char *type;
 	const uint8_t *p;
-	char hex[2 * 8 + 1];
+	char hex[2 * 4 + 1];
 	size_t n;
 	enum sniff s;
 
@@ -288,7 +288,8 @@ static enum status media_sniff(struct media *m, bool end)
 		return media_open(m, "UNKNOWN");
 	if (!type_is(m->declared, must_match))
 		return media_open(m, m->declared);
-	hex_emit(hex, sizeof(hex), p, MIN(n, (size_t)8));
+	/* no answer ever comes before byte 5: the same sentence for every split */
+	hex_emit(hex, sizeof(hex), p, MIN(n, (size_t)4));
 	return media_fail(m, ST_PROTO, "declared %s, but the stream begins with %s", m->declared, hex);
 }
 
