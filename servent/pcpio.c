@@ -20,8 +20,6 @@
 #define PORTTEST_TIME (15 * NSEC_PER_SEC)
 #define PORTTEST_PORT 1024                      /* the lowest that is tested */
 
-LOCK_DEFINE(tests, struct app, mtx, lk_app)
-
 /* --- atoms in --------------------------------------------------------------------------------- */
 
 static bool is_control(const struct pcpio *io)
@@ -155,7 +153,7 @@ enum status pcpio_drain_mail(struct sock *s, nsec deadline)
 		enum status st;
 		int n = 0;
 
-		while (n < DRAIN_BATCH && (msg[n] = mbox_take(s->mb)) != NULL) {
+		while (s->mb != NULL && n < DRAIN_BATCH && (msg[n] = mbox_take(s->mb)) != NULL) {
 			iov[n] = (struct iovec){ .iov_base = msg[n]->data, .iov_len = msg[n]->len };
 			n++;
 		}
@@ -210,7 +208,7 @@ static bool test_begin(struct app *a, const struct host *to) EXCLUDES(lk_app)
 	struct host *slot = NULL;
 	bool ok = true;
 
-	tests_lock(a);
+	app_lock(a);
 	for (size_t i = 0; i < NELEM(a->tested); i++) {
 		if (!host_is_set(&a->tested[i]))
 			slot = &a->tested[i];
@@ -222,19 +220,19 @@ static bool test_begin(struct app *a, const struct host *to) EXCLUDES(lk_app)
 		*slot = *to;
 		a->tests++;
 	}
-	tests_unlock(a);
+	app_unlock(a);
 	return ok;
 }
 
 static void test_end(struct app *a, const struct host *to) EXCLUDES(lk_app)
 {
-	tests_lock(a);
+	app_lock(a);
 	for (size_t i = 0; i < NELEM(a->tested); i++) {
 		if (host_same_ip(&a->tested[i], to))
 			a->tested[i] = (struct host){ .port = 0 };
 	}
 	a->tests--;
-	tests_unlock(a);
+	app_unlock(a);
 }
 
 /* helo{sid} out, an oleh with the wanted session in. */
