@@ -245,7 +245,7 @@ static enum status converse(struct cin *x)
 		if (st == ST_OK && (got & SOCK_IN))
 			st = obey(x);
 		if (st == ST_OK && (got & SOCK_MAIL)) {
-			st = pcpio_drain_mail(s, clk_deadline(PCP_WRITE));
+			st = pcpio_drain_mail(s, &x->sv->mbox, clk_deadline(PCP_WRITE));
 			if (st == ST_TIMEOUT) {
 				x->quit = PCP_QUIT_SKIP;
 				return st;
@@ -282,7 +282,7 @@ static NOINLINE void part(struct cin *x, enum status st)
 	if (theirs || x->quit == 0)
 		return;
 	sock_deafen(&x->sv->sock);
-	if (st == ST_STOPPED && pcpio_drain_mail(&x->sv->sock, clk_deadline(GOODBYE)) != ST_OK)
+	if (st == ST_STOPPED && pcpio_drain_mail(&x->sv->sock, &x->sv->mbox, clk_deadline(GOODBYE)) != ST_OK)
 		return;
 	pcpio_quit(&x->sv->sock, x->quit);
 }

@@ -381,7 +381,7 @@ static enum status receive(struct fetch *f)
 				log_info("fetch %s: bumped", host_str(&f->host, (char[HOST_STRLEN]){ 0 }));
 				return ST_TIMEOUT;
 			}
-			st = pcpio_drain_mail(&f->sock, clk_deadline(PCP_WRITE));
+			st = pcpio_drain_mail(&f->sock, &f->mbox, clk_deadline(PCP_WRITE));
 		}
 		if (st != ST_OK)
 			return st;
@@ -420,7 +420,7 @@ static enum status receive(struct fetch *f)
 /* Good-bye to an upstream that may still listen. */
 static void leave(struct fetch *f)
 {
-	f->sock.mb = NULL;
+	sock_deafen(&f->sock);
 	if (f->reported != 0)
 		(void)!report(f, false, clk_deadline(GOODBYE));
 	pcpio_quit(&f->sock, servmgr_is_stopping(f->a->node.sm) ? PCP_QUIT_SHUTDOWN

@@ -131,6 +131,7 @@ void handshake_run(void *arg)
 
 	free(arg);
 	servent_set_status(in.sv, SV_HANDSHAKE);
+	servent_set_private(in.sv, node_is_private(&in.app->node, &in.sv->peer));
 	dispatch(in.app, in.sv);
 	servent_end(&in.sv);
 }

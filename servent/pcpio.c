@@ -145,7 +145,7 @@ enum status pcpio_write(struct sock *s, struct buf *b, nsec deadline)
 	return b->len == 0 ? ST_OK : sock_write(s, b->p, b->len, deadline);
 }
 
-enum status pcpio_drain_mail(struct sock *s, nsec deadline)
+enum status pcpio_drain_mail(struct sock *s, struct mbox *mb, nsec deadline)
 {
 	for (;;) {
 		struct blob *msg[DRAIN_BATCH];
@@ -153,7 +153,7 @@ enum status pcpio_drain_mail(struct sock *s, nsec deadline)
 		enum status st;
 		int n = 0;
 
-		while (s->mb != NULL && n < DRAIN_BATCH && (msg[n] = mbox_take(s->mb)) != NULL) {
+		while (n < DRAIN_BATCH && (msg[n] = mbox_take(mb)) != NULL) {
 			iov[n] = (struct iovec){ .iov_base = msg[n]->data, .iov_len = msg[n]->len };
 			n++;
 		}

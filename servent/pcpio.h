@@ -42,8 +42,9 @@ nsec pcpio_deadline(const struct pcpio *io);
 
 /* Write what a writer put into b (and check its error). */
 enum status pcpio_write(struct sock *s, struct buf *b, nsec deadline) NODISCARD;
-/* Write queued mailbox messages, all that are there. */
-enum status pcpio_drain_mail(struct sock *s, nsec deadline) NODISCARD;
+/* Write the messages queued in mb, all that are there: also after a stop, when s no longer looks at its
+ * mailbox. */
+enum status pcpio_drain_mail(struct sock *s, struct mbox *mb, nsec deadline) NODISCARD;
 /* Say quit and nothing more, with a short deadline, also after a stop. */
 void pcpio_quit(struct sock *s, uint32_t code);
 

@@ -37,7 +37,7 @@ static void answer(struct sock *s, int status, const char *detail)
 		response_error(&rs, status, detail);
 	else
 		rs.status = status;
-	s->mb = NULL;                   /* a stop must not swallow the answer */
+	sock_deafen(s);                 /* a stop must not swallow the answer */
 	if (response_send(s, &rs, false, clk_deadline(GOODBYE)) == ST_OK)
 		http_drain(s);
 	response_fini(&rs);

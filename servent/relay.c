@@ -188,7 +188,7 @@ static enum status stream(struct relay *x)
 		if (st == ST_TIMEOUT)
 			x->quit = PCP_QUIT_SKIP;
 		if (st == ST_OK)
-			st = pcpio_drain_mail(&x->sv->sock, clk_deadline(PCP_WRITE));
+			st = pcpio_drain_mail(&x->sv->sock, &x->sv->mbox, clk_deadline(PCP_WRITE));
 		if (st == ST_OK)
 			st = chan_read(x->c, &x->r, &what);
 		if (st == ST_OK && (what & CHAN_SKIPPED))
@@ -250,9 +250,9 @@ static void finish(struct relay *x, enum status st)
 	         x->quit != 0 ? quit_str(x->quit, what) : "");
 	if (x->quit == 0 || reader_in_packet(&x->r))
 		return;
-	x->sv->sock.mb = NULL;          /* stopped, yet this is still to be said */
+	sock_deafen(&x->sv->sock);      /* stopped, yet this is still to be said */
 	if (st == ST_STOPPED)
-		(void)!pcpio_drain_mail(&x->sv->sock, clk_deadline(GOODBYE));
+		(void)!pcpio_drain_mail(&x->sv->sock, &x->sv->mbox, clk_deadline(GOODBYE));
 	pcpio_quit(&x->sv->sock, x->quit);
 }
 
