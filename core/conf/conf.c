@@ -10,6 +10,8 @@
 
 struct conf {
 	char *path;             /* NULL: no file; never changes */
+	conf_changed *changed;  /* this and its ctx: set before there are other threads */
+	void *changed_ctx;
 	struct mtx save_mtx;    /* lk_save */
 	struct mtx mtx;         /* lk_conf */
 	const struct settings *cur GUARDED_BY(lk_conf);
@@ -140,6 +142,18 @@ const char *conf_path(const struct conf *c)
 	return c->path;
 }
 
+void conf_watch(struct conf *c, conf_changed *fn, void *ctx)
+{
+	c->changed = fn;
+	c->changed_ctx = ctx;
+}
+
+static void tell_watcher(const struct conf *c)
+{
+	if (c->changed != NULL)
+		c->changed(c->changed_ctx);
+}
+
 /* --- reading and changing --- */
 
 const struct settings *conf_get(struct conf *c)
@@ -170,6 +184,7 @@ static bool conf_publish(struct conf *c, const struct settings *seen, const stru
 	if (old == NULL)
 		return false;
 	settings_unref(&old);
+	tell_watcher(c);
 	return true;
 }
 
@@ -180,7 +195,7 @@ enum status conf_update(struct conf *c, conf_edit *fn, void *ctx)
 		const struct settings *seen = conf_get(c);
 		struct settings *draft = settings_copy(seen);
 		enum status r = draft != NULL ? fn(draft, ctx) : ST_LIMIT;
-		bool done = r != ST_OK;
+		bool done = r != ST_OK || settings_same(seen, draft);
 
 		if (!done && conf_publish(c, seen, draft)) {
 			draft = NULL;
@@ -323,6 +338,8 @@ enum status conf_reload(struct conf *c)
 	r = reload_locked(c, &w);
 	err = errno;
 	conf_save_one_unlock(c);
+	if (r == ST_OK)
+		tell_watcher(c);
 	warnings_log(&w, c->path);
 	errno = err;
 	return r;

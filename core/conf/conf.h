@@ -41,8 +41,9 @@ const char *conf_path(const struct conf *c);
 const struct settings *conf_get(struct conf *c) EXCLUDES(lk_conf);
 
 /* Change settings: fn edits a draft, a copy of the current ones, which is published when it returns
- * ST_OK and thrown away otherwise. No lock is held while fn runs; when somebody else published
- * meanwhile it runs again on a fresh draft, so it must depend on nothing it changed itself.
+ * ST_OK and thrown away otherwise, or when it says what the current ones say. No lock is held while
+ * fn runs; when somebody else published meanwhile it runs again on a fresh draft, so it must depend
+ * on nothing it changed itself.
  * returns  fn's status, ST_LIMIT (no memory) */
 typedef enum status conf_edit(struct settings *draft, void *ctx);
 enum status conf_update(struct conf *c, conf_edit *fn, void *ctx) NODISCARD EXCLUDES(lk_conf);
@@ -50,6 +51,12 @@ enum status conf_update(struct conf *c, conf_edit *fn, void *ctx) NODISCARD EXCL
 /* One key, as settings_set(). */
 enum status conf_set(struct conf *c, const char *key, const char *text, char *why)
 	NODISCARD EXCLUDES(lk_conf);
+
+/* Have fn called after each change (also by conf_reload()), on the thread that made it, with no lock
+ * of this module held: to wake who must act on one. One watcher; set it before other threads use
+ * conf. */
+typedef void conf_changed(void *ctx);
+void conf_watch(struct conf *c, conf_changed *fn, void *ctx);
 
 /* Since when there are changes that are not in the file; NSEC_NEVER when there are none. After a
  * failed write: since that. */

@@ -90,13 +90,13 @@ static struct settings_pair *pair_find(const struct settings_relay *r, const cha
 	return NULL;
 }
 
-/* Replace the value under a name, or append both. ST_OK, ST_LIMIT. */
+/* Replace the value under a name, or append both. ST_OK, ST_PROTO (entry full), ST_LIMIT (memory). */
 static enum status pair_put(struct settings_relay *r, const char *name, const char *value, size_t n)
 {
 	struct settings_pair p, *at = pair_find(r, name);
 
 	if (at == NULL && r->n == SETTINGS_PAIRS)
-		return ST_LIMIT;
+		return ST_PROTO;
 	if (r->pairs == NULL)
 		r->pairs = calloc(SETTINGS_PAIRS, sizeof(r->pairs[0]));
 	if (r->pairs == NULL || !pair_init(&p, name, value, n))
@@ -108,12 +108,22 @@ static enum status pair_put(struct settings_relay *r, const char *name, const ch
 	return ST_OK;
 }
 
-bool relay_read_comment(struct settings_relay *r, const char *text)
+static enum status line_put(struct settings_relay *r, const char *name, const char *value, size_t n,
+	char *why)
 {
-	return pair_put(r, "", text, strlen(text)) == ST_OK;
+	enum status st = pair_put(r, name, value, n);
+
+	if (st == ST_PROTO)
+		(void)text_copy(why, SETTINGS_WHY, "too many lines in this block, line ignored");
+	return st;
 }
 
-bool relay_read(struct settings_relay *r, const char *name, const char *value, char *why)
+enum status relay_read_comment(struct settings_relay *r, const char *text, char *why)
+{
+	return line_put(r, "", text, strlen(text), why);
+}
+
+enum status relay_read(struct settings_relay *r, const char *name, const char *value, char *why)
 {
 	char clean[SETTINGS_VALUE + 8];
 	size_t n;
@@ -123,7 +133,7 @@ bool relay_read(struct settings_relay *r, const char *name, const char *value, c
 		value = "";
 	if (name[0] == '\0' || strlen(name) >= SETTINGS_NAME) {
 		(void)text_copy(why, SETTINGS_WHY, "not a name, line ignored");
-		return false;
+		return ST_PROTO;
 	}
 	n = text_clean(clean, sizeof(clean), value, strlen(value));
 	if (n >= SETTINGS_VALUE) {
@@ -132,11 +142,7 @@ bool relay_read(struct settings_relay *r, const char *name, const char *value, c
 	} else if (strcmp(clean, value) != 0) {
 		(void)text_copy(why, SETTINGS_WHY, "not clean UTF-8, repaired");
 	}
-	if (pair_put(r, name, clean, n) != ST_OK) {
-		(void)text_copy(why, SETTINGS_WHY, "too many lines in this block, line ignored");
-		return false;
-	}
-	return true;
+	return line_put(r, name, clean, n, why);
 }
 
 /* --- entries --- */
@@ -608,6 +614,8 @@ enum status settings_relay_put(struct settings *draft, const struct settings_pai
 		return ST_LIMIT;
 	old = relay_find(draft, id);
 	r = relay_merge(entry, old, pairs, n);
+	if (r == ST_PROTO)              /* more pairs than an entry holds */
+		r = ST_LIMIT;
 	if (r == ST_OK && old != NULL) {
 		struct settings_relay was = *old;
 

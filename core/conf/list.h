@@ -40,9 +40,12 @@ void list_emit_header(const char *name, const char *kept, struct buf *out);
 void list_emit_key(const struct key *k, const void *base, struct buf *out);
 
 /* A line of a [RelayChannel] into its entry.
- * value    NULL as "". why is a remark, or empty; false = not taken */
-bool relay_read(struct settings_relay *r, const char *name, const char *value, char *why);
-bool relay_read_comment(struct settings_relay *r, const char *text);
+ * value    NULL as ""
+ * why      a remark, or what is wrong, or empty
+ * returns  ST_OK, ST_PROTO (line not taken), ST_LIMIT (no memory) */
+enum status relay_read(struct settings_relay *r, const char *name, const char *value, char *why)
+	NODISCARD;
+enum status relay_read_comment(struct settings_relay *r, const char *text, char *why) NODISCARD;
 /* A name of node.md 2.1. */
 bool relay_name_is_known(const char *name);
 

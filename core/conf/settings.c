@@ -266,9 +266,13 @@ static void warn_at(struct parse *p, unsigned line, const char *fmt, ...)
  * they go on to the next place, so that no text is grown over and over. */
 static void keep_at(struct parse *p, char **at)
 {
-	if (*at != NULL)
+	const char *text = buf_cstr(&p->pend);
+
+	if (p->pend.err != ST_OK)
+		p->nomem = true;
+	if (p->nomem || *at != NULL)
 		return;
-	if (!kept_add(at, buf_cstr(&p->pend)))
+	if (!kept_add(at, text))
 		p->nomem = true;
 	buf_reset(&p->pend);
 }
@@ -291,6 +295,22 @@ static bool first_seen(struct parse *p, const char *name)
 	return true;
 }
 
+static void keep_comment(struct parse *p, const char *text)
+{
+	char why[SETTINGS_WHY] = "";
+
+	if (p->block != SECT_RELAYCHANNEL || p->entry == NULL) {
+		buf_puts(&p->pend, text);
+		buf_u8(&p->pend, '\n');
+		return;
+	}
+	/* Names are free here, so a comment is kept as one of the entry's own lines. */
+	if (relay_read_comment(p->entry, text, why) == ST_LIMIT)
+		p->nomem = true;
+	if (why[0] != '\0')
+		warn_at(p, p->line, "%s", why);
+}
+
 static void keep_unknown(struct parse *p, const struct ini_line *line, const char *what)
 {
 	static const char *const leftover[] = {         /* of old versions, known to be harmless */
@@ -302,9 +322,10 @@ static void keep_unknown(struct parse *p, const struct ini_line *line, const cha
 	for (size_t i = 0; i < NELEM(leftover); i++)
 		if (ascii_casecmp(leftover[i], line->name) == 0)
 			return;
-	if (first_seen(p, line->name))
-		warn_at(p, line->number, "unknown %s \"%s\"", what,
-			text_escape(name, sizeof(name), line->name, strlen(line->name)));
+	if (!first_seen(p, line->name))
+		return;
+	(void)text_clean(name, sizeof(name), line->name, strlen(line->name));
+	warn_at(p, line->number, "unknown %s \"%s\"", what, name);
 }
 
 static void read_key(struct parse *p, const struct key *k, void *base, const struct ini_line *line)
@@ -380,23 +401,29 @@ static void block_close(struct parse *p)
 	list_entry_free(s, &p->entry);
 }
 
+static void relay_pair(struct parse *p, const struct ini_line *line)
+{
+	char why[SETTINGS_WHY], name[SETTINGS_NAME];
+
+	(void)text_clean(name, sizeof(name), line->name, strlen(line->name));
+	if (!relay_name_is_known(line->name) && first_seen(p, line->name))
+		warn_at(p, line->number, "unknown key \"%s\" in [RelayChannel]", name);
+	if (relay_read(p->entry, line->name, line->value, why) == ST_LIMIT)
+		p->nomem = true;
+	if (why[0] != '\0')
+		warn_at(p, line->number, "%s: %s", name, why);
+}
+
 static void block_pair(struct parse *p, const struct ini_line *line)
 {
 	enum sect s = p->block;
 	const struct key *k = key_find(s, line->name);
-	char why[SETTINGS_WHY];
 	size_t n;
 
 	if (p->nomem)
 		return;
 	if (sect_info[s].kind == SECT_PAIRS) {
-		if (!relay_name_is_known(line->name) && first_seen(p, line->name))
-			warn_at(p, line->number, "unknown key \"%.64s\" in [%s]", line->name,
-				sect_info[s].name);
-		if (!relay_read(p->entry, line->name, line->value, why))
-			warn_at(p, line->number, "%.64s: %s", line->name, why);
-		else if (why[0] != '\0')
-			warn_at(p, line->number, "%s: %s", line->name, why);
+		relay_pair(p, line);
 		return;
 	}
 	if (k == NULL) {
@@ -426,7 +453,7 @@ static void unknown_header(struct parse *p, const struct ini_line *line)
 	buf_u8(&p->pend, '[');
 	ini_put_text(&p->pend, line->name);
 	buf_puts(&p->pend, "]\n");
-	(void)text_escape(name, sizeof(name), line->name, strlen(line->name));
+	(void)text_clean(name, sizeof(name), line->name, strlen(line->name));
 	/* [Server2] is a leftover of old versions. */
 	if (ascii_casecmp(line->name, "Server2") != 0 && first_seen(p, line->name))
 		warn_at(p, line->number, "unknown section [%s]", name);
@@ -486,21 +513,13 @@ static void parse_pair(struct parse *p, const struct ini_line *line)
 
 static void parse_line(struct parse *p, const struct ini_line *line)
 {
-	const char *text = line->kind == INI_COMMENT ? line->name : "";
-
 	p->line = line->number;
 	if (line->repaired)
 		warn_at(p, line->number, "control characters replaced by spaces");
 	switch (line->kind) {
 	case INI_BLANK:
 	case INI_COMMENT:
-		if (p->block == SECT_RELAYCHANNEL && p->entry != NULL) {
-			if (!relay_read_comment(p->entry, text))
-				warn_at(p, line->number, "too many lines in this block");
-		} else {
-			buf_puts(&p->pend, text);
-			buf_u8(&p->pend, '\n');
-		}
+		keep_comment(p, line->kind == INI_COMMENT ? line->name : "");
 		break;
 	case INI_HEADER:
 		parse_header(p, line);
@@ -623,6 +642,22 @@ void settings_emit(const struct settings *cst, struct buf *out)
 		}
 	}
 	buf_puts(out, kept_text(kept_tail(st)));
+}
+
+bool settings_same(const struct settings *a, const struct settings *b)
+{
+	struct buf ta, tb;
+	bool same;
+
+	buf_init(&ta, SETTINGS_FILE_MAX);
+	buf_init(&tb, SETTINGS_FILE_MAX);
+	settings_emit(a, &ta);
+	settings_emit(b, &tb);
+	same = ta.err == ST_OK && tb.err == ST_OK && ta.len == tb.len &&
+		memcmp(ta.p, tb.p, ta.len) == 0;
+	buf_fini(&ta);
+	buf_fini(&tb);
+	return same;
 }
 
 /* --- the file --- */

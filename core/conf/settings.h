@@ -269,6 +269,9 @@ enum status settings_parse(const void *p, size_t n, settings_warn *warn, void *c
  * same settings and the same text. out->err tells of a limit. */
 void settings_emit(const struct settings *st, struct buf *out);
 
+/* Do both say the same, comments included? (False also when memory does not suffice to tell.) */
+bool settings_same(const struct settings *a, const struct settings *b);
+
 /* Read a file.
  *
  * unsaved  set when the file does not say what the settings say (other layout, a repaired value, a

@@ -171,6 +171,34 @@ START_TEST(a_clean_save_does_not_touch_the_file)
 }
 END_TEST
 
+static void count(void *ctx)
+{
+	++*(int *)ctx;
+}
+
+START_TEST(a_change_is_told_once)
+{
+	struct conf *c = open_new();
+	enum status want = ST_PROTO;
+	int told = 0;
+
+	conf_watch(c, count, &told);
+	ck_assert_int_eq(conf_set(c, "serverPort", "8144", NULL), ST_OK);
+	ck_assert_int_eq(told, 1);
+	ck_assert_int_eq(conf_save(c), ST_OK);
+
+	/* What changes nothing is no change: nothing to write, nobody to wake. */
+	ck_assert_int_eq(conf_set(c, "serverPort", "8144", NULL), ST_OK);
+	ck_assert_int_eq(conf_update(c, edit_then_fail, &want), ST_PROTO);
+	ck_assert_int_eq(told, 1);
+	ck_assert(conf_dirty_since(c) == NSEC_NEVER);
+
+	ck_assert_int_eq(conf_reload(c), ST_OK);
+	ck_assert_int_eq(told, 2);
+	conf_free(&c);
+}
+END_TEST
+
 START_TEST(an_old_file_wants_to_be_saved)
 {
 	char *old = slurp("test/data/ini/root.ini"), *text;
@@ -541,6 +569,7 @@ Suite *unit_suite(void)
 	tcase_add_test(t, a_refused_change_leaves_nothing);
 	tcase_add_test(t, dirty_until_saved);
 	tcase_add_test(t, a_clean_save_does_not_touch_the_file);
+	tcase_add_test(t, a_change_is_told_once);
 	tcase_add_test(t, an_old_file_wants_to_be_saved);
 	tcase_add_test(t, without_a_file);
 	tcase_add_test(t, faults_are_logged_with_their_lines);

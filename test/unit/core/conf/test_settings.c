@@ -1137,6 +1137,51 @@ START_TEST(relays_of_a_file)
 }
 END_TEST
 
+START_TEST(relay_limits)
+{
+	struct settings_pair pairs[SETTINGS_PAIRS + 1] = { { "id", ID_B } };
+	char names[SETTINGS_PAIRS + 1][16], *big = malloc(SETTINGS_VALUE + 1);
+	struct settings *st;
+	struct buf b;
+
+	/* 64 lines are kept, the others warned about; a value is cut. */
+	buf_init(&b, 1 << 20);
+	buf_puts(&b, QUIET "[RelayChannel]\nid = " ID_B "\nname = ");
+	for (int i = 0; i < 5000; i++)
+		buf_u8(&b, 'x');
+	for (int i = 0; i < 70; i++)
+		buf_printf(&b, "\nn%d = %d", i, i);
+	buf_puts(&b, "\n# one too many\n[End]\nserverPort = 84\n");
+	st = parse_n(b.p, b.len);
+	ck_assert_uint_eq(st->server_port, 84);
+	ck_assert_uint_eq(settings_relays(st, &(size_t){ 0 })[0].n, SETTINGS_PAIRS);
+	ck_assert_uint_eq(strlen(settings_relay_get(settings_relays(st, &(size_t){ 0 }), "name")),
+		SETTINGS_VALUE - 1);
+	ck_assert_ptr_nonnull(strstr(buf_cstr(&warned), "7: name: longer than 4095 bytes, cut\n"));
+	ck_assert_ptr_nonnull(strstr(buf_cstr(&warned), "70: n62: too many lines in this block"));
+	ck_assert_ptr_nonnull(strstr(buf_cstr(&warned), "78: too many lines in this block"));
+	settings_free(&st);
+	buf_fini(&b);
+
+	st = settings_new(false);
+	for (int i = 1; i <= SETTINGS_PAIRS; i++) {
+		snprintf(names[i], sizeof(names[i]), "n%d", i);
+		pairs[i] = (struct settings_pair){ names[i], "v" };
+	}
+	ck_assert_int_eq(settings_relay_put(st, pairs, SETTINGS_PAIRS + 1), ST_LIMIT);
+	ck_assert_int_eq(settings_relay_put(st, pairs, SETTINGS_PAIRS), ST_OK);
+	memset(big, 'x', SETTINGS_VALUE);
+	big[SETTINGS_VALUE] = '\0';
+	pairs[0] = (struct settings_pair){ "id", ID_A };
+	pairs[1] = (struct settings_pair){ "name", big };
+	ck_assert_int_eq(settings_relay_put(st, pairs, 2), ST_LIMIT);
+	big[SETTINGS_VALUE - 1] = '\0';
+	ck_assert_int_eq(settings_relay_put(st, pairs, 2), ST_OK);
+	free(big);
+	settings_free(&st);
+}
+END_TEST
+
 START_TEST(relays_put_and_deleted)
 {
 	struct settings *st = parse(QUIET "[RelayChannel]\n# mine\nid = " ID_B "\nname = old\n"
@@ -1390,6 +1435,7 @@ Suite *unit_suite(void)
 	tcase_add_test(l, feeds);
 	tcase_add_test(l, hosts);
 	tcase_add_test(l, relays_of_a_file);
+	tcase_add_test(l, relay_limits);
 	tcase_add_test(l, relays_put_and_deleted);
 	tcase_add_test(l, copies_are_deep);
 	suite_add_tcase(s, l);
