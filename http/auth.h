@@ -45,9 +45,10 @@ bool auth_host_is_valid(const char *host);
 
 /* What a request may not do when a page of another site sent it. */
 enum {
-	AUTH_CHANGES   = 1,     /* the route changes something even with GET */
-	AUTH_PAGE      = 2,     /* a page people open by a link from anywhere */
-	AUTH_API       = 4,     /* POST /api/1 */
+	AUTH_SITE    = 1,       /* nothing but that */
+	AUTH_CHANGES = 2,       /* the request changes something even with GET */
+	AUTH_PAGE    = 4,       /* a page people open by a link from anywhere */
+	AUTH_API     = 8,       /* POST /api/1 */
 };
 /* Why the request is refused with 403; NULL = it is not. source http.md 10.4, 1-3 and 5 */
 const char *auth_cross_site(const struct request *rq, int route);

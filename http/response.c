@@ -126,8 +126,6 @@ void response_head(const struct response *rs, struct buf *out)
 		put_header(out, "Location", rs->location);
 	if (rs->realm != NULL)
 		buf_printf(out, "WWW-Authenticate: Basic realm=\"%s\", charset=\"UTF-8\"\r\n", rs->realm);
-	if (rs->allow != NULL)
-		put_header(out, "Allow", rs->allow);
 	buf_put(out, rs->extra.p, rs->extra.len);
 	if (rs->type != NULL) {
 		put_header(out, "Content-Type", rs->type);

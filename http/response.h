@@ -31,7 +31,6 @@ struct response {
 	const char *type;               /* Content-Type; NULL = no body, no type */
 	const char *location;           /* of a redirect; NULL = none */
 	const char *realm;              /* of a 401: WWW-Authenticate: Basic; NULL = none */
-	const char *allow;              /* of a 405; NULL = none */
 	struct buf extra;               /* further header lines, from response_header() */
 	struct buf body;                /* owned */
 	const void *data;               /* static bytes instead of body; NULL = body */

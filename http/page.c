@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "http/page.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "http/ui.h"
+
+/* Folders of PeerCast-YT's languages, and its pages that show what ours shows: bookmarks, and where
+ * commands lead (http.md 6.2). */
+static const char *const languages[] = { "en/", "ja/", "de/", "fr/" };
+static const char *const same_page[] = { "index.html", "channels.html", "relays.html", "connections.html" };
+
+static const struct {
+	const char *suffix, *mime;
+} mimes[] = {
+	{ ".html", "text/html; charset=utf-8" }, { ".css", "text/css; charset=utf-8" },
+	{ ".js", "text/javascript; charset=utf-8" }, { ".svg", "image/svg+xml" },
+	{ ".png", "image/png" }, { ".ico", "image/x-icon" },
+};
+
+void page_url(char dst[PAGE_URL], const struct settings *st, const char *page)
+{
+	size_t i, at = 0;
+
+	for (i = 0; i < NELEM(languages); i++) {
+		size_t n = strlen(languages[i]) - 1;
+
+		if (strncmp(st->html_path, "html/", 5) == 0 && strlen(st->html_path + 5) == n &&
+		    strncmp(st->html_path + 5, languages[i], n) == 0)
+			at = i;
+	}
+	snprintf(dst, PAGE_URL, "/html/%s%s", languages[at], page);
+}
+
+static int by_path(const void *key, const void *entry)
+{
+	const struct ui_file *f = entry;
+
+	return strcmp(key, f->path);
+}
+
+static const char *mime_of(const char *path)
+{
+	size_t len = strlen(path), i;
+
+	for (i = 0; i < NELEM(mimes); i++) {
+		size_t n = strlen(mimes[i].suffix);
+
+		if (len > n && strcmp(path + len - n, mimes[i].suffix) == 0)
+			return mimes[i].mime;
+	}
+	return "application/octet-stream";
+}
+
+static const char *canonical(const char *path)
+{
+	size_t i, k;
+
+	for (i = 0; i < NELEM(languages); i++) {
+		size_t n = strlen(languages[i]);
+
+		if (strncmp(path, languages[i], n) != 0)
+			continue;
+		for (k = 0; k < NELEM(same_page); k++)
+			if (strcmp(path + n, same_page[k]) == 0)
+				return "index.html";
+		return "";
+	}
+	return path;
+}
+
+void page_serve(const char *path, struct response *rs)
+{
+	const char *name = canonical(path + strlen("/html/"));
+	const struct ui_file *f = bsearch(name, ui_files, ui_files_n, sizeof(*f), by_path);
+
+	if (f == NULL) {
+		response_error(rs, 404, NULL);
+		return;
+	}
+	rs->type = mime_of(f->path);
+	rs->data = f->data;
+	rs->data_len = f->len;
+	response_header(rs, "Content-Security-Policy", "default-src 'self'; object-src 'none'; "
+		"base-uri 'none'; form-action 'self'; frame-ancestors 'none'");
+	response_header(rs, "Referrer-Policy", "same-origin");
+	/* The files change with the program, not while it runs; a shared cache has no business with them. */
+	response_header(rs, "Cache-Control", "private, no-cache");
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The node's own pages: files of http/ui/, which are built into the binary.
+ *
+ * source   http.md 9.1-9.3
+ */
+#ifndef HTTP_PAGE_H
+#define HTTP_PAGE_H
+
+#include "core/conf/settings.h"
+#include "http/response.h"
+
+#define PAGE_URL 160
+
+/* "/html/en/<page>" in the language of the settings (htmlPath), when it is one of ours. */
+void page_url(char dst[PAGE_URL], const struct settings *st, const char *page);
+
+/* Fill in rs for a path below /html/ ("/html/en/index.html"): the file, or 404. Nothing is decoded and
+ * no file system is touched: a path is found or it is not. */
+void page_serve(const char *path, struct response *rs);
+
+#endif

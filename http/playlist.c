@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "http/playlist.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "core/sys/text.h"
+#include "http/auth.h"
+#include "http/target.h"
+
+#define TIP_TIME (5 * NSEC_PER_SEC)     /* to look a name up */
+
+/* Statistics in nature: relaxed is enough, the limit may be off by a request for a moment. */
+static _Atomic uint32_t waiting;
+
+enum playlist playlist_kind(const struct chaninfo *info, const char *name)
+{
+	const char *type = info->text[CT_TYPE];
+
+	if (strcmp(name, "asx") == 0)
+		return PLAYLIST_ASX;
+	if (strcmp(name, "m3u") == 0)
+		return PLAYLIST_M3U;
+	if (strcmp(type, "WMV") == 0 || strcmp(type, "WMA") == 0)
+		return PLAYLIST_ASX;
+	return strcmp(type, "OGM") == 0 ? PLAYLIST_RAM : PLAYLIST_M3U;
+}
+
+const char *playlist_mime(enum playlist kind)
+{
+	static const char *const mimes[] = {
+		[PLAYLIST_M3U] = "audio/x-mpegurl", [PLAYLIST_ASX] = "video/x-ms-asf",
+		[PLAYLIST_RAM] = "audio/x-pn-realaudio",
+	};
+
+	return mimes[kind];
+}
+
+/* The extension may come from the network: a dot and letters, or nothing. */
+static const char *safe_ext(const struct chaninfo *info)
+{
+	const char *ext = chaninfo_ext(info), *c;
+
+	if (ext[0] != '.')
+		return "";
+	for (c = ext + 1; *c != '\0'; c++)
+		if (!ascii_isalnum((uint8_t)*c))
+			return "";
+	return ext;
+}
+
+static void put_url(struct buf *out, const char *scheme, const char *host, const struct chaninfo *info,
+	const char *token)
+{
+	char id[GNUID_STRLEN];
+
+	buf_printf(out, "%s://%s/stream/%s%s?auth=%s", scheme, host, gnuid_str(&info->id, id),
+		safe_ext(info), token);
+}
+
+void playlist_body(struct buf *out, enum playlist kind, const char *host, const struct chaninfo *info,
+	const char *token, bool mms)
+{
+	switch (kind) {
+	case PLAYLIST_M3U:
+	case PLAYLIST_RAM:
+		put_url(out, "http", host, info, token);
+		buf_puts(out, "\r\n");
+		break;
+	case PLAYLIST_ASX:
+		/* Host, id, extension and token are plain characters: nothing needs escaping. */
+		buf_puts(out, "<ASX Version=\"3.0\">\r\n<ENTRY>\r\n<REF href=\"");
+		put_url(out, mms ? "mms" : "http", host, info, token);
+		buf_puts(out, "\" />\r\n</ENTRY>\r\n</ASX>\r\n");
+		break;
+	}
+}
+
+/* Whom the player should ask: the name it used to reach us, else our address as it sees it. */
+static void host_of(struct node *n, struct servent *sv, const struct request *rq, char *dst, size_t cap)
+{
+	const char *host = request_header(rq, "Host");
+	char text[HOST_STRLEN];
+	struct host h;
+	struct own own;
+
+	if (host != NULL && auth_host_is_valid(host) && text_copy(dst, cap, host)) {
+		dst[strcspn(dst, " \t")] = '\0';
+		return;
+	}
+	servmgr_own(n->sm, &own);
+	h = sock_local(sv->sock.fd);
+	if (!sv->local && host_is_global(&sv->peer)) {
+		const struct host *global = &own.global[!host_is_v4(&sv->peer)];
+
+		if (host_is_set(global))
+			h = *global;
+	}
+	h.port = own.port;
+	text_copy(dst, cap, host_str(&h, text));
+}
+
+/* The channel, referenced, started when allowed. NULL with *status: the answer. */
+static struct chan *find(struct node *n, struct servent *sv, const struct request *rq,
+	const struct stream_target *t, int *status)
+{
+	bool may_start = rq->method == HTTP_GET && http_target_may_start(n, sv, t);
+	struct chan *c = http_target_find(n, t, sv->local);
+	struct host tip;
+	bool has_tip;
+
+	*status = 404;
+	if (c != NULL && chan_is_playing(c))
+		return c;
+	if (!may_start) {
+		if (c != NULL || (t->has_id && (t->tip[0] != '\0' || chanmgr_list_exists(n->cm, &t->id))))
+			*status = 503;
+		chan_unref(&c);
+		return NULL;
+	}
+	chan_unref(&c);
+	has_tip = http_target_tip(n, sv, t, &tip, clk_deadline(TIP_TIME));
+	if (n->ops.relay_start(n, &t->id, has_tip ? &tip : NULL, &c) != ST_OK) {
+		*status = 503;
+		return NULL;
+	}
+	return c;
+}
+
+/* Wait for it to play: 0, or the status to answer; -1 when we are told to stop. */
+static int wait_for(struct chan *c, struct servent *sv)
+{
+	int status = 0;
+
+	if (chan_is_playing(c))
+		return 0;
+	if (atomic_fetch_add_explicit(&waiting, 1, memory_order_relaxed) >= PLAYLIST_WAITING) {
+		status = 503;
+	} else {
+		switch (chan_wait_head(c, &sv->mbox, clk_deadline(PLAYLIST_WAIT))) {
+		case ST_OK:
+			break;
+		case ST_STOPPED:
+			status = mbox_is_stopped(&sv->mbox) ? -1 : 404;
+			break;
+		default:
+			status = 504;
+			break;
+		}
+	}
+	atomic_fetch_sub_explicit(&waiting, 1, memory_order_relaxed);
+	return status;
+}
+
+static void answer(struct node *n, struct servent *sv, const struct request *rq,
+	const struct stream_target *t, struct chan *c, struct response *rs)
+{
+	const struct settings *st = conf_get(n->conf);
+	struct chaninfo *info = chan_info(c);
+	enum playlist kind = playlist_kind(info, t->pls);
+	char token[AUTH_TOKEN], host[300];
+	struct own own;
+
+	servmgr_own(n->sm, &own);
+	auth_token(token, &own.bcid, &info->id);
+	host_of(n, sv, rq, host, sizeof(host));
+	rs->type = playlist_mime(kind);
+	response_header(rs, "Content-Disposition", "inline");
+	response_header(rs, "Cache-Control", "private");
+	response_header(rs, "Access-Control-Allow-Origin", "*");
+	playlist_body(&rs->body, kind, host, info, token, st->wmv_protocol == WMVPROTO_MMS);
+	chaninfo_unref(&info);
+	settings_unref(&st);
+}
+
+enum status playlist_serve(struct node *n, struct servent *sv, const struct request *rq,
+	struct response *rs)
+{
+	struct stream_target t;
+	struct chan *c = NULL;
+	int status = 404;
+
+	/* m3u8 leads to HLS, which is not offered. */
+	if (http_target_parse(rq->target, &t) && (t.has_id || t.name[0] != '\0') &&
+	    strcmp(t.ext, "m3u8") != 0 && strcmp(t.pls, "m3u8") != 0)
+		c = find(n, sv, rq, &t, &status);
+	if (c != NULL)
+		status = wait_for(c, sv);
+	if (status == 0)
+		answer(n, sv, rq, &t, c, rs);
+	else if (status > 0)
+		response_error(rs, status, NULL);
+	chan_unref(&c);
+	return status >= 0 ? ST_OK : ST_STOPPED;
+}

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "http/router.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/sys/log.h"
+#include "core/sys/text.h"
+#include "http/admin.h"
+#include "http/auth.h"
+#include "http/jsonrpc.h"
+#include "http/page.h"
+#include "http/playlist.h"
+#include "http/response.h"
+#include "http/target.h"
+
+#define BODY_TIME (10 * NSEC_PER_SEC)
+#define REALM "PeerCast Admin"
+
+/* What a handler works on. */
+struct exchange {
+	struct node *node;
+	struct servent *sv;
+	struct request *rq;
+	struct response *rs;
+	const char *form;               /* body of a POST, terminated; "" */
+	size_t form_len;
+};
+
+/* Fills in the response. ST_OK, or why nothing must be written. */
+typedef enum status route_handler(struct exchange *x);
+
+enum match { EXACT, BELOW, EVERYTHING };
+
+/* Who is let in. */
+enum gate { OPEN, ADMIN };
+
+struct route {
+	const char *path;
+	enum match match;               /* BELOW: the path itself is not meant */
+	unsigned int methods;           /* of enum http_method */
+	int allow;                      /* ALLOW_*; 0 = none needed */
+	enum gate gate;
+	bool cors;                      /* for players on other pages: OPTIONS is answered */
+	bool form;                      /* the password may be in the body: read it first */
+	int cross_site;                 /* AUTH_* for auth_cross_site(); 0 = anybody's page may ask */
+	route_handler *handler;
+};
+
+/* --- handlers ------------------------------------------------------------------------------------ */
+
+static enum status serve_api(struct exchange *x)
+{
+	int http;
+	enum status st;
+
+	if (x->rq->method != HTTP_POST) {
+		x->rs->type = "application/json";
+		return jsonrpc_version(&x->rs->body);
+	}
+	x->rs->type = "application/json";
+	st = jsonrpc_handle(x->node, x->sv, x->form, x->form_len, &x->rs->body, &http);
+	if (st != ST_OK)
+		return st;
+	x->rs->status = http;
+	if (http == 204)
+		x->rs->type = NULL;
+	return ST_OK;
+}
+
+static enum status serve_admin(struct exchange *x)
+{
+	return admin_serve(x->node, x->sv, x->rq, x->form, x->rs);
+}
+
+static enum status serve_pls(struct exchange *x)
+{
+	return playlist_serve(x->node, x->sv, x->rq, x->rs);
+}
+
+static enum status serve_html(struct exchange *x)
+{
+	page_serve(x->rq->path, x->rs);
+	return ST_OK;
+}
+
+/* PeerCastStation answered this with a permanent redirect, which browsers still remember. */
+static enum status serve_html_index(struct exchange *x)
+{
+	response_redirect(x->rs, "/");
+	return ST_OK;
+}
+
+static enum status serve_not_found(struct exchange *x)
+{
+	response_error(x->rs, 404, NULL);
+	return ST_OK;
+}
+
+static enum status serve_forbidden(struct exchange *x)
+{
+	response_error(x->rs, 403, NULL);
+	return ST_OK;
+}
+
+static enum status serve_home(struct exchange *x)
+{
+	const struct settings *st = conf_get(x->node->conf);
+	char to[PAGE_URL];
+
+	page_url(to, st, "index.html");
+	settings_unref(&st);
+	response_header(x->rs, "Location", to);
+	x->rs->status = 302;
+	return ST_OK;
+}
+
+/* --- the table: first match wins ------------------------------------------------------------------ */
+
+#define READ (HTTP_GET | HTTP_HEAD)
+
+static const struct route routes[] = {
+	{ "/api/1", EXACT, READ, ALLOW_HTML, OPEN, false, false, AUTH_SITE, serve_api },
+	{ "/api/1/", EXACT, READ, ALLOW_HTML, OPEN, false, false, AUTH_SITE, serve_api },
+	{ "/api/1", EXACT, HTTP_POST, ALLOW_HTML, ADMIN, false, false, AUTH_API, serve_api },
+	{ "/api/1/", EXACT, HTTP_POST, ALLOW_HTML, ADMIN, false, false, AUTH_API, serve_api },
+	{ "/api/", BELOW, READ, 0, OPEN, false, false, AUTH_SITE, serve_not_found },
+	{ "/admin", EXACT, READ | HTTP_POST, ALLOW_HTML, ADMIN, false, true, AUTH_SITE, serve_admin },
+	{ "/admin/", EXACT, READ | HTTP_POST, ALLOW_HTML, ADMIN, false, true, AUTH_SITE, serve_admin },
+	{ "/pls/", BELOW, READ, ALLOW_DIRECT, OPEN, true, false, 0, serve_pls },
+	{ "/stream/", BELOW, READ, 0, OPEN, true, false, 0, serve_not_found },
+	{ "/html/index.html", EXACT, READ, 0, OPEN, false, false, AUTH_PAGE, serve_html_index },
+	{ "/html/", BELOW, READ, ALLOW_HTML, ADMIN, false, false, AUTH_PAGE, serve_html },
+	{ "/public", EXACT, READ, 0, OPEN, false, false, 0, serve_forbidden },
+	{ "/public/", BELOW, READ, 0, OPEN, false, false, 0, serve_forbidden },
+	{ "/assets/", BELOW, READ, 0, OPEN, false, false, 0, serve_not_found },
+	{ "/cgi-bin/", BELOW, READ, 0, OPEN, false, false, 0, serve_not_found },
+	{ "/hls/", BELOW, READ, 0, OPEN, false, false, 0, serve_not_found },
+	{ "/favicon.ico", EXACT, READ, 0, OPEN, false, false, 0, serve_not_found },
+	{ "/", EVERYTHING, READ, 0, OPEN, false, false, AUTH_PAGE, serve_home },
+};
+
+static bool matches(const struct route *r, const char *path)
+{
+	size_t n = strlen(r->path);
+
+	switch (r->match) {
+	case EXACT:
+		return strcmp(path, r->path) == 0;
+	case BELOW:
+		return strncmp(path, r->path, n) == 0;
+	case EVERYTHING:
+		break;
+	}
+	return true;
+}
+
+/* The route, or NULL with the methods the path does take (0 = no such path). */
+static const struct route *route_find(const struct request *rq, unsigned int *methods, const struct route **any)
+{
+	size_t i;
+
+	*methods = 0;
+	*any = NULL;
+	for (i = 0; i < NELEM(routes); i++) {
+		const struct route *r = &routes[i];
+
+		if (!matches(r, rq->path) || (*any != NULL && r->match == EVERYTHING))
+			continue;
+		*any = r;
+		*methods |= r->methods | (r->cors ? (unsigned int)HTTP_OPTIONS : 0);
+		if (r->methods & rq->method)
+			return r;
+	}
+	return NULL;
+}
+
+static void refuse_method(struct response *rs, unsigned int methods)
+{
+	static const struct {
+		unsigned int bit;
+		const char *name;
+	} names[] = {
+		{ HTTP_GET, "GET" }, { HTTP_HEAD, "HEAD" }, { HTTP_POST, "POST" }, { HTTP_OPTIONS, "OPTIONS" },
+	};
+	char list[64] = "";
+	size_t i, at = 0;
+
+	for (i = 0; i < NELEM(names); i++)
+		if (methods & names[i].bit)
+			at += (size_t)snprintf(list + at, sizeof(list) - at, "%s%s", at > 0 ? ", " : "",
+				names[i].name);
+	response_header(rs, "Allow", list);
+	response_error(rs, 405, NULL);
+}
+
+static void allow_preflight(struct response *rs)
+{
+	rs->status = 204;
+	response_header(rs, "Access-Control-Allow-Origin", "*");
+	response_header(rs, "Access-Control-Allow-Methods", "GET, HEAD");
+}
+
+/* --- letting in ------------------------------------------------------------------------------------ */
+
+/* Fills in the refusal; true = go on. */
+static bool let_in(struct exchange *x)
+{
+	bool script = request_header(x->rq, "X-Requested-With") != NULL;
+	const struct settings *st;
+
+	switch (auth_admin(x->node, x->sv, x->rq, x->form)) {
+	case AUTH_OK:
+		return true;
+	case AUTH_TOO_MANY:
+		response_error(x->rs, 429, "too many wrong passwords; wait a minute");
+		return false;
+	case AUTH_MISSING:
+		/* A page's own request must not make the browser ask, unless that is the way to log in. */
+		st = conf_get(x->node->conf);
+		script = script && st->auth_type != AUTHTYPE_BASIC;
+		settings_unref(&st);
+		if (script) {
+			response_error(x->rs, 403, NULL);
+			return false;
+		}
+		break;
+	case AUTH_WRONG:
+		break;
+	}
+	response_error(x->rs, 401, NULL);
+	x->rs->realm = REALM;
+	return false;
+}
+
+/* Read the body of a POST; false = rs, or *st, says why not. */
+static bool read_body(struct exchange *x, struct buf *body, enum status *st)
+{
+	*st = http_read_body(&x->sv->sock, x->rq, body, clk_deadline(BODY_TIME));
+	if (*st == ST_OK) {
+		x->form = buf_cstr(body);
+		x->form_len = body->len;
+		return body->err == ST_OK;
+	}
+	if (x->rq->fault != 0) {
+		response_error(x->rs, x->rq->fault, x->rq->why);
+		*st = ST_OK;
+	}
+	return false;
+}
+
+static enum status run(struct exchange *x, struct buf *body)
+{
+	const struct route *r, *any;
+	const char *why;
+	enum status st = ST_OK;
+	unsigned int methods;
+
+	r = route_find(x->rq, &methods, &any);
+	if (r == NULL && x->rq->method == HTTP_OPTIONS && any->cors) {
+		allow_preflight(x->rs);
+		return ST_OK;
+	}
+	if (r == NULL && x->rq->method == HTTP_POST && any->match == EVERYTHING) {
+		response_error(x->rs, 400, "nothing takes a POST here");
+		return ST_OK;
+	}
+	if (r == NULL) {
+		refuse_method(x->rs, methods);
+		return ST_OK;
+	}
+	if (r->allow != 0 && !http_allowed(x->node, x->sv, r->allow)) {
+		response_error(x->rs, 503, NULL);
+		return ST_OK;
+	}
+	why = r->cross_site == 0 ? NULL : auth_cross_site(x->rq, r->cross_site);
+	if (why != NULL) {
+		log_peer(LOG_WARN, &x->sv->peer, "http: %s refused: %s", x->rq->path, why);
+		response_error(x->rs, 403, why);
+		return ST_OK;
+	}
+	if (x->rq->method == HTTP_POST && r->form && !read_body(x, body, &st))
+		return st;
+	if (r->gate == ADMIN && !let_in(x))
+		return ST_OK;
+	if (x->rq->method == HTTP_POST && !r->form && !read_body(x, body, &st))
+		return st;
+	return r->handler(x);
+}
+
+/* --- entry ----------------------------------------------------------------------------------------- */
+
+/* all_read: the peer has said all it had to say, so a plain close cannot reset the connection. */
+static enum status send_and_end(struct servent *sv, struct response *rs, bool head_only, bool all_read)
+{
+	enum status st = response_send(&sv->sock, rs, head_only, clk_deadline(HTTP_WRITE_DEADLINE));
+	size_t n;
+
+	if (st == ST_LIMIT) {
+		response_fini(rs);
+		response_init(rs, 4096);
+		response_error(rs, 503, "out of memory");
+		st = response_send(&sv->sock, rs, head_only, clk_deadline(HTTP_WRITE_DEADLINE));
+	}
+	sock_peek(&sv->sock, &n);
+	if (st == ST_OK && (!all_read || n > 0 || rs->status >= 400))
+		http_drain(&sv->sock);
+	return st;
+}
+
+enum status http_serve(struct node *n, struct servent *sv, struct request *rq)
+{
+	struct response rs;
+	struct buf body;
+	struct exchange x = { .node = n, .sv = sv, .rq = rq, .rs = &rs, .form = "" };
+	enum status st;
+
+	response_init(&rs, RPC_ANSWER);
+	buf_init(&body, HTTP_BODY_MAX);
+	st = run(&x, &body);
+	if (st == ST_LIMIT) {
+		response_error(&rs, 503, "out of memory");
+		st = ST_OK;
+	}
+	if (st == ST_OK)
+		st = send_and_end(sv, &rs, rq->method == HTTP_HEAD, rq->http10);
+	buf_fini(&body);
+	response_fini(&rs);
+	return st;
+}
