@@ -241,7 +241,8 @@ bool host_parse(struct host *h, const char *s, uint16_t dflt_port)
 	char name[NAME_LEN_MAX + 1];
 	bool bracket;
 
-	if (!split_port(name, sizeof(name), &out.port, &bracket, s) || !ip_parse(&out, name, bracket))
+	if (!split_port(name, sizeof(name), &out.port, &bracket, s) ||
+	    !ip_parse(&out, name, bracket))
 		return false;
 	*h = out;
 	return true;
@@ -289,17 +290,19 @@ static struct lookup *lookup_new(const char *name)
 	cond_init(&l->ended);
 	(void)text_copy(l->name, sizeof(l->name), name);
 	lookup_lock(l);
-	l->refs = 2;
+	l->refs = 2;    /* the caller's and the thread's */
 	lookup_unlock(l);
 	return l;
 }
 
-static void lookup_unref(struct lookup *l)
+/* Give back n references. */
+static void lookup_drop(struct lookup *l, unsigned n)
 {
 	unsigned left;
 
 	lookup_lock(l);
-	left = --l->refs;
+	l->refs -= n;
+	left = l->refs;
 	lookup_unlock(l);
 	if (left > 0)
 		return;
@@ -361,7 +364,7 @@ static void lookup_main(void *arg)
 	l->found = found;
 	cond_broadcast(&l->ended);
 	lookup_unlock(l);
-	lookup_unref(l);
+	lookup_drop(l, 1);
 }
 
 /* Letters, digits, '-', '_' and '.'; and not one of the number forms ("1", "0x7f.1", "127.1") in
@@ -411,8 +414,7 @@ enum status host_resolve(struct host *h, const char *s, uint16_t dflt_port, nsec
 	if (st != ST_OK) {
 		err = errno;
 		lookups_leave();
-		lookup_unref(l);
-		lookup_unref(l);
+		lookup_drop(l, 2);
 		errno = err;
 		return st;
 	}
@@ -425,7 +427,7 @@ enum status host_resolve(struct host *h, const char *s, uint16_t dflt_port, nsec
 		memcpy(out.ip, l->found.ip, sizeof(out.ip));
 	}
 	lookup_unlock(l);
-	lookup_unref(l);
+	lookup_drop(l, 1);
 	if (st == ST_OK)
 		*h = out;
 	else if (st == ST_SYS)

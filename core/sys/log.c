@@ -310,7 +310,8 @@ static bool line_print(struct buf *out, const struct line *l, bool lf)
 		tm.tm_year + 1900, tag(l->level));
 	n = strlen(head);
 	/* Whole lines only, and no error for a reader that asked for more than it can hold. */
-	if (out->err != ST_OK || n + l->len > out->max - out->len || buf_reserve(out, n + l->len) == NULL)
+	if (out->err != ST_OK || n + l->len > out->max - out->len ||
+	    buf_reserve(out, n + l->len) == NULL)
 		return false;
 	buf_put(out, head, n);
 	buf_put(out, l->text, l->len);

@@ -56,6 +56,7 @@ static bool room_locked(struct mbox *m) REQUIRES(lk_mbox)
 {
 	if (m->n < m->cap)
 		return true;
+	ASSERT(m->n == m->cap);
 	if (m->cap == MBOX_QUEUE)
 		return false;
 

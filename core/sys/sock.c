@@ -399,6 +399,23 @@ enum status sock_try_sendv(int fd, const struct iovec *iov, int n, size_t *sent)
 	}
 }
 
+/* Take `sent` bytes off the front of n entries; returns how many are left from *iov on. */
+static int skip_sent(struct iovec **iov, int n, size_t sent)
+{
+	for (; n > 0; (*iov)++, n--) {
+		const size_t k = MIN(sent, (*iov)->iov_len);
+
+		if (k > 0)              /* an empty entry may be at NULL */
+			(*iov)->iov_base = (uint8_t *)(*iov)->iov_base + k;
+		(*iov)->iov_len -= k;
+		sent -= k;
+		if ((*iov)->iov_len > 0)
+			break;
+	}
+	ASSERT(sent == 0);
+	return n;
+}
+
 enum status sock_writev(struct sock *s, struct iovec *iov, int n, nsec deadline)
 {
 	bool first = true;
@@ -407,10 +424,7 @@ enum status sock_writev(struct sock *s, struct iovec *iov, int n, nsec deadline)
 		enum status st;
 		size_t sent;
 
-		while (n > 0 && iov->iov_len == 0) {
-			iov++;
-			n--;
-		}
+		n = skip_sent(&iov, n, 0);      /* empty ones */
 		if (is_stopped(ear(s)))
 			return ST_STOPPED;
 		if (n == 0)
@@ -430,17 +444,7 @@ enum status sock_writev(struct sock *s, struct iovec *iov, int n, nsec deadline)
 		}
 		/* Relaxed: statistics. */
 		(void)atomic_fetch_add_explicit(&s->nwritten, (uint64_t)sent, memory_order_relaxed);
-		while (sent > 0) {
-			const size_t k = MIN(sent, iov->iov_len);
-
-			iov->iov_base = (uint8_t *)iov->iov_base + k;
-			iov->iov_len -= k;
-			sent -= k;
-			if (iov->iov_len == 0) {
-				iov++;
-				n--;
-			}
-		}
+		n = skip_sent(&iov, n, sent);
 	}
 }
 

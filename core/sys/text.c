@@ -88,6 +88,27 @@ static size_t ascii_run(const uint8_t *p, size_t n)
 	return i;
 }
 
+/* The length of the leading run of text that needs no repair. */
+static size_t clean_run(const uint8_t *p, size_t n)
+{
+	size_t i = 0;
+
+	for (;;) {
+		uint32_t cp;
+		size_t k;
+
+		i += ascii_run(p + i, n - i);
+		/* Characters of one script come in a row: no word-wise look between them. */
+		for (; i < n && p[i] >= 0x80; i += k) {
+			k = u8_next(p + i, n - i, &cp);
+			if (cp >= U8_CUT || cp_is_banned(cp))
+				return i;
+		}
+		if (i == n || p[i] < 0x20 || p[i] == 0x7F)
+			return i;
+	}
+}
+
 size_t text_cut(const char *s, size_t n)
 {
 	for (size_t i = 1; i <= 4 && i <= n; i++) {
@@ -215,17 +236,16 @@ static bool clean_cp932(struct cleaner *c, const uint8_t *p, size_t n)
 
 size_t text_clean(char *dst, size_t cap, const void *src, size_t n)
 {
-	const uint8_t *p = src;
-	const uint8_t *nul = n > 0 ? memchr(p, 0, n) : NULL;
+	const uint8_t *p = n > 0 ? src : (const uint8_t *)"";
+	const uint8_t *nul = memchr(p, 0, n);
 	struct cleaner c = { .dst = dst, .room = cap - 1 };
 
 	ASSERT(cap > 0);
 	if (nul != NULL)
 		n = (size_t)(nul - p);
-	if (ascii_run(p, n) == n) {
-		c.len = MIN(n, c.room);
-		if (c.len > 0)
-			memcpy(dst, p, c.len);
+	if (clean_run(p, n) == n) {
+		c.len = n <= c.room ? n : text_cut(src, c.room);
+		memcpy(dst, p, c.len);
 	} else if (!clean_utf8(&c, p, n, false) && !clean_cp932(&c, p, n)) {
 		(void)clean_utf8(&c, p, n, true);
 	}
@@ -235,23 +255,7 @@ size_t text_clean(char *dst, size_t cap, const void *src, size_t n)
 
 bool text_is_clean(const char *s, size_t n)
 {
-	const uint8_t *p = (const uint8_t *)s;
-
-	for (;;) {
-		const size_t run = ascii_run(p, n);
-		uint32_t cp;
-		size_t k;
-
-		p += run;
-		n -= run;
-		if (n == 0)
-			return true;
-		k = u8_next(p, n, &cp);
-		if (cp >= U8_CUT || cp_is_banned(cp))
-			return false;
-		p += k;
-		n -= k;
-	}
+	return clean_run((const uint8_t *)s, n) == n;
 }
 
 /* What moves a cursor, ends a line or turns the direction of a terminal. */

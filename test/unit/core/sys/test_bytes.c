@@ -70,6 +70,17 @@ START_TEST(rd_error_sticks)
 }
 END_TEST
 
+START_TEST(rd_empty)
+{
+	struct rd r = rd_of(NULL, 0);
+
+	ck_assert_ptr_nonnull(rd_take(&r, 0));
+	ck_assert_int_eq(r.err, ST_OK);
+	ck_assert_ptr_null(rd_take(&r, 1));
+	ck_assert_int_eq(r.err, ST_PROTO);
+}
+END_TEST
+
 START_TEST(rd_sub_bounds)
 {
 	struct rd r = rd_of(src, 5);
@@ -246,6 +257,7 @@ Suite *unit_suite(void)
 
 	tcase_add_loop_test(t, rd_widths, 0, NELEM(widths));
 	tcase_add_test(t, rd_error_sticks);
+	tcase_add_test(t, rd_empty);
 	tcase_add_test(t, rd_sub_bounds);
 	tcase_add_test(t, wr_widths);
 	tcase_add_test(t, wr_nothing_after_a_fault);

@@ -20,7 +20,7 @@ static char dir[64];
 
 static void make_dir(void)
 {
-	strncpy(dir, "/tmp/test_file.XXXXXX", sizeof(dir));
+	snprintf(dir, sizeof(dir), "/tmp/test_file.XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	ck_assert_int_eq(chdir(dir), 0);
 }

@@ -31,7 +31,7 @@ static struct buf got;
 
 static void open_log(void)
 {
-	strncpy(dir, "/tmp/test_log.XXXXXX", sizeof(dir));
+	snprintf(dir, sizeof(dir), "/tmp/test_log.XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/log", dir);
 	snprintf(moved, sizeof(moved), "%s/log.1", dir);
@@ -215,7 +215,7 @@ START_TEST(ring_numbers_only_grow)
 	ck_assert_int_eq(count(t, "no. "), 2);
 
 	end = start + LOG_RING + 10;
-	t = ring_text(end - 1, 9, &first, &n);
+	(void)ring_text(end - 1, 9, &first, &n);
 	ck_assert_uint_eq(n, 1);
 	t = ring_text(UINT64_MAX, 9, &first, &n);               /* the next poll's cursor */
 	ck_assert_uint_eq(first, end);

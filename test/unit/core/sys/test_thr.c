@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <semaphore.h>
 #include <signal.h>
-#include <string.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
