@@ -30,7 +30,8 @@
 #define FLV_BAD_TAGS    3
 #define FLV_UNKNOWN     100             /* tags of unknown type in a row */
 #define FLV_RESYNC      (1u << 20)      /* bytes searched for a tag */
-#define FLV_RESYNC_OPEN 65536           /* the same, before the first head */
+#define FLV_RESYNC_OPEN 61440           /* the same, before the first head: garbage is out within 64 KiB */
+#define FLV_GUESS       4096            /* a tag with a stream id not seen before is believed up to here */
 #define FLV_NEXT_MS     10000           /* two tags in a row that are further apart prove nothing */
 
 enum { TAG_AUDIO = 8, TAG_VIDEO = 9, TAG_SCRIPT = 18 };
@@ -58,6 +59,7 @@ struct flv {
 	bool video, audio;      /* tags of this kind were seen since the file header */
 	bool has_ts;
 	uint32_t ra_ts;         /* the last place to start */
+	uint32_t sid;           /* stream id of all tags: 0, but for encoders that know no better */
 	uint32_t bad, unknown;  /* in a row */
 	uint32_t searched;      /* bytes given up in this search */
 	uint32_t ntags, nbytes; /* since the file header, while open */
@@ -617,11 +619,11 @@ static bool flv_known(uint8_t type)
 }
 
 /* Could a tag, or a new file header, begin here? All of FLV_TAG_HEAD bytes are there. */
-static bool flv_plausible(const uint8_t *p)
+static bool flv_plausible(const struct flv *f, const uint8_t *p)
 {
 	if (memcmp(p, "FLV\x01", 4) == 0)
 		return true;
-	return flv_known(p[0]) && be24(p + 1) <= MEDIA_UNIT_MAX && be24(p + 8) == 0;
+	return flv_known(p[0]) && be24(p + 1) <= MEDIA_UNIT_MAX && be24(p + 8) == f->sid;
 }
 
 /* Does the tag head q follow the tag head p by its time? */
@@ -643,6 +645,7 @@ static void flv_reset(struct flv *f)
 	f->video = f->audio = f->has_ts = false;
 	f->bad = f->unknown = 0;
 	f->ntags = f->nbytes = 0;
+	f->sid = 0;
 }
 
 /* "Do it again with more input" is ST_OK with *more set. */
@@ -705,7 +708,7 @@ static enum status flv_next(struct media *m, struct flv *f, bool *more)
 	const bool big = size > MEDIA_UNIT_MAX;
 
 	/* before the head, and behind a bad tag, a tag head that makes no sense is not trusted with a length */
-	if (f->open && (be24(p + 8) != 0 || (big && !known)))
+	if (f->open && (be24(p + 8) != f->sid || (big && !known)))
 		return flv_search(m, f);
 	if (f->bad > 0 && (big || !known))
 		return flv_search(m, f);
@@ -722,7 +725,7 @@ static enum status flv_next(struct media *m, struct flv *f, bool *more)
 		*more = p == NULL;
 		if (p == NULL)
 			return st;
-		if (!flv_plausible(p + n + FLV_TRAILER) || !flv_follows(p, p + n + FLV_TRAILER))
+		if (!flv_plausible(f, p + n + FLV_TRAILER) || !flv_follows(p, p + n + FLV_TRAILER))
 			return flv_search(m, f);
 	}
 	if (good) {
@@ -747,23 +750,24 @@ static enum status flv_next(struct media *m, struct flv *f, bool *more)
 }
 
 /* The tag at p, or 0 when none is there; SIZE_MAX when more bytes must tell. */
-static size_t flv_candidate(const uint8_t *p, size_t n)
+static size_t flv_candidate(const struct flv *f, const uint8_t *p, size_t n)
 {
 	const size_t size = FLV_TAG_HEAD + be24(p + 1);
+	const bool same = be24(p + 8) == f->sid;
 
 	if (memcmp(p, "FLV\x01", 4) == 0 && (p[4] & 0xfa) == 0 && be32(p + 5) == FLV_FILE_HEAD)
 		return FLV_FILE_HEAD;
-	if (!flv_known(p[0]) || size > FLV_RESYNC)
+	if (!flv_known(p[0]) || size > (same ? FLV_RESYNC : FLV_GUESS))
 		return 0;
 	if (n < size + FLV_TRAILER)
 		return SIZE_MAX;
 	if (be32(p + size) == size)
 		return size;
-	if (!flv_plausible(p))
+	if (!same)
 		return 0;
 	if (n < size + FLV_TRAILER + FLV_TAG_HEAD)
 		return SIZE_MAX;
-	return flv_plausible(p + size + FLV_TRAILER) && flv_follows(p, p + size + FLV_TRAILER) ? size : 0;
+	return flv_plausible(f, p + size + FLV_TRAILER) && flv_follows(p, p + size + FLV_TRAILER) ? size : 0;
 }
 
 /* Find the next tag that can be proven. Offsets are tried in order, each until it is decided, so the result
@@ -780,14 +784,17 @@ static enum status flv_seek(struct media *m, struct flv *f, bool *more)
 	if (st != ST_OK)
 		return st;
 	for (at = 0; found == 0 && at + FLV_TAG_HEAD <= n; at += found == 0) {
-		found = flv_candidate(p + at, n - at);
+		found = flv_candidate(f, p + at, n - at);
 		if (found == 0 && ++f->searched > budget)
 			return media_fail(m, ST_PROTO, "no FLV tag in %u bytes", budget);
 	}
-	in_drop(&m->in, at);
 	*more = n == all && (found == 0 || found == SIZE_MAX);
-	if (!*more && found > 0 && found < SIZE_MAX)
+	if (found > 0 && found < SIZE_MAX) {
 		f->state = FLV_TAGS;
+		if (p[at] != 'F')
+			f->sid = be24(p + at + 8);
+	}
+	in_drop(&m->in, at);
 	/* what is left waits for more: asking for it makes it carried over */
 	return *more ? media_peek(m, all - at + 1, &p) : ST_OK;
 }
