@@ -66,6 +66,13 @@ static bool kept_add(char **at, const char *text)
 	return true;
 }
 
+static bool kept_add_buf(char **at, struct buf *b)
+{
+	const char *text = buf_cstr(b);
+
+	return b->err == ST_OK && kept_add(at, text);
+}
+
 /* --- life --- */
 
 static struct settings *settings_alloc(void)
@@ -234,6 +241,8 @@ struct parse {
 	struct ini ini;
 	struct settings *st;
 	struct buf pend;        /* lines kept for the next place */
+	struct buf outer;       /* the same while in a block, of the lines in front of it */
+	struct buf ends[SECT_N]; /* lines kept for a block's [End]; unusable entries of a list */
 	settings_warn *warn;
 	void *ctx;
 	unsigned line;          /* being read */
@@ -266,13 +275,9 @@ static void warn_at(struct parse *p, unsigned line, const char *fmt, ...)
  * they go on to the next place, so that no text is grown over and over. */
 static void keep_at(struct parse *p, char **at)
 {
-	const char *text = buf_cstr(&p->pend);
-
-	if (p->pend.err != ST_OK)
-		p->nomem = true;
-	if (p->nomem || *at != NULL)
+	if (*at != NULL)
 		return;
-	if (!kept_add(at, text))
+	if (!kept_add_buf(at, &p->pend))
 		p->nomem = true;
 	buf_reset(&p->pend);
 }
@@ -359,7 +364,14 @@ static void block_open(struct parse *p, enum sect s)
 	p->block = s;
 	p->block_line = p->line;
 	if (si->kind == SECT_BLOCK) {
+		const struct buf now = p->pend;
+
 		keep_at(p, kept_header(p->st, s));
+		/* What found no place there must not get into the block: set aside. */
+		if (p->pend.len > 0) {
+			p->pend = p->outer;
+			p->outer = now;
+		}
 		return;
 	}
 	p->entry = list_entry_new(s);
@@ -376,7 +388,17 @@ static void block_close(struct parse *p)
 
 	p->block = SECT_N;
 	if (sect_info[s].kind == SECT_BLOCK) {
-		keep_at(p, kept_end(p->st, s));
+		/* These mean something else outside; a section may stand several times. */
+		buf_put(&p->ends[s], p->pend.p, p->pend.len);
+		if (p->pend.err != ST_OK || p->ends[s].err != ST_OK)
+			p->nomem = true;
+		buf_reset(&p->pend);
+		if (p->outer.len > 0) {
+			const struct buf empty = p->pend;
+
+			p->pend = p->outer;
+			p->outer = empty;
+		}
 		return;
 	}
 	if (p->entry == NULL)
@@ -387,7 +409,6 @@ static void block_close(struct parse *p)
 		return;
 	case ST_PROTO:
 		warn_at(p, p->block_line, "[%s]: %s; not used", sect_info[s].name, why);
-		list_entry_emit(s, p->entry, &p->pend);
 		break;
 	default:
 		if (why[0] == '\0')
@@ -395,9 +416,12 @@ static void block_close(struct parse *p)
 		else if (first_seen(p, sect_info[s].name))
 			warn_at(p, p->block_line, "[%s]: %s; this and later ones are not used",
 				sect_info[s].name, why);
-		list_entry_emit(s, p->entry, &p->pend);
 		break;
 	}
+	/* Its text stays, behind the list: in front of it, it could be the one that counts. */
+	list_entry_emit(s, p->entry, &p->ends[s]);
+	if (p->ends[s].err != ST_OK)
+		p->nomem = true;
 	list_entry_free(s, &p->entry);
 }
 
@@ -550,6 +574,9 @@ static void parse_finish(struct parse *p)
 		block_close(p);
 	}
 	keep_at(p, kept_tail(st));
+	for (unsigned s = 0; s < SECT_N; s++)
+		if (!kept_add_buf(kept_end(st, (enum sect)s), &p->ends[s]))
+			p->nomem = true;
 	if (p->n_unseen > 0)
 		warn_at(p, 0, "%u more unknown lines", p->n_unseen);
 	if (st->is_root && at[key_find_any("maxServIn") - key_table] == 0)
@@ -575,6 +602,9 @@ enum status settings_parse(const void *bytes, size_t n, settings_warn *warn, voi
 
 	*out = NULL;
 	buf_init(&p.pend, 2 * (size_t)SETTINGS_FILE_MAX);
+	buf_init(&p.outer, 2 * (size_t)SETTINGS_FILE_MAX);
+	for (unsigned s = 0; s < SECT_N; s++)
+		buf_init(&p.ends[s], 2 * (size_t)SETTINGS_FILE_MAX);
 	if (n > SETTINGS_FILE_MAX || ini_init(&p.ini, bytes, n) != ST_OK)
 		goto out_pend;
 	p.key_line = calloc(key_n, sizeof(p.key_line[0]));
@@ -597,6 +627,9 @@ out:
 	free(p.key_line);
 	ini_fini(&p.ini);
 out_pend:
+	for (unsigned s = 0; s < SECT_N; s++)
+		buf_fini(&p.ends[s]);
+	buf_fini(&p.outer);
 	buf_fini(&p.pend);
 	return st;
 }
@@ -638,6 +671,7 @@ void settings_emit(const struct settings *cst, struct buf *out)
 		case SECT_LIST:
 		case SECT_PAIRS:
 			list_emit(st, s, out);
+			buf_puts(out, kept_text(kept_end(st, s)));
 			break;
 		}
 	}

@@ -914,30 +914,33 @@ START_TEST(kept_lines)
 END_TEST
 
 /* Whatever the layout, the second writing changes nothing. */
+static const char *const layouts[] = {
+	"",
+	"\n\n\n",
+	"# only a comment",
+	"serverPort=81",
+	"[Server]\nserverPort = 81\n# end of server\n[Broadcast]\n",
+	"[Server]\nserverPort = 81\n# end of server\n\n[Broadcast]\n",
+	"# a\nserverPort = 1\n# b\nserverPort = 2\n# c\nserverPort = 3\n# d\n",
+	"autoConnect = 1\n# x\ndeadHitAge = 1\n",
+	"[Filter]\n# inside\nban = 1\nip = 1.2.3.4\n# b\nban = 0\n[Filter]\nip = 1.2.3.5\n# open",
+	"[Flags]\n# 1\nforceFirewalled = 1\n# 2\n[End]\n# 3\n[Flags]\n# 4\n[End]\n",
+	/* What stands in a block stays in one, what stands outside stays out. */
+	"[Flags]\n[End]\n[Flags]\nserverPort = 5\n[End]\nq\n",
+	"[Flags]\n[End]\nq\n[Feed]\n[End]\n[Flags]\nforceFirewalled = 1\n[End]\n[Notify]\n",
+	"[RelayChannel]\n# c\n\nname = x\nid = " ID_B "\nfuture = 1\n[End]\n# after\n",
+	"[RelayChannel]\nname = no id\n[End]\n[Feed]\nurl = ftp://x/\n[End]\n",
+	"[Feed]\nurl = http://a/\n[End]\n[Feed]\nurl = http://a/\n[End]\n",
+	"[Feed]\nurl = http://a/\nrootHost = a:1\n[End]\n",
+	"[Host]\ntype = TRACKER\naddress = 1.2.3.4:7144\ntime = 1700000000\n[End]\n",
+	"[X]\nserverPort = 4\n[Y]\n[Z]\nq\n[End]\n[End]\n",
+	"junk\0binary\x01\n\xff\xfe\n",
+};
+
 START_TEST(writing_is_stable)
 {
-	static const char *const text[] = {
-		"",
-		"\n\n\n",
-		"# only a comment",
-		"serverPort=81",
-		"[Server]\nserverPort = 81\n# end of server\n[Broadcast]\n",
-		"[Server]\nserverPort = 81\n# end of server\n\n[Broadcast]\n",
-		"# a\nserverPort = 1\n# b\nserverPort = 2\n# c\nserverPort = 3\n# d\n",
-		"autoConnect = 1\n# x\ndeadHitAge = 1\n",
-		"[Filter]\n# inside\nban = 1\nip = 1.2.3.4\n# b\nban = 0\n[Filter]\nip = 1.2.3.5\n# open",
-		"[Flags]\n# 1\nforceFirewalled = 1\n# 2\n[End]\n# 3\n[Flags]\n# 4\n[End]\n",
-		"[RelayChannel]\n# c\n\nname = x\nid = " ID_B "\nfuture = 1\n[End]\n# after\n",
-		"[RelayChannel]\nname = no id\n[End]\n[Feed]\nurl = ftp://x/\n[End]\n",
-		"[Feed]\nurl = http://a/\n[End]\n[Feed]\nurl = http://a/\n[End]\n",
-		"[Feed]\nurl = http://a/\nrootHost = a:1\n[End]\n",
-		"[Host]\ntype = TRACKER\naddress = 1.2.3.4:7144\ntime = 1700000000\n[End]\n",
-		"[X]\nserverPort = 4\n[Y]\n[Z]\nq\n[End]\n[End]\n",
-		"junk\0binary\x01\n\xff\xfe\n",
-	};
+	struct settings *st = parse(layouts[_i]);
 	char *a, *b, *c;
-
-	struct settings *st = parse(text[_i]);
 
 	a = emit(st);
 	settings_free(&st);
@@ -1426,7 +1429,7 @@ Suite *unit_suite(void)
 	tcase_add_test(w, first_file);
 	tcase_add_test(w, shipped_file);
 	tcase_add_test(w, kept_lines);
-	tcase_add_loop_test(w, writing_is_stable, 0, 17);
+	tcase_add_loop_test(w, writing_is_stable, 0, NELEM(layouts));
 	tcase_add_loop_test(w, random_bytes, 0, 4);
 	suite_add_tcase(s, w);
 
