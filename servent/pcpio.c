@@ -496,7 +496,7 @@ static void believe(struct node *n, const struct settings *set, const struct ole
 
 	rip.port = 0;
 	if (o->has_rip && host_is_set(&rip) && set->force_ip[0] == '\0')
-		(void)servmgr_learn_address(n->sm, &rip, false);
+		(void)servmgr_learn_address(n->sm, &rip, LEARNT_PEER);
 	(void)servmgr_settle_firewall(n->sm, v6, open ? FW_OPEN : FW_CLOSED);
 	if (yp)
 		servmgr_set_disabled(n->sm, o->has_dis && o->dis != 0);

@@ -1,0 +1,609 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* COUT: our control connection to the yellow page while we broadcast.
+ *
+ * One thread, started by app_wake_cout(). It is the only sender of tracker updates: it keeps a table of
+ * the broadcasts, what the other side was told of each, and when; on every wake-up and at every due
+ * moment it compares and sends. Without a broadcast for LINGER it ends.
+ *
+ * source   pcp.md 7.2, 10.5, 13; settings.md decisions 5, 20, 23; captures control_tracker_to_root
+ */
+#include "servent/conn.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/sys/log.h"
+#include "core/sys/rng.h"
+#include "pcp/bcst.h"
+#include "pcp/pcp.h"
+#include "pcp/quit.h"
+#include "servent/pcpio.h"
+#include "servent/proc.h"
+
+#define LINGER        (60 * NSEC_PER_SEC)
+#define CONNECT_TIME  (5 * NSEC_PER_SEC)
+#define RESOLVE_TIME  (5 * NSEC_PER_SEC)
+#define WRITE_TIME    (30 * NSEC_PER_SEC)
+
+#define YP_SPACING    (20 * NSEC_PER_SEC)       /* between two turns to the YP, at least */
+#define YP_SPACING_MAX (120 * NSEC_PER_SEC)     /* after many failures */
+#define YP_TWIN       (30 * NSEC_PER_SEC)       /* 1002: an old session of ours is alive there */
+#define YP_BANNED     (600 * NSEC_PER_SEC)      /* 1011, dis */
+#define YP_JITTER_MS  3000                      /* a thousand trackers do not come back as one */
+#define TRACKER_WAIT  (10 * NSEC_PER_SEC)       /* between two tries of one tracker */
+
+#define FIRST_AFTER_OK   (2 * NSEC_PER_SEC)     /* the first update, when nobody asked for it */
+#define FIRST_AFTER_OLEH (5 * NSEC_PER_SEC)
+#define UPDATE_MAX    120                       /* seconds between two updates */
+#define UPDATE_PACE   (30 * NSEC_PER_SEC)       /* between two because of new info */
+#define ASK_PACE      (5 * NSEC_PER_SEC)        /* between two that the root asked for */
+#define ROOT_GRACE    (30 * NSEC_PER_SEC)       /* behind the root's own promise */
+
+/* A broadcast of ours. */
+struct show {
+	struct chan *c;                 /* a reference */
+	struct chaninfo *told;          /* a reference: what the other side knows; NULL = nothing */
+	nsec sent;                      /* last update */
+	bool asked;                     /* by root.upd */
+	bool seen;                      /* scratch of refresh() */
+};
+
+struct cout {
+	struct app *a;
+	struct mbox mbox;               /* of the thread between connections */
+	struct show *shows;             /* owned */
+	size_t n_shows, cap_shows;
+	char root_host[SETTINGS_TEXT];  /* the YP we talk to, or try to */
+
+	nsec yp_next;                   /* not before this */
+	uint32_t fails;                 /* one after the other */
+	uint32_t last_chkv;
+	char message[TEXT_MAX];         /* the root's last */
+
+	/* of the current connection */
+	struct servent *sv;
+	struct pcpio io;
+	struct proc proc;
+	bool yp;                        /* the YP itself, not another tracker */
+	bool ok;                        /* it accepted us */
+	uint32_t interval_s;
+	nsec first_at;                  /* of the first updates */
+	nsec silent_at;                 /* the root is given up then */
+	nsec asked_at;                  /* its last request that was obeyed */
+	struct host global[2];          /* our addresses in what was sent */
+	uint32_t quit;                  /* said by the peer, or to say; 0 = none */
+	bool quit_theirs;
+};
+
+/* When somebody last turned to the YP; outlives the thread. Relaxed: one thread at a time. */
+static _Atomic nsec yp_turned;
+
+/* --- the thread and its mailbox --------------------------------------------------------------- */
+
+/* Whom app_wake_cout() wakes from now on; NULL = this thread ends. */
+static void set_mbox(struct app *a, struct mbox *mb) EXCLUDES(lk_app)
+{
+	bool stop;
+
+	app_lock(a);
+	a->cout_mb = mb;
+	a->cout_runs = mb != NULL;
+	stop = a->stopping;
+	app_unlock(a);
+	if (stop && mb != NULL)
+		mbox_stop_soft(mb);
+}
+
+/* --- what is broadcast ------------------------------------------------------------------------ */
+
+static void drop_show(struct cout *x, size_t i)
+{
+	chaninfo_unref(&x->shows[i].told);
+	chan_unref(&x->shows[i].c);
+	x->shows[i] = x->shows[--x->n_shows];
+}
+
+/* Takes the reference. Out of memory: the channel is not announced until the next look. */
+static void add_show(struct cout *x, struct chan *c)
+{
+	if (x->n_shows == x->cap_shows) {
+		const size_t cap = x->cap_shows == 0 ? 4 : x->cap_shows * 2;
+		struct show *p = realloc(x->shows, cap * sizeof(*p));
+
+		if (p == NULL) {
+			chan_unref(&c);
+			return;
+		}
+		x->shows = p;
+		x->cap_shows = cap;
+	}
+	x->shows[x->n_shows++] = (struct show){ .c = c, .seen = true };
+}
+
+/* Bring the table up to date: new broadcasts are added; those that ended are left with seen unset. */
+static void refresh(struct cout *x)
+{
+	struct chan **all;
+	size_t n;
+
+	if (chanmgr_all(x->a->node.cm, &all, &n) != ST_OK)
+		return;
+	for (size_t i = 0; i < x->n_shows; i++)
+		x->shows[i].seen = false;
+	for (size_t i = 0; i < n; i++) {
+		size_t k = 0;
+
+		if (chan_type_of(all[i]) != CHAN_BROADCAST || chan_is_closing(all[i]) ||
+		    chan_get_status(all[i]) != CHAN_BROADCASTING) {
+			chan_unref(&all[i]);
+			continue;
+		}
+		while (k < x->n_shows && x->shows[k].c != all[i])
+			k++;
+		if (k < x->n_shows) {
+			x->shows[k].seen = true;
+			chan_unref(&all[i]);
+		} else {
+			add_show(x, all[i]);
+		}
+	}
+	free(all);
+}
+
+static void forget_ended(struct cout *x)
+{
+	for (size_t i = x->n_shows; i > 0; i--) {
+		if (!x->shows[i - 1].seen)
+			drop_show(x, i - 1);
+	}
+}
+
+/* Is there anything to announce, and somebody to announce it to? Notes a new rootHost. */
+static bool is_wanted(struct cout *x, bool *moved)
+{
+	const struct settings *set = conf_get(x->a->node.conf);
+	const bool wanted = x->n_shows > 0 && set->auto_serve && set->root_host[0] != '\0';
+
+	*moved = strcmp(x->root_host, set->root_host) != 0;
+	if (*moved)
+		(void)text_copy(x->root_host, sizeof(x->root_host), set->root_host);
+	settings_unref(&set);
+	return wanted;
+}
+
+/* --- updates ---------------------------------------------------------------------------------- */
+
+/* One tracker update; recv false = the farewell. */
+static NOINLINE enum status send_update(struct cout *x, struct show *s, bool recv)
+{
+	struct chaninfo *info = chan_info(s->c);
+	struct hit hit;
+	enum status st;
+	struct buf b;
+
+	node_own_hit(&x->a->node, s->c, recv, &hit);
+	buf_init(&b, PCP_ATOM_SEND_MAX);
+	st = bcst_tracker_emit(&b, servmgr_sid(x->a->node.sm), info, &hit);
+	if (st == ST_OK)
+		st = pcpio_write(&x->sv->sock, &b, clk_deadline(WRITE_TIME));
+	buf_fini(&b);
+	chaninfo_unref(&s->told);
+	s->told = info;
+	s->sent = clk_now();
+	s->asked = false;
+	return st;
+}
+
+static bool has_news(const struct show *s)
+{
+	struct chaninfo *info = chan_info(s->c);
+	const bool news = info != s->told;      /* an info never changes: another one is new */
+
+	chaninfo_unref(&info);
+	return news;
+}
+
+/* When the next update of that broadcast goes out. */
+static nsec due(const struct cout *x, const struct show *s)
+{
+	nsec at;
+
+	if (s->told == NULL)
+		return x->first_at;
+	if (s->asked)
+		return 0;
+	at = s->sent + (nsec)x->interval_s * NSEC_PER_SEC;
+	return has_news(s) ? MIN(at, s->sent + UPDATE_PACE) : at;
+}
+
+/* Our address changed: everybody has to hear it. */
+static void note_address(struct cout *x)
+{
+	struct own own;
+
+	servmgr_own(x->a->node.sm, &own);
+	if (host_equal(&own.global[0], &x->global[0]) && host_equal(&own.global[1], &x->global[1]))
+		return;
+	memcpy(x->global, own.global, sizeof(x->global));
+	for (size_t i = 0; i < x->n_shows; i++)
+		x->shows[i].asked = x->shows[i].told != NULL;
+}
+
+/* Send what is due; *next becomes the moment the next one is. */
+static enum status send_due(struct cout *x, nsec *next)
+{
+	enum status st = ST_OK;
+
+	*next = NSEC_NEVER;
+	refresh(x);
+	note_address(x);
+	for (size_t i = 0; i < x->n_shows && st == ST_OK; i++) {
+		struct show *s = &x->shows[i];
+
+		if (!s->seen && s->told != NULL)
+			st = send_update(x, s, false);
+		else if (s->seen && due(x, s) <= clk_now())
+			st = send_update(x, s, true);
+		if (s->seen)
+			*next = MIN(*next, due(x, s));
+	}
+	if (st == ST_OK)
+		forget_ended(x);
+	return st;
+}
+
+/* The root spoke (pcp.md 13). */
+static void on_root(void *ctx, const struct root *r)
+{
+	struct cout *x = ctx;
+	const nsec now = clk_now();
+
+	if (r->has & ROOT_UINT)
+		x->interval_s = MIN(r->uint_s, (uint32_t)UPDATE_MAX);
+	if (r->has & ROOT_NEXT)
+		x->silent_at = r->next_s == 0 ? NSEC_NEVER :
+			now + (nsec)r->next_s * NSEC_PER_SEC + ROOT_GRACE;
+	if ((r->has & ROOT_CHKV) && r->chkv > PCP_ROOT_VERSION && r->chkv != x->last_chkv) {
+		x->last_chkv = r->chkv;
+		log_info("cout: the yellow page knows version %u", r->chkv);
+	}
+	if ((r->has & ROOT_ASCI) && strcmp(r->asci, x->message) != 0) {
+		(void)text_copy(x->message, sizeof(x->message), r->asci);
+		if (r->asci[0] != '\0')
+			log_info("cout: the yellow page says: %s", r->asci);
+	}
+	if ((r->has & ROOT_UPD) && (x->asked_at == 0 || now - x->asked_at >= ASK_PACE)) {
+		x->asked_at = now;
+		x->first_at = now;
+		for (size_t i = 0; i < x->n_shows; i++)
+			x->shows[i].asked = true;
+	}
+}
+
+/* --- a connection ------------------------------------------------------------------------------ */
+
+static enum status obey(struct cout *x)
+{
+	struct atom at;
+	enum status st;
+
+	while ((st = pcpio_next(&x->io, &at)) == ST_OK) {
+		if (at.id == ATOM_OK && !x->ok) {
+			x->ok = true;
+			x->first_at = MIN(x->first_at, clk_deadline(FIRST_AFTER_OK));
+		}
+		st = proc_atom(&x->proc, &at, &x->quit);
+		if (st == ST_EOF)
+			x->quit_theirs = true;
+		if (st != ST_OK)
+			return st;
+	}
+	return st == ST_TIMEOUT ? ST_OK : st;
+}
+
+/* A deadline passed: which? */
+static enum status timed_out(struct cout *x)
+{
+	const nsec now = clk_now();
+
+	if (now >= pcpio_deadline(&x->io)) {
+		x->quit = PCP_QUIT_BADRESPONSE;
+		return ST_TIMEOUT;
+	}
+	if (now >= x->silent_at) {
+		x->quit = PCP_QUIT_NOROOT;
+		return ST_TIMEOUT;
+	}
+	return ST_OK;
+}
+
+/* Until the last broadcast ends, or the connection. */
+static enum status converse(struct cout *x)
+{
+	struct sock *s = &x->sv->sock;
+	enum status st = obey(x);
+	nsec next;
+	bool moved;
+	int got;
+
+	while (st == ST_OK) {
+		st = send_due(x, &next);
+		if (st == ST_OK && !is_wanted(x, &moved)) {
+			x->quit = PCP_QUIT_OFFAIR;
+			return ST_OK;
+		}
+		if (st == ST_OK && moved) {
+			x->quit = PCP_QUIT;
+			return ST_OK;
+		}
+		if (st == ST_OK)
+			st = sock_wait(s, SOCK_IN, &got,
+				MIN(next, MIN(x->silent_at, pcpio_deadline(&x->io))));
+		if (st == ST_TIMEOUT) {
+			st = timed_out(x);
+			continue;
+		}
+		if (st == ST_OK && (got & SOCK_IN))
+			st = pcpio_pump(&x->io, clk_deadline(NSEC_PER_SEC));
+		if (st == ST_OK && (got & SOCK_IN))
+			st = obey(x);
+		if (st == ST_OK && (got & SOCK_MAIL))
+			st = pcpio_drain_mail(s, &x->sv->mbox, clk_deadline(WRITE_TIME));
+	}
+	if (st == ST_STOPPED)
+		x->quit = servmgr_is_stopping(x->sv->sm) ? PCP_QUIT_SHUTDOWN : PCP_QUIT;
+	else if ((st == ST_PROTO || st == ST_LIMIT) && x->quit == 0)
+		x->quit = PCP_QUIT_BADRESPONSE;
+	return st;
+}
+
+/* helo and oleh. ST_OK: connected as far as we know. */
+static NOINLINE enum status shake_hands(struct cout *x, const char *who)
+{
+	const bool v6 = !host_is_v4(&x->sv->peer);
+	struct own own;
+	struct oleh oleh;
+	enum status st;
+
+	st = pcpio_say_helo(&x->a->node, &x->io, true, x->yp, x->yp, v6, &oleh, &x->quit,
+		clk_deadline(PCP_HANDSHAKE));
+	if (st == ST_EOF && x->quit != 0)
+		x->quit_theirs = true;
+	if (st == ST_PROTO)
+		x->quit_theirs = true;          /* nothing more is to be said */
+	if (st != ST_OK)
+		return st;
+	x->proc.remote = oleh.sid;
+	servent_set_remote(x->sv, &oleh.sid);
+	servent_set_agent(x->sv, oleh.agent);
+	if (x->yp && oleh.has_dis && oleh.dis != 0) {
+		log_error("cout: the yellow page %s has disabled this node", who);
+		x->quit = PCP_QUIT_BANNED;
+		x->quit_theirs = true;
+		return ST_LIMIT;
+	}
+	servent_set_status(x->sv, SV_CONNECTED);
+	servmgr_own(x->a->node.sm, &own);
+	memcpy(x->global, own.global, sizeof(x->global));
+	x->first_at = clk_deadline(FIRST_AFTER_OLEH);
+	log_info("cout: connected to %s %s (%s)", x->yp ? "yellow page" : "tracker", who, oleh.agent);
+	return ST_OK;
+}
+
+/* One line about how it ended, and the last words. */
+static void part(struct cout *x, enum status st, const char *who)
+{
+	char qs[QUIT_STRLEN];
+
+	servent_set_status(x->sv, SV_CLOSING);
+	quit_str(x->quit, qs);
+	if (st == ST_OK || st == ST_STOPPED)
+		log_info("cout: leaving %s: quit %s", who, qs);
+	else if (x->quit_theirs && x->quit != 0)
+		log_warn("cout: %s %s: quit %s", who, x->ok ? "ends the connection" : "refuses", qs);
+	else if (st == ST_TIMEOUT && x->quit == PCP_QUIT_NOROOT)
+		log_warn("cout: %s has not kept its promise to speak: quit %s", who, qs);
+	else
+		log_warn("cout: %s: connection lost: %s", who,
+			x->proc.why != NULL ? x->proc.why : status_str(st));
+	if (x->quit == 0 || x->quit_theirs)
+		return;
+	sock_deafen(&x->sv->sock);
+	if ((st == ST_OK || st == ST_STOPPED) &&
+	    pcpio_drain_mail(&x->sv->sock, &x->sv->mbox, clk_deadline(GOODBYE)) != ST_OK)
+		return;
+	pcpio_quit(&x->sv->sock, x->quit);
+}
+
+/* Dial, talk, part. Returns how it ended; ST_OK: all was said. */
+static enum status connection(struct cout *x, const struct host *to)
+{
+	char who[HOST_STRLEN];
+	enum status st;
+
+	host_str(to, who);
+	x->quit = 0;
+	x->quit_theirs = x->ok = false;
+	x->interval_s = UPDATE_MAX;
+	x->silent_at = NSEC_NEVER;
+	x->asked_at = 0;
+	for (size_t i = 0; i < x->n_shows; i++) {
+		chaninfo_unref(&x->shows[i].told);
+		x->shows[i].asked = false;
+	}
+	st = servent_new(x->a->node.sm, -1, to, true, &x->sv);
+	if (st != ST_OK)
+		return st;
+	x->proc = (struct proc){
+		.node = &x->a->node, .kind = PROC_COUT, .sv = x->sv, .peer = *to, .yp = x->yp,
+		.root = on_root, .ctx = x,
+	};
+	servent_set_type(x->sv, SV_COUT, SV_CONNECTING);
+	set_mbox(x->a, &x->sv->mbox);
+	st = sock_connect(&x->sv->sock, to, &x->sv->mbox, clk_deadline(CONNECT_TIME));
+	if (st != ST_OK) {
+		if (st != ST_STOPPED)
+			log_warn("cout: cannot connect to %s %s: %s",
+				x->yp ? "yellow page" : "tracker", who, status_str(st));
+	} else {
+		servent_set_status(x->sv, SV_HANDSHAKE);
+		pcpio_init(&x->io, &x->sv->sock, &atomlimits_control);
+		st = shake_hands(x, who);
+		if (st == ST_OK)
+			st = converse(x);
+		else if (st == ST_STOPPED)
+			x->quit = PCP_QUIT_SHUTDOWN;
+		part(x, st, who);
+		pcpio_fini(&x->io);
+	}
+	set_mbox(x->a, &x->mbox);
+	servent_end(&x->sv);
+	return st;
+}
+
+/* --- whom to turn to --------------------------------------------------------------------------- */
+
+/* The trackers a YP named when it refused us. */
+static const struct gnuid no_channel;
+
+static bool pick_tracker(struct cout *x, struct host *to)
+{
+	struct pick p = {
+		.chan = &no_channel, .exclude = *servmgr_sid(x->a->node.sm), .wait = TRACKER_WAIT,
+		.trackers = true,
+	};
+	struct own own;
+	struct hit hit;
+
+	if (!chanmgr_list_exists(x->a->node.cm, &no_channel))
+		return false;
+	servmgr_own(x->a->node.sm, &own);
+	for (int v6 = 0; v6 < 2; v6++) {
+		p.v6 = v6 != 0;
+		p.match = own.global[v6];
+		if (host_is_set(&p.match) && chanmgr_pick(x->a->node.cm, &p, &hit, to))
+			return true;
+		p.match = (struct host){ .port = 0 };
+		if (chanmgr_pick(x->a->node.cm, &p, &hit, to))
+			return true;
+	}
+	return false;
+}
+
+/* Not before `wait` from the last turn; longer with every failure when `more`. */
+static void put_off(struct cout *x, nsec wait, bool more)
+{
+	for (uint32_t i = 1; more && i < x->fails && wait < YP_SPACING_MAX; i++)
+		wait += wait / 2;
+	if (more)
+		wait = MIN(wait, YP_SPACING_MAX) + (nsec)rng_below(YP_JITTER_MS) * NSEC_PER_MSEC;
+	x->yp_next = atomic_load_explicit(&yp_turned, memory_order_relaxed) + wait;
+}
+
+static void after_yp(struct cout *x, enum status st)
+{
+	if (st == ST_OK || st == ST_STOPPED) {
+		x->fails = 0;
+		put_off(x, YP_SPACING, false);
+		return;
+	}
+	x->fails = x->ok ? 1 : x->fails + 1;
+	if (x->quit_theirs && x->quit == PCP_QUIT_BANNED)
+		x->yp_next = clk_deadline(YP_BANNED);
+	else if (x->quit_theirs && x->quit == PCP_QUIT_ALREADYCONNECTED)
+		x->yp_next = clk_deadline(YP_TWIN);
+	else
+		put_off(x, YP_SPACING, true);
+}
+
+/* Turn to somebody now, if there is somebody and it is time. Returns when to look again. */
+static nsec try_somebody(struct cout *x)
+{
+	struct host to;
+	enum status st;
+
+	if (pick_tracker(x, &to)) {
+		x->yp = false;
+		st = connection(x, &to);
+		if (st != ST_OK && st != ST_STOPPED && x->quit != PCP_QUIT_OFFAIR)
+			chanmgr_failed(x->a->node.cm, &no_channel, &to);
+		return 0;
+	}
+	if (clk_now() < x->yp_next)
+		return x->yp_next;
+	atomic_store_explicit(&yp_turned, clk_now(), memory_order_relaxed);
+	x->yp = true;
+	x->ok = x->quit_theirs = false;
+	st = host_resolve(&to, x->root_host, PCP_PORT, clk_deadline(RESOLVE_TIME));
+	if (st != ST_OK) {
+		log_warn("cout: yellow page %s: %s", x->root_host, status_str(st));
+	} else if (servmgr_is_self(x->a->node.sm, &to)) {
+		log_warn("cout: the yellow page %s is this node itself", x->root_host);
+		st = ST_PROTO;
+	} else {
+		st = connection(x, &to);
+	}
+	after_yp(x, st);
+	return x->yp_next;
+}
+
+static void work(struct cout *x)
+{
+	nsec idle = 0, wake;
+	bool moved;
+	enum status st = ST_OK;
+
+	(void)is_wanted(x, &moved);     /* the first YP is not a move */
+	put_off(x, atomic_load_explicit(&yp_turned, memory_order_relaxed) != 0 ? YP_SPACING : 0, false);
+	while (st != ST_STOPPED && !mbox_is_stopped(&x->mbox)) {
+		refresh(x);
+		forget_ended(x);
+		if (is_wanted(x, &moved)) {
+			if (moved) {
+				x->yp_next = MIN(x->yp_next, clk_now());
+				x->fails = 0;
+			}
+			idle = 0;
+			wake = try_somebody(x);
+			if (wake == 0)
+				continue;
+			if (chanmgr_list_exists(x->a->node.cm, &no_channel))
+				wake = MIN(wake, clk_deadline(TRACKER_WAIT));
+		} else {
+			if (x->root_host[0] == '\0')
+				return;
+			if (idle == 0)
+				idle = clk_deadline(LINGER);
+			if (clk_now() >= idle)
+				return;
+			wake = idle;
+		}
+		st = mbox_wait(&x->mbox, wake);
+	}
+}
+
+void cout_task(struct app *a, void *arg)
+{
+	struct cout *x = calloc(1, sizeof(*x));
+
+	(void)arg;
+	if (x == NULL || mbox_init(&x->mbox) != ST_OK) {
+		log_error("cout: no memory for the yellow page; the housekeeper tries again");
+		free(x);
+		set_mbox(a, NULL);
+		return;
+	}
+	x->a = a;
+	set_mbox(a, &x->mbox);
+	work(x);
+	while (x->n_shows > 0)
+		drop_show(x, x->n_shows - 1);
+	free(x->shows);
+	set_mbox(a, NULL);
+	mbox_fini(&x->mbox);
+	free(x);
+	/* A broadcast that began meanwhile has woken nobody. */
+	if (!servmgr_is_stopping(a->node.sm) && chanmgr_is_broadcasting(a->node.cm))
+		app_wake_cout(a);
+}
