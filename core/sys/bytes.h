@@ -26,7 +26,7 @@ struct rd {
 /* p may be NULL when n is 0; taking 0 bytes never gives NULL without a fault. */
 static inline struct rd rd_of(const void *p, size_t n)
 {
-	return (struct rd){ .p = n > 0 ? p : (const void *)"", .left = n, .err = ST_OK };
+	return (struct rd){ .p = p != NULL ? p : (const void *)"", .left = n, .err = ST_OK };
 }
 
 /* The next n bytes, or NULL and err = ST_PROTO when fewer are left. */
