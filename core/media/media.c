@@ -341,9 +341,12 @@ static enum status media_run(struct media *m, bool end)
 	return st;
 }
 
-/* Remember how it ended; an op's own status has no sentence of ours. */
+/* Remember how it ended. A fault of the stream, which has a sentence of ours, takes nothing along that was
+ * whole; when an op has refused, nothing more is told to it. */
 static enum status media_done(struct media *m, enum status st)
 {
+	if (st != ST_OK && m->error[0] != '\0')
+		(void)(media_flush(m) == ST_OK);
 	m->st = st;
 	return st;
 }

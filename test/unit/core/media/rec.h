@@ -104,6 +104,7 @@ static inline struct rec *rec_new(void)
 
 	ck_assert_ptr_nonnull(r);
 	buf_init(&r->log, 64u << 20);
+	buf_puts(&r->log, "=");         /* never empty: memory to compare */
 	buf_init(&r->body, 64u << 20);
 	buf_init(&r->heads, 4u << 20);
 	return r;
