@@ -56,7 +56,8 @@ struct tape {
 	size_t len;             /* of an unfinished packet */
 	uint32_t n, gen;        /* of the last whole one; n 0 = none yet */
 	uint32_t packets, heads;
-	uint32_t gaps;          /* numbers left out, but before a head */
+	bool after_head;        /* the last one was a head */
+	uint32_t gaps;          /* numbers left out, but before a head, or to the first start after it */
 	uint32_t mid;           /* gaps after which a continuation came */
 	bool bye;
 	char err[96];           /* the first thing that was wrong */
@@ -92,12 +93,14 @@ static inline void tape_packet(struct tape *t, size_t off, size_t len)
 	} else {
 		if (t->packets > 0 && gen != t->gen)
 			tape_fault(t, "data of a stream whose head did not come", n);
-		if (t->packets > 0 && n != t->n + 1) {
-			t->gaps++;
+		/* right behind the head it began with a reader is placed anywhere */
+		if (t->packets > 1 && n != t->n + 1) {
+			t->gaps += t->framed || !t->after_head || cont != 0;
 			t->mid += cont != 0;
 		}
 		t->gen = gen;
 	}
+	t->after_head = type == PKT_HEAD;
 	t->n = n;
 	t->packets++;
 }
