@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Framing and walking of atoms: in pieces and whole must agree, a walk must agree with both. */
+#include "test/fuzz/fuzz.h"
+
 #include <string.h>
 
-#include "core/sys/assert.h"
 #include "core/sys/text.h"
 #include "pcp/atom.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static unsigned walk(struct atom a, unsigned level)
 {

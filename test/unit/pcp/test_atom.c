@@ -41,7 +41,7 @@ START_TEST(id_bytes)
 }
 END_TEST
 
-/* --- framing ------------------------------------------------------------------------------------ */
+/* --- framing ---------------------------------------------------------------------------------- */
 
 static void one_leaf(struct buf *b, uint32_t n, uint32_t unused)
 {
@@ -122,18 +122,17 @@ static const struct scan_row {
 	{ "B1 2^31-1", leaf_claim, 0x7fffffff, 0, &atomlimits_control, ST_LIMIT, false, 8 },
 	{ "fetch leaf at the limit", one_leaf, 1048576, 0, &atomlimits_fetch, ST_OK, true, 0 },
 	{ "B1 fetch leaf over it", leaf_claim, 1048577, 0, &atomlimits_fetch, ST_LIMIT, false, 8 },
-	{ "B2 2^31-1 children", cont_claim, 0x7fffffff, 0, &atomlimits_control, ST_LIMIT, false, 8 },
+	{ "B2 2^31-1", cont_claim, 0x7fffffff, 0, &atomlimits_control, ST_LIMIT, false, 8 },
 	{ "1024 children", children, 1024, 0, &atomlimits_control, ST_OK, true, 0 },
 	{ "B2 1025 children", children, 1025, 0, &atomlimits_fetch, ST_LIMIT, false, 8 },
 	{ "children said, none there", cont_claim, 2, 0, &atomlimits_control, ST_OK, false, 0 },
 	{ "16 levels", levels, 16, ATOM_CHAN, &atomlimits_control, ST_OK, true, 0 },
-	{ "16 levels, the last empty", levels_empty, 16, ATOM_CHAN, &atomlimits_control, ST_OK, true,
-		0 },
+	{ "16, the last empty", levels_empty, 16, ATOM_CHAN, &atomlimits_control, ST_OK, true, 0 },
 	{ "B3 17 levels", levels, 17, ATOM_CHAN, &atomlimits_control, ST_LIMIT, false, 16 * 8 },
 	{ "B3 1000 levels", levels, 1000, ATOM_CHAN, &atomlimits_fetch, ST_LIMIT, false, 16 * 8 },
 	{ "4096 atoms", fan, 5, 818, &atomlimits_control, ST_OK, true, 0 },
 	{ "B4 4097 atoms", fan, 4, 1023, &atomlimits_control, ST_LIMIT, false, 16 + 3 * 1024 * 8 },
-	{ "B4 fetch fan-out", fan, 100, 1000, &atomlimits_fetch, ST_LIMIT, false, 16 + 3 * 1001 * 8 },
+	{ "B4 fetch", fan, 100, 1000, &atomlimits_fetch, ST_LIMIT, false, 16 + 3 * 1001 * 8 },
 	{ "64 KiB", children, 4, 16374, &atomlimits_control, ST_OK, true, 0 },
 	{ "64 KiB and 2", children, 5, 13098, &atomlimits_control, ST_LIMIT, false,
 		16 + 4 * 13106 },
@@ -142,7 +141,7 @@ static const struct scan_row {
 	{ "5 bcst", levels, 6, ATOM_BCST, &atomlimits_control, ST_PROTO, false, 5 * 8 },
 	{ "bags side by side", bags_beside, 100, 0, &atomlimits_control, ST_OK, true, 0 },
 	{ "4 bags with others between", bags_mixed, 4, 0, &atomlimits_control, ST_OK, true, 0 },
-	{ "5 bags with others between", bags_mixed, 5, 0, &atomlimits_control, ST_PROTO, false, 72 },
+	{ "5 bags so", bags_mixed, 5, 0, &atomlimits_control, ST_PROTO, false, 72 },
 };
 
 START_TEST(scan_table)
@@ -151,6 +150,7 @@ START_TEST(scan_table)
 	struct atomscan s;
 	struct buf b;
 	size_t used, len = 0;
+	bool odd = false;
 
 	buf_init(&b, 4 * 1024 * 1024);
 	row->make(&b, row->n, row->m);
@@ -164,9 +164,10 @@ START_TEST(scan_table)
 	for (len = 0; len < b.len && s.err == ST_OK && !atomscan_done(&s); len += used) {
 		enum status st = atomscan_feed(&s, b.p + len, 1, &used);
 
-		ck_assert_int_eq(st, s.err);
-		ck_assert_uint_eq(used, 1);
+		/* Check writes a mark for every assert; a million are too many. */
+		odd |= st != s.err || used != 1;
 	}
+	ck_assert(!odd);
 	ck_assert_msg(s.err == row->st && atomscan_done(&s) == row->done, "%s: bytes", row->name);
 	ck_assert_msg(len == (row->used ? row->used : b.len), "%s: %zu bytes", row->name, len);
 	/* Errors stay, nothing more is looked at. */
@@ -174,8 +175,10 @@ START_TEST(scan_table)
 		ck_assert_int_eq(atomscan_feed(&s, b.p, b.len, &used), row->st);
 		ck_assert_uint_eq(used, 0);
 	}
-	ck_assert_msg(atomscan_whole(b.p, b.len, row->lim, &len) ==
-		(row->st != ST_OK ? row->st : row->done ? ST_OK : ST_PROTO), "%s: whole", row->name);
+	if (row->st == ST_OK && !row->done)
+		ck_assert_int_eq(atomscan_whole(b.p, b.len, row->lim, &len), ST_PROTO);
+	else
+		ck_assert_int_eq(atomscan_whole(b.p, b.len, row->lim, &len), row->st);
 	buf_fini(&b);
 }
 END_TEST
@@ -208,18 +211,17 @@ START_TEST(scan_splits)
 	put_fill(&b, ATOM_QUIT, 4);
 	for (size_t i = 0; i <= n; i++) {
 		for (size_t j = i; j <= n; j++) {
+			bool ok;
+
 			atomscan_init(&s, &atomlimits_control);
-			ck_assert_int_eq(atomscan_feed(&s, b.p, i, &used), ST_OK);
-			ck_assert_uint_eq(used, i);
-			ck_assert_int_eq(atomscan_feed(&s, b.p + i, j - i, &used), ST_OK);
-			ck_assert_uint_eq(used, j - i);
-			ck_assert(atomscan_done(&s) == (j == n));
-			ck_assert_int_eq(atomscan_feed(&s, b.p + j, b.len - j, &used), ST_OK);
-			ck_assert_uint_eq(used, n - j);
-			ck_assert(atomscan_done(&s));
-			ck_assert_uint_eq(s.len, n);
-			ck_assert_uint_eq(s.id, ATOM_BCST);
-			ck_assert_uint_eq(atomscan_missing(&s), 0);
+			ok = atomscan_feed(&s, b.p, i, &used) == ST_OK && used == i;
+			ok = ok && atomscan_feed(&s, b.p + i, j - i, &used) == ST_OK && used == j - i;
+			ok = ok && atomscan_done(&s) == (j == n);
+			ok = ok && atomscan_feed(&s, b.p + j, b.len - j, &used) == ST_OK;
+			ok = ok && used == n - j && atomscan_done(&s) && s.len == n;
+			ok = ok && s.id == ATOM_BCST && atomscan_missing(&s) == 0;
+			if (!ok)
+				ck_abort_msg("split at %zu and %zu", i, j);
 		}
 	}
 	buf_fini(&b);
@@ -290,15 +292,15 @@ START_TEST(scan_own_limits)
 }
 END_TEST
 
-/* --- reading ------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 START_TEST(open_cut)
 {
 	struct atom a;
 	struct buf b;
 
-	/* B5, B13: no prefix opens, whatever byte it ends at. The block has exactly that size, so that
-	 * sanitizers see a read behind it. */
+	/* B5, B13: no prefix opens, whatever byte it ends at. The block has exactly that size, so
+	 * that sanitizers see a read behind it. */
 	buf_init(&b, 4096);
 	rich(&b);
 	for (size_t n = 0; n <= b.len; n++) {
@@ -488,7 +490,8 @@ START_TEST(strings_in)
 	put_leaf(&b, ATOM_NAME, strings_in_row[_i].raw, strings_in_row[_i].n);
 	a = open_all(&b);
 	ck_assert(atom_str(&a, s, sizeof(s)));
-	ck_assert_msg(strcmp(s, strings_in_row[_i].want) == 0, "%s: \"%s\"", strings_in_row[_i].name, s);
+	ck_assert_msg(strcmp(s, strings_in_row[_i].want) == 0, "%s: \"%s\"",
+		strings_in_row[_i].name, s);
 	buf_reset(&b);
 	put_hdr(&b, ATOM_NAME, CONT | 1);
 	put_hdr(&b, ATOM_OK, 0);
@@ -608,7 +611,8 @@ START_TEST(address_family)
 	buf_init(&b, 64);
 	atomwr_init(&w, &b);
 	ck_assert(host_parse(&h, address_family_row[_i].text, 1));
-	ck_assert(atomwr_ip_family(&w, ATOM_IP, &h, address_family_row[_i].v6) == address_family_row[_i].told);
+	ck_assert(atomwr_ip_family(&w, ATOM_IP, &h, address_family_row[_i].v6) ==
+		address_family_row[_i].told);
 	a = open_all(&b);
 	ck_assert_uint_eq(a.rd.left, address_family_row[_i].v6 ? 16 : 4);
 	ck_assert(atom_ip(&a, &h));
@@ -617,7 +621,7 @@ START_TEST(address_family)
 }
 END_TEST
 
-/* --- bags ---------------------------------------------------------------------------------------- */
+/* --- bags ------------------------------------------------------------------------------------- */
 
 START_TEST(bag_bcst)
 {
@@ -693,7 +697,7 @@ START_TEST(bag_atom)
 }
 END_TEST
 
-/* --- writing ------------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 START_TEST(write_counts)
 {
@@ -754,7 +758,7 @@ END_TEST
 
 START_TEST(write_full)
 {
-	/* Full at any byte: an error that stays, never a count written over somebody else's bytes. */
+	/* Full at any byte: an error that stays, never a count written over others' bytes. */
 	for (size_t max = 0; max < 100; max++) {
 		struct atomwr w;
 		struct buf b;

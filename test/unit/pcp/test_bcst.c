@@ -135,7 +135,7 @@ START_TEST(push_example)
 }
 END_TEST
 
-/* --- on its way (pcp.md 10.1) ---------------------------------------------------------------------- */
+/* --- on its way (pcp.md 10.1) ----------------------------------------------------------------- */
 
 static const struct {
 	uint8_t ttl, hops, ttl_next, hops_next;
@@ -147,7 +147,10 @@ static const struct {
 
 START_TEST(numbers)
 {
-	struct bcst b = { .has = BCST_TTL | BCST_HOPS, .ttl = numbers_row[_i].ttl, .hops = numbers_row[_i].hops };
+	struct bcst b = {
+		.has = BCST_TTL | BCST_HOPS, .ttl = numbers_row[_i].ttl,
+		.hops = numbers_row[_i].hops,
+	};
 
 	ck_assert_uint_eq(bcst_ttl_next(&b), numbers_row[_i].ttl_next);
 	ck_assert_uint_eq(bcst_hops_next(&b), numbers_row[_i].hops_next);   /* B47 */
@@ -163,7 +166,8 @@ static const struct {
 } forward_row[] = {
 	{ "observed: ttl 5 hops 3",
 		"62637374 03000080 67727000 01000000 02 686f7073 01000000 03 74746c00 01000000 05",
-		"62637374 03000080 67727000 01000000 02 686f7073 01000000 04 74746c00 01000000 04" },
+		"62637374 03000080 67727000 01000000 02 686f7073 01000000 04"
+		"74746c00 01000000 04" },
 	{ "unknown payload, unknown id, empty shapes stay",
 		"62637374 05000080 74746c00 01000000 09 7a7a7a7a 04000000 31323334"
 		"75706400 00000080 75706400 00000000 63686f6e 01000080 74746c00 01000000 09",
@@ -284,7 +288,7 @@ START_TEST(widths)
 }
 END_TEST
 
-/* --- the five (pcp.md 10.5) ------------------------------------------------------------------------- */
+/* --- the five (pcp.md 10.5) ------------------------------------------------------------------- */
 
 /* Read an envelope of ours and check what all five share. Returns its first payload atom. */
 static struct atom ours(struct bcst *in, const struct buf *b, const struct gnuid *self, uint8_t grp,
@@ -433,7 +437,8 @@ START_TEST(five_push)
 	atomwr_init(&w, &want);
 	atomwr_begin(&w, ATOM_BCST);
 	while (atom_next(&a, &c)) {
-		if (c.id != ATOM_VERS && c.id != ATOM_VRVP && c.id != ATOM_VEXP && c.id != ATOM_VEXN)
+		if (c.id != ATOM_VERS && c.id != ATOM_VRVP && c.id != ATOM_VEXP &&
+		    c.id != ATOM_VEXN)
 			atomwr_atom(&w, &c);
 	}
 	atomwr_end(&w);

@@ -186,7 +186,8 @@ START_TEST(opener)
 	buf_init(&b, 64);
 	put_hex(&b, opener_row[_i].hex);
 	a = open_all(&b);
-	ck_assert_msg(helo_opener_parse(&a, &version) == opener_row[_i].st, "%s", opener_row[_i].name);
+	ck_assert_msg(helo_opener_parse(&a, &version) == opener_row[_i].st, "%s",
+		opener_row[_i].name);
 	if (opener_row[_i].st == ST_OK)
 		ck_assert_uint_eq(version, opener_row[_i].version);
 	buf_fini(&b);
@@ -201,14 +202,17 @@ static const struct {
 	{ "ver", "76657200 04000000 c2040000", .ver = true },
 	{ "ver as short", "76657200 02000000 c204", .ver = false },
 	{ "ver empty (B14)", "76657200 00000000", .ver = false },
-	{ "ver twice, the last bad", "76657200 04000000 c2040000 76657200 01000000 07", .ver = true },
-	{ "ver 1199 after 1218", "76657200 04000000 c2040000 76657200 04000000 af040000", .ver = true },
+	{ "ver twice, the last bad", "76657200 04000000 c2040000 76657200 01000000 07",
+		.ver = true },
+	{ "ver 1199 after 1218", "76657200 04000000 c2040000 76657200 04000000 af040000",
+		.ver = true },
 	{ "port", "706f7274 02000000 e81b", .port = true },
 	{ "port as int (B10)", "706f7274 04000000 e81b0000", .port = false },
 	{ "port as container (B9)", "706f7274 01000080 706f7274 02000000 e81b", .port = false },
 	{ "sid", "73696400 10000000 00010203040506070809101112131415", .sid = true },
 	{ "sid of 15 (B10)", "73696400 0f000000 000102030405060708091011121314", .sid = false },
-	{ "sid of zeros (B22)", "73696400 10000000 00000000000000000000000000000000", .sid = false },
+	{ "sid of zeros (B22)", "73696400 10000000 00000000000000000000000000000000",
+		.sid = false },
 	{ "rip", "72697000 04000000 076433c6", .rip = true },
 	{ "rip of 5 (B10)", "72697000 05000000 076433c600", .rip = false },
 	{ "unknown container", "7a7a7a7a 01000080 76657200 01000080 76657200 04000000 c2040000",

@@ -41,8 +41,8 @@ START_TEST(order)
 {
 	static const uint32_t all[] = {
 		ATOM_CID, ATOM_ID, ATOM_IP, ATOM_PORT, ATOM_IP, ATOM_PORT, ATOM_NUML, ATOM_NUMR,
-		ATOM_UPTM, ATOM_VER, ATOM_VEVP, ATOM_VEXP, ATOM_VEXN, ATOM_FLG1, ATOM_OLDP, ATOM_NEWP,
-		ATOM_UPIP, ATOM_UPPT, ATOM_UPHP,
+		ATOM_UPTM, ATOM_VER, ATOM_VEVP, ATOM_VEXP, ATOM_VEXN, ATOM_FLG1, ATOM_OLDP,
+		ATOM_NEWP, ATOM_UPIP, ATOM_UPPT, ATOM_UPHP,
 	};
 	struct hit h = full;
 	struct buf b;
@@ -283,8 +283,10 @@ START_TEST(extension)
 	put_hex(&b, extension_row[_i].hex);
 	a = open_all(&b);
 	ck_assert_int_eq(hostatom_parse(&h, &a, NULL, 0), ST_OK);
-	ck_assert_msg(h.ex_number == (extension_row[_i].set ? 711 : 0), "%s", extension_row[_i].name);
-	ck_assert_msg(memcmp(h.ex_prefix, extension_row[_i].set ? "ST" : "\0\0", 2) == 0, "%s", extension_row[_i].name);
+	ck_assert_msg(h.ex_number == (extension_row[_i].set ? 711 : 0), "%s",
+		extension_row[_i].name);
+	ck_assert_msg(memcmp(h.ex_prefix, extension_row[_i].set ? "ST" : "\0\0", 2) == 0, "%s",
+		extension_row[_i].name);
 	buf_fini(&b);
 }
 END_TEST
@@ -323,7 +325,8 @@ START_TEST(families)
 	ck_assert_int_eq(hostatom_parse(&back, &a, NULL, 0), ST_OK);
 	for (int k = 0; k < 2; k++) {
 		ck_assert(host_parse(&want, families_row[_i].out[k], 0));
-		ck_assert_msg(host_equal(&back.rhost[k], &want), "%s: %d", families_row[_i].name, k);
+		ck_assert_msg(host_equal(&back.rhost[k], &want), "%s: %d", families_row[_i].name,
+			k);
 	}
 	ck_assert(host_parse(&want, families_row[_i].out[2], 0));
 	ck_assert_msg(host_equal(&back.uphost, &want), "%s: uphost", families_row[_i].name);

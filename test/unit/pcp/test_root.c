@@ -64,7 +64,8 @@ END_TEST
 static const struct {
 	uint32_t wire, uint_s, next_s;
 } times_row[] = {
-	{ 0, 30, 0 }, { 1, 30, 30 }, { 29, 30, 30 }, { 30, 30, 30 }, { 31, 31, 31 }, { 120, 120, 120 },
+	{ 0, 30, 0 }, { 1, 30, 30 }, { 29, 30, 30 }, { 30, 30, 30 }, { 31, 31, 31 },
+	{ 120, 120, 120 },
 	{ 3600, 3600, 3600 }, { 3601, 3600, 3600 }, { 0x80000000, 3600, 3600 },
 	{ UINT32_MAX, 3600, 3600 },
 };
@@ -72,7 +73,8 @@ static const struct {
 START_TEST(times)
 {
 	struct root r = {
-		.has = ROOT_UINT | ROOT_NEXT, .uint_s = times_row[_i].wire, .next_s = times_row[_i].wire,
+		.has = ROOT_UINT | ROOT_NEXT, .uint_s = times_row[_i].wire,
+		.next_s = times_row[_i].wire,
 	};
 	struct root back;
 	struct atomwr w;
@@ -164,10 +166,12 @@ static const struct {
 	const char *to;
 	bool ok;
 } dial_row[] = {
-	{ "198.51.101.9:7144", true }, { "198.51.101.9:1024", true }, { "198.51.101.9:1023", false },
+	{ "198.51.101.9:7144", true }, { "198.51.101.9:1024", true },
+	{ "198.51.101.9:1023", false },
 	{ "198.51.101.9:25", false }, { "127.0.0.1:7144", false }, { "192.168.0.1:7144", false },
 	{ "10.1.2.3:7144", false }, { "169.254.1.1:7144", false }, { "224.0.0.1:7144", false },
-	{ "203.0.114.20:7144", false }, { "203.0.114.20:7145", false }, { "203.0.114.21:7144", true },
+	{ "203.0.114.20:7144", false }, { "203.0.114.20:7145", false },
+	{ "203.0.114.21:7144", true },
 	{ "[2001:4860::7]:7144", true }, { "[fe80::7]:7144", false }, { "[::1]:7144", false },
 };
 
@@ -183,7 +187,7 @@ START_TEST(dials)
 }
 END_TEST
 
-/* --- quit, ok, mesg ------------------------------------------------------------------------------ */
+/* --- quit, ok, mesg --------------------------------------------------------------------------- */
 
 START_TEST(quit_bytes)
 {
