@@ -40,6 +40,7 @@ static void warnings_init(struct warnings *w)
 static void warnings_add(void *ctx, unsigned line, const char *text)
 {
 	struct warnings *w = ctx;
+	const size_t before = w->text.len;
 
 	if (w->n++ >= CONF_WARN_MAX)
 		return;
@@ -47,15 +48,17 @@ static void warnings_add(void *ctx, unsigned line, const char *text)
 		buf_printf(&w->text, " line %u", line);
 	buf_printf(&w->text, ": %s", text);
 	buf_u8(&w->text, '\0');
+	if (w->text.err != ST_OK)       /* no memory for this one: the whole ones stay */
+		w->text.len = before;
 }
 
 /* Log them and give the memory back. */
 static void warnings_log(struct warnings *w, const char *path)
 {
-	const char *s = buf_cstr(&w->text), *end = s + w->text.len;
+	const char *s = (const char *)w->text.p;
 
-	for (; s < end; s += strlen(s) + 1)
-		log_warn("ini %s%s", path, s);
+	for (size_t at = 0; at < w->text.len; at += strlen(s + at) + 1)
+		log_warn("ini %s%s", path, s + at);
 	if (w->n > CONF_WARN_MAX)
 		log_warn("ini %s: %u more warnings", path, w->n - CONF_WARN_MAX);
 	buf_fini(&w->text);

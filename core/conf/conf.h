@@ -3,8 +3,8 @@
  *
  * Readers take a counted snapshot and look at it as long as they like; a change makes a new one. A
  * change is published at once and written to the file later: the housekeeper saves CONF_SAVE_AFTER
- * after the first change that is not in the file (conf_dirty_since()), the end of the node saves the
- * rest. A failed write leaves the old file as it was, is logged once, and is tried again.
+ * after the first change that is not in the file (conf_dirty_since()), the end of the node saves
+ * the rest. A failed write leaves the old file as it was, is logged once, and is tried again.
  *
  * lock     lk_conf guards the pointer to the current snapshot; held for a few instructions.
  *          lk_save lets one thread at a time write the file; the only lock with I/O under it.
@@ -52,9 +52,9 @@ enum status conf_update(struct conf *c, conf_edit *fn, void *ctx) NODISCARD EXCL
 enum status conf_set(struct conf *c, const char *key, const char *text, char *why)
 	NODISCARD EXCLUDES(lk_conf);
 
-/* Have fn called after each change (also by conf_reload()), on the thread that made it, with no lock
- * of this module held: to wake who must act on one. One watcher; set it before other threads use
- * conf. */
+/* Have fn called after each change (also by conf_reload()), on the thread that made it, with no
+ * lock of this module held: to wake who must act on one. One watcher; set it before other threads
+ * use conf. */
 typedef void conf_changed(void *ctx);
 void conf_watch(struct conf *c, conf_changed *fn, void *ctx);
 

@@ -21,11 +21,12 @@ const struct sect_info sect_info[SECT_N] = {
 		.doc = "Roots that tell one another their channels, by UDP." },
 	[SECT_FILTER] = { "Filter", SECT_LIST, offsetof(struct settings, filters),
 		sizeof(struct settings_filter), SETTINGS_FILTERS,
-		"Rules for addresses, one block each; a ban wins over everything. Patterns: a.b.c.d "
-		"(255 = any),\n# a.b.c.d/n, an IPv6 address or network, a name, .suffix of a name." },
+		"Rules for addresses, one block each; a ban wins over everything. Patterns: a.b.c.d\n"
+		"# (255 = any), a.b.c.d/n, an IPv6 address or network, a name, .suffix of a name." },
 	[SECT_FEED] = { "Feed", SECT_LIST, offsetof(struct settings, feeds),
 		sizeof(struct settings_feed), SETTINGS_FEEDS,
-		"A YP's channel list, one block each: url of its index.txt; rootHost, if given, its root." },
+		"A YP's channel list, one block each: url of its index.txt; rootHost, if given, its "
+		"root." },
 	[SECT_UPTEST] = { "Uptest", SECT_LIST, offsetof(struct settings, uptests),
 		sizeof(struct settings_uptest), SETTINGS_UPTESTS,
 		"A YP's upload speed test, one block each: url of its yp4g.xml." },
@@ -46,8 +47,8 @@ const struct sect_info sect_info[SECT_N] = {
 #define ROOM(t, f)      sizeof(((t *)0)->f)
 
 #define T_BOOL(s, n, t, f, d, fl, doc_) \
-	{ .sect = s, .type = KEY_BOOL, .name = n, .off = PLACE(t, f, bool), .dflt = d, .flags = fl, \
-	  .doc = doc_ }
+	{ .sect = s, .type = KEY_BOOL, .name = n, .off = PLACE(t, f, bool), .dflt = d, \
+	  .flags = fl, .doc = doc_ }
 #define T_TEXT(s, n, t, f, d, fl, doc_) \
 	{ .sect = s, .type = KEY_TEXT, .name = n, .off = PLACE(t, f, char *), .cap = ROOM(t, f), \
 	  .dflt = d, .flags = fl, .doc = doc_ }
@@ -133,7 +134,8 @@ const struct key key_table[] = {
 
 	U32(SECT_BROADCAST, "broadcastMsgInterval", broadcast_msg_interval, "10", 0, UINT32_MAX,
 		"Titles of ICY players show the comment each so often; 0 = never."),
-	TEXT(SECT_BROADCAST, "broadcastMsg", broadcast_msg, "", "Comment of our channels without one."),
+	TEXT(SECT_BROADCAST, "broadcastMsg", broadcast_msg, "",
+		"Comment of our channels without one."),
 	U32(SECT_BROADCAST, "icyMetaInterval", icy_meta_interval, "8192", 0, 1u << 20,
 		"Bytes between ICY titles, up to 1048576; 0 = no titles."),
 	{ SECT_BROADCAST, KEY_ID, KEY_SECRET | KEY_NONZERO, .name = "broadcastID", .dflt = "",
@@ -199,7 +201,7 @@ const struct key key_table[] = {
 	BOOL(SECT_ROOT, "viewxmlEmptyChannels", viewxml_empty_channels, "No",
 		"List channels without a live host in viewxml."),
 	WORD(SECT_ROOT, "announcePolicy", announce_policy, "open", "open sameip portopen",
-		"Who may announce: open, sameip (for its own address), portopen (after a port test)."),
+		"Who may announce: open, sameip (its own address), portopen (after a port test)."),
 	U32(SECT_ROOT, "ghostTimeout", ghost_timeout, "60", 0, 3600,
 		"Seconds a hit outlives its broken control connection."),
 	WORD(SECT_ROOT, "rootForward", root_forward, "push", "push all none",
@@ -210,7 +212,8 @@ const struct key key_table[] = {
 		"Seconds without news after which a hit is gone, 10-3600; on every node."),
 	BOOL(SECT_ROOT, "hideDefault", hide_default, "No",
 		"Hide the counts of channels that did not ask for it."),
-	TEXT(SECT_ROOT, "ypName", yp_name, "", "Name of the YP in its listings; empty = serverName."),
+	TEXT(SECT_ROOT, "ypName", yp_name, "",
+		"Name of the YP in its listings; empty = serverName."),
 	BOOL(SECT_ROOT, "ypInfoLine", yp_info_line, "Yes", "End index.txt with a status line."),
 	U32(SECT_ROOT, "historyDays", history_days, "7", 0, 36500,
 		"Days of statistics kept in history.sqlite beside this file; 0 = none."),
@@ -269,7 +272,7 @@ const struct key key_table[] = {
 	BOOL(SECT_SERVER1, "allowDirect", allow_direct, "Yes", "Players."),
 
 	U32(SECT_DEBUG, "logLevel", log_level, "3", 1, 7,
-		"Least level logged: 1 trace, 2 debug, 3 info, 4 warning, 5 error, 6 fatal, 7 nothing."),
+		"Least level logged: 1 trace, 2 debug, 3 info, 4 warning, 5 error, 6 fatal, 7 none."),
 	BOOL(SECT_DEBUG, "pauseLog", pause_log, "No", "Drop every line."),
 	U32(SECT_DEBUG, "idleSleepTime", idle_sleep_time, "10", 1, 1000, UNUSED_DOC),
 	WORD(SECT_DEBUG, "logFormat", log_format, "text", "text json",
@@ -295,7 +298,8 @@ const struct key key_table[] = {
 	BOOL(SECT_FLAGS, "requireContinuationPacketSupportFromPeer",
 		require_continuation_packet_support_from_peer, "No",
 		"Refuse nodes that do not know continuation packets."),
-	BOOL(SECT_FLAGS, "sendPortAtomWhenFirewallUnknown", send_port_atom_when_firewall_unknown, "No",
+	BOOL(SECT_FLAGS, "sendPortAtomWhenFirewallUnknown",
+		send_port_atom_when_firewall_unknown, "No",
 		"Tell our port before it was tested."),
 	BOOL(SECT_FLAGS, "startPlayingFromKeyFrame", start_playing_from_key_frame, "Yes",
 		"Players start at a key frame."),
@@ -456,7 +460,8 @@ static enum key_result read_number(const struct key *k, uint64_t *to, const char
 		return strict ? KEY_TAKEN : KEY_NOTED;
 	}
 	if ((minus && v != 0) || v < k->min || v > k->max) {
-		snprintf(why, SETTINGS_WHY, octal ? "out of range %llo-%llo" : "out of range %llu-%llu",
+		snprintf(why, SETTINGS_WHY,
+			octal ? "out of range %llo-%llo" : "out of range %llu-%llu",
 			(unsigned long long)k->min, (unsigned long long)k->max);
 		return KEY_REFUSED;
 	}
@@ -464,7 +469,8 @@ static enum key_result read_number(const struct key *k, uint64_t *to, const char
 	return r;
 }
 
-static enum key_result read_text(const struct key *k, char *to, const char *s, bool strict, char *why)
+static enum key_result read_text(const struct key *k, char *to, const char *s, bool strict,
+	char *why)
 {
 	char clean[SETTINGS_LONG + 8], *start = clean;
 	bool whole = (k->flags & KEY_WHOLE) != 0 || strict;

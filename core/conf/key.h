@@ -33,7 +33,7 @@ enum sect_kind {
 struct sect_info {
 	const char *name;
 	enum sect_kind kind;
-	size_t list;            /* LIST, PAIRS: place of the struct settings_list in struct settings */
+	size_t list;            /* LIST, PAIRS: place of its settings_list in struct settings */
 	size_t entry;           /* bytes of an entry */
 	size_t max;             /* entries */
 	const char *doc;
@@ -99,7 +99,8 @@ enum key_result {
  * value    NULL = the line had no '='
  * strict   refuse whatever would be noted
  * why      SETTINGS_WHY bytes */
-enum key_result key_read(const struct key *k, void *base, const char *value, bool strict, char *why);
+enum key_result key_read(const struct key *k, void *base, const char *value, bool strict,
+	char *why);
 
 /* yes, y, 1, true or on, in any case. */
 bool key_text_is_yes(const char *s);

@@ -51,9 +51,9 @@ bool relay_name_is_known(const char *name)
 {
 	static const char *const known[] = {
 		"name", "desc", "genre", "contactURL", "comment", "sourceURL", "sourceProtocol",
-		"sourceType", "contentType", "MIMEType", "streamExt", "bitrate", "id", "stayConnected",
-		"tracker", "trackContact", "trackTitle", "trackArtist", "trackAlbum", "trackGenre",
-		"ipVersion",
+		"sourceType", "contentType", "MIMEType", "streamExt", "bitrate", "id",
+		"stayConnected", "tracker", "trackContact", "trackTitle", "trackArtist",
+		"trackAlbum", "trackGenre", "ipVersion",
 	};
 
 	for (size_t i = 0; i < NELEM(known); i++)
@@ -90,7 +90,8 @@ static struct settings_pair *pair_find(const struct settings_relay *r, const cha
 	return NULL;
 }
 
-/* Replace the value under a name, or append both. ST_OK, ST_PROTO (entry full), ST_LIMIT (memory). */
+/* Replace the value under a name, or append both.
+ * returns  ST_OK, ST_PROTO (entry full), ST_LIMIT (no memory) */
 static enum status pair_put(struct settings_relay *r, const char *name, const char *value, size_t n)
 {
 	struct settings_pair p, *at = pair_find(r, name);
@@ -593,7 +594,8 @@ static enum status relay_merge(struct settings_relay *to, const struct settings_
 	return r;
 }
 
-enum status settings_relay_put(struct settings *draft, const struct settings_pair *pairs, uint32_t n)
+enum status settings_relay_put(struct settings *draft, const struct settings_pair *pairs,
+	uint32_t n)
 {
 	const struct settings_pair *idp = given(pairs, n, "id");
 	struct settings_relay *entry, *old;

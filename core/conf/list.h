@@ -3,8 +3,8 @@
  * [Host] and [RelayChannel] handled by their row in sect_info. The rest of the node uses
  * settings.h.
  *
- * Every entry begins with its `kept` texts: of the header, of each key in the order of the table, and
- * last of [End].
+ * Every entry begins with its `kept` texts: of the header, of each key in the order of the table,
+ * and last of [End].
  */
 #ifndef CORE_CONF_LIST_H
 #define CORE_CONF_LIST_H

@@ -196,8 +196,8 @@ static bool add_comment(char **at, const char *doc)
 static bool add_comments(struct settings *st)
 {
 	bool ok = kept_add(kept_header(st, SECT_SERVER),
-		"# Settings of this node. It rewrites this file when settings change: lines beginning "
-		"with # or ;\n# stay with the line below them.\n");
+		"# Settings of this node. It rewrites this file when settings change: lines "
+		"beginning with # or ;\n# stay with the line below them.\n");
 
 	for (unsigned i = 0; ok && i < SECT_N; i++) {
 		enum sect s = (enum sect)i;
@@ -653,7 +653,7 @@ static void emit_keys(const struct settings *st, enum sect s, struct buf *out)
 
 void settings_emit(const struct settings *cst, struct buf *out)
 {
-	struct settings *st = (struct settings *)cst;   /* for the kept_ functions; not written to */
+	struct settings *st = (struct settings *)cst;   /* for kept_*(); only read */
 
 	for (unsigned i = 0; i < SECT_N; i++) {
 		enum sect s = (enum sect)i;

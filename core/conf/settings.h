@@ -2,8 +2,8 @@
 /* The settings of a node: everything peercast.ini says, typed.
  *
  * struct settings is a counted snapshot. It is a draft, owned by one thread, from settings_new(),
- * settings_parse(), settings_load() or settings_copy() until it is given to conf (core/conf/conf.h);
- * from then on it is immutable, and any number of threads read it through counted references.
+ * settings_parse(), settings_load() or settings_copy() until it is given to conf; from then on
+ * (core/conf/conf.h) it is immutable, and any number of threads read it through references.
  *
  * A field is named like its key, in lower_snake: maxServIn is max_serv_in. What a key means, its
  * type, default and range stand once, in the table of core/conf/key.c, which reads, checks, writes
@@ -94,7 +94,7 @@ struct settings_relay {
 struct settings_list {
 	void *v;
 	size_t n, cap;
-	void *old;                      /* cleared entries of a draft, whose comments may come back */
+	void *old;                      /* cleared ones of a draft: their comments may come back */
 	size_t n_old;
 };
 
@@ -292,7 +292,8 @@ enum status settings_save(const char *path, const struct settings *st) NODISCARD
 /* --- single values --- */
 
 /* Set one key of a draft from text, by the rules of the file but strictly: nothing is guessed or
- * cut. Keys of [Notify], [Server1] and [Flags] too; those of lists not. maxRelays below 2 becomes 2.
+ * cut. Keys of [Notify], [Server1] and [Flags] too; those of lists not. maxRelays below 2 is
+ * taken as 2.
  *
  * why      SETTINGS_WHY bytes, or NULL: what is wrong, as a phrase for people
  * returns  ST_OK, ST_PROTO (no such key, or not a value for it; the draft is untouched) */
@@ -342,10 +343,10 @@ const struct settings_relay *settings_relay_find(const struct settings *st,
 
 /* Save a channel: n pairs, "id" among them. The values of one that is saved under the id are
  * replaced; a name that is not given goes, unless the node does not know it.
- * returns  ST_OK, ST_PROTO (no id, a bad name, or a text that is not clean), ST_LIMIT (too many, too
- *          long, no memory) */
-enum status settings_relay_put(struct settings *draft, const struct settings_pair *pairs, uint32_t n)
-	NODISCARD;
+ * returns  ST_OK, ST_PROTO (no id, a bad name, or a text that is not clean), ST_LIMIT (too many,
+ *          too long, no memory) */
+enum status settings_relay_put(struct settings *draft, const struct settings_pair *pairs,
+	uint32_t n) NODISCARD;
 /* Forget it: false when it was not there. */
 bool settings_relay_del(struct settings *draft, const uint8_t id[SETTINGS_ID]);
 

@@ -901,7 +901,8 @@ START_TEST(kept_lines)
 	again = settings_copy(st);
 	settings_free(&st);
 	out = emit(again);
-	ck_assert_ptr_nonnull(strstr(out, "foreignKey = 1\nforeign line\n# mine: port\n\nserverPort = 99\n"));
+	ck_assert_ptr_nonnull(strstr(out, "foreignKey = 1\nforeign line\n# mine: port\n\n"
+		"serverPort = 99\n"));
 	ck_assert_ptr_nonnull(strstr(out, "# IPv6\nnewer = x\nip = ::/0\nprivate = No\nban = No\n"
 		"network = No\n"));
 	ck_assert_ptr_nonnull(strstr(out, "ban = Yes\nnetwork = No\ndirect = No\n[End]\n\n# a filter\n"));
@@ -928,7 +929,7 @@ static const char *const layouts[] = {
 	/* What stands in a block stays in one, what stands outside stays out. */
 	"[Flags]\n[End]\n[Flags]\nserverPort = 5\n[End]\nq\n",
 	"[Flags]\n[End]\nq\n[Feed]\n[End]\n[Flags]\nforceFirewalled = 1\n[End]\n[Notify]\n",
-	"[RelayChannel]\n# c\n\nname = x\nid = " ID_B "\nfuture = 1\n[End]\n# after\n",
+	"[RelayChannel]\n# c\n\nname = x\nid = 0102030405060708090A0B0C0D0E0F10\nx = 1\n[End]\n# y\n",
 	"[RelayChannel]\nname = no id\n[End]\n[Feed]\nurl = ftp://x/\n[End]\n",
 	"[Feed]\nurl = http://a/\n[End]\n[Feed]\nurl = http://a/\n[End]\n",
 	"[Feed]\nurl = http://a/\nrootHost = a:1\n[End]\n",
@@ -979,7 +980,8 @@ START_TEST(filters)
 	settings_free(&st);
 
 	/* A filter without [End] does not swallow the next one. */
-	st = parse("[Filter]\nban = 1\nip = 192.0.2.9\n[Filter]\nip = 255.255.255.255\ndirect = 1\n[End]\n");
+	st = parse("[Filter]\nban = 1\nip = 192.0.2.9\n"
+		"[Filter]\nip = 255.255.255.255\ndirect = 1\n[End]\n");
 	f = settings_filters(st, &n);
 	ck_assert_str_eq(buf_cstr(&warned), "1: [Filter] has no [End]: it ends at line 4\n");
 	ck_assert_uint_eq(n, 2);
@@ -1109,7 +1111,8 @@ END_TEST
 START_TEST(relays_of_a_file)
 {
 	struct settings *st = parse(QUIET RELAY
-		"[RelayChannel]\nname = a\nNAME = \x83\x65\nfuture = 1\nid = " ID_A "\nstayConnected = no\n[End]\n"
+		"[RelayChannel]\nname = a\nNAME = \x83\x65\nfuture = 1\nid = " ID_A "\n"
+		"stayConnected = no\n[End]\n"
 		"[RelayChannel]\nid = " ID_A "\n[End]\n"
 		"[RelayChannel]\nid = 12\nname = x\n[End]\n");
 	const struct settings_relay *r;
@@ -1213,8 +1216,9 @@ START_TEST(relays_put_and_deleted)
 	copy = settings_copy(st);
 	settings_free(&st);
 	out = emit(copy);
-	ck_assert_ptr_nonnull(strstr(out, "\n[RelayChannel]\n# mine\nid = " ID_B "\nname = new \xe3\x81\x82\n"
-		"future = 1\nstayConnected = Yes\n[End]\n\n[RelayChannel]\nid = " ID_A "\nname = second\n[End]\n"));
+	ck_assert_ptr_nonnull(strstr(out, "\n[RelayChannel]\n# mine\nid = " ID_B "\n"
+		"name = new \xe3\x81\x82\nfuture = 1\nstayConnected = Yes\n[End]\n\n"
+		"[RelayChannel]\nid = " ID_A "\nname = second\n[End]\n"));
 	free(out);
 	for (size_t i = 0; i < NELEM(bad); i++)
 		ck_assert_msg(settings_relay_put(copy, bad[i], 2) == ST_PROTO, "%zu", i);
@@ -1360,7 +1364,8 @@ START_TEST(random_bytes)
 	static const char *const words[] = {
 		"[Filter]", "[End]", "[Flags]", "[Server]", "[RelayChannel]", "[X]", "=", " ", "\n", "\n",
 		"\n", "# c", "serverPort", "ip", "url", "id", ID_B, "[Feed]", "http://a/", "\r", "\t",
-		"\xff", "\x83\x65", "Yes", "7", "-", "forceFirewalled", "\x01", "junk", "[Host]", "autoConnect",
+		"\xff", "\x83\x65", "Yes", "7", "-", "forceFirewalled", "\x01", "junk", "[Host]",
+		"autoConnect",
 	};
 	uint32_t seed = 12345 + (uint32_t)_i;
 
