@@ -84,6 +84,7 @@ void app_wake_cout(struct app *a)
 		a->cout_runs = false;
 		app_unlock(a);
 	}
+	app_wake_house(a);      /* control connections into us end with the last broadcast */
 }
 
 void app_wake_house(struct app *a)

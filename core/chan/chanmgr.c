@@ -481,6 +481,16 @@ enum status chanmgr_list_ensure(struct chanmgr *m, const struct gnuid *id, const
 	return st;
 }
 
+size_t chanmgr_list_count(struct chanmgr *m)
+{
+	size_t n;
+
+	cm_lock(m);
+	n = HASH_COUNT(m->lists);
+	cm_unlock(m);
+	return n;
+}
+
 bool chanmgr_list_exists(struct chanmgr *m, const struct gnuid *id)
 {
 	bool yes;

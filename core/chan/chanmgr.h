@@ -99,6 +99,8 @@ void announce_result_fini(struct announce_result *r);
 /* Make sure a list exists (a channel that starts here) and carries this info. */
 enum status chanmgr_list_ensure(struct chanmgr *m, const struct gnuid *id, const struct chaninfo *info)
 	EXCLUDES(lk_chanmgr) NODISCARD;
+/* How many there are, the all-zero one included. */
+size_t chanmgr_list_count(struct chanmgr *m) EXCLUDES(lk_chanmgr);
 bool chanmgr_list_exists(struct chanmgr *m, const struct gnuid *id) EXCLUDES(lk_chanmgr);
 /* Copy one list; hits too when with_hits. false = no such list. */
 bool chanmgr_list_view(struct chanmgr *m, const struct gnuid *id, bool with_hits, struct hitlist_view *v)
