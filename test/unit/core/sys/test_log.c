@@ -2,6 +2,7 @@
 #include "core/sys/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -273,6 +274,28 @@ START_TEST(reopen_after_rotation)
 }
 END_TEST
 
+static int count_fds(void)
+{
+	int n = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		n += fcntl(fd, F_GETFD) != -1;
+	return n;
+}
+
+START_TEST(reopen_leaks_no_fd)
+{
+	const int before = count_fds();
+
+	for (int i = 0; i < 10; i++) {
+		ck_assert_int_eq(log_reopen(), ST_OK);
+		log_close();
+		ck_assert_int_eq(log_open(path), ST_OK);
+	}
+	ck_assert_int_eq(count_fds(), before);
+}
+END_TEST
+
 START_TEST(open_failure_keeps_the_old_sink)
 {
 	char bad[128];
@@ -452,6 +475,7 @@ Suite *unit_suite(void)
 	tcase_add_test(t, ring_numbers_only_grow);
 	tcase_add_test(t, copy_into_a_small_buffer);
 	tcase_add_test(t, reopen_after_rotation);
+	tcase_add_test(t, reopen_leaks_no_fd);
 	tcase_add_test(t, open_failure_keeps_the_old_sink);
 	tcase_add_test(t, back_to_stdout);
 	tcase_add_test(t, peer_limit);
