@@ -928,10 +928,12 @@ static const char *const layouts[] = {
 	"[Flags]\n# 1\nforceFirewalled = 1\n# 2\n[End]\n# 3\n[Flags]\n# 4\n[End]\n",
 	/* What stands in a block stays in one, what stands outside stays out. */
 	"[Flags]\n[End]\n[Flags]\nserverPort = 5\n[End]\nq\n",
+	"# a\n[Flags]\n[End]\n[X]\nq\n[End]\n[Flags]\nforceFirewalled = 1\n[End]\n",
 	"[Flags]\n[End]\nq\n[Feed]\n[End]\n[Flags]\nforceFirewalled = 1\n[End]\n[Notify]\n",
 	"[RelayChannel]\n# c\n\nname = x\nid = 0102030405060708090A0B0C0D0E0F10\nx = 1\n[End]\n# y\n",
 	"[RelayChannel]\nname = no id\n[End]\n[Feed]\nurl = ftp://x/\n[End]\n",
 	"[Feed]\nurl = http://a/\n[End]\n[Feed]\nurl = http://a/\n[End]\n",
+	"[Feed]\nurl = http://a/\n# 1\n[End]\n[Feed]\nurl = http://a/\n[End]\nserverPort = 5\n",
 	"[Feed]\nurl = http://a/\nrootHost = a:1\n[End]\n",
 	"[Host]\ntype = TRACKER\naddress = 1.2.3.4:7144\ntime = 1700000000\n[End]\n",
 	"[X]\nserverPort = 4\n[Y]\n[Z]\nq\n[End]\n[End]\n",
@@ -956,6 +958,20 @@ START_TEST(writing_is_stable)
 	free(a);
 	free(b);
 	free(c);
+}
+END_TEST
+
+/* Thousands of comments for one key do not make one text grow and grow: each goes to a place that is
+ * still free, the rest to the end. */
+START_TEST(a_key_that_stands_twice)
+{
+	struct settings *st = parse("# 1\nserverPort = 1\n# 2\nserverPort = 2\n# 3\nautoServe = 1\n");
+	char *out = emit(st);
+
+	ck_assert_uint_eq(st->server_port, 2);
+	ck_assert_ptr_nonnull(strstr(out, "\n# 1\nserverPort = 2\n# 2\n# 3\nautoServe = Yes\n"));
+	free(out);
+	settings_free(&st);
 }
 END_TEST
 
@@ -1435,6 +1451,7 @@ Suite *unit_suite(void)
 	tcase_add_test(w, shipped_file);
 	tcase_add_test(w, kept_lines);
 	tcase_add_loop_test(w, writing_is_stable, 0, NELEM(layouts));
+	tcase_add_test(w, a_key_that_stands_twice);
 	tcase_add_loop_test(w, random_bytes, 0, 4);
 	suite_add_tcase(s, w);
 
