@@ -76,19 +76,18 @@ uint8_t bcst_hops_next(const struct bcst *b)
 enum status bcst_forward(struct buf *out, const struct bcst *b)
 {
 	const uint8_t ttl = bcst_ttl_next(b), hops = bcst_hops_next(b);
+	const bool add_ttl = !(b->has & BCST_TTL);
+	const size_t size = b->atom.size + (add_ttl ? ATOM_HDR + 1 : 0);
 	struct atom in = b->atom, c;
-	uint32_t n = in.count;
+	uint32_t n = in.count + (add_ttl ? 1 : 0);
 	struct atomwr w;
 
-	if (!(b->has & BCST_TTL)) {
-		if (n >= atomlimits_control.children)
-			return ST_LIMIT;
-		n++;
-	}
+	if (size > PCP_ATOM_SEND_MAX || n > atomlimits_control.children)
+		return ST_LIMIT;
 	buf_le32(out, ATOM_BCST);
 	buf_le32(out, 0x80000000u | n);
 	atomwr_init(&w, out);
-	if (!(b->has & BCST_TTL))
+	if (add_ttl)
 		atomwr_u8(&w, ATOM_TTL, ttl);
 	while (atom_next(&in, &c)) {
 		uint8_t old;

@@ -73,7 +73,7 @@ struct routelist {
 
 void routelist_fini(struct routelist *l);
 /* Note that id was heard of just now; the one not heard of for longest makes room. Unset ids are
- * not kept. The list is a hint: without memory nothing is added. */
+ * not kept. The list is a hint: without memory it just does not grow. */
 void routelist_add(struct routelist *l, const struct gnuid *id);
 bool routelist_has(const struct routelist *l, const struct gnuid *id);
 

@@ -239,6 +239,18 @@ START_TEST(forward_ends)
 	ck_assert_int_eq(bcst_parse(&b, &a), ST_OK);
 	ck_assert_int_eq(bcst_forward(&out, &b), ST_LIMIT);
 	ck_assert_uint_eq(out.len, 0);
+
+	/* Older nodes take no atom of more than 16384 bytes: such a packet ends here. */
+	for (size_t more = 0; more < 2; more++) {
+		buf_reset(&in);
+		put_hdr(&in, ATOM_BCST, CONT | 2);
+		put_leaf(&in, ATOM_TTL, "\7", 1);
+		put_fill(&in, ATOM_MESG, 16384 - 8 - 9 - 8 + more);
+		a = open_all(&in);
+		ck_assert_int_eq(bcst_parse(&b, &a), ST_OK);
+		ck_assert_int_eq(bcst_forward(&out, &b), more == 0 ? ST_OK : ST_LIMIT);
+		ck_assert_uint_eq(out.len, 16384);
+	}
 	buf_fini(&out);
 	buf_init(&out, 100);
 	buf_reset(&in);

@@ -361,6 +361,7 @@ static void announce(const char *name, struct chanmeta *m, struct hit *h)
 	struct bcst b;
 
 	memset(m, 0, sizeof(*m));
+	memset(h, 0, sizeof(*h));
 	ck_assert_int_eq(bcst_parse(&b, &a), ST_OK);
 	bcst_payload(&b, &bag);
 	while (atombag_next(&bag, &c)) {

@@ -1,9 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* wrap: realloc */
 #include "pcp/route.h"
 
 #include "pcp/pcp.h"
 #include "test/unit/pcp/pcptest.h"
 #include "test/unit/unit.h"
+
+static bool no_memory;
+
+void *__real_realloc(void *p, size_t n);
+void *__wrap_realloc(void *p, size_t n);
+
+void *__wrap_realloc(void *p, size_t n)
+{
+	return no_memory ? NULL : __real_realloc(p, n);
+}
 
 /* --- may it be obeyed? (pcp.md 13) ------------------------------------------------------------ */
 
@@ -291,6 +302,33 @@ START_TEST(list_is_small)
 }
 END_TEST
 
+START_TEST(list_without_memory)
+{
+	struct routelist l = { .ids = NULL };
+	struct gnuid id = numbered(1);
+
+	no_memory = true;
+	routelist_add(&l, &id);
+	ck_assert(l.n == 0 && !routelist_has(&l, &id));
+	no_memory = false;
+	for (unsigned i = 1; i <= 4; i++) {
+		id = numbered(i);
+		routelist_add(&l, &id);
+	}
+	ck_assert_uint_eq(l.n, l.cap);
+	/* Full and nothing to be had: the oldest makes room. */
+	no_memory = true;
+	id = numbered(5);
+	routelist_add(&l, &id);
+	ck_assert(routelist_has(&l, &id));
+	id = numbered(1);
+	ck_assert(!routelist_has(&l, &id));
+	ck_assert_uint_eq(l.n, 4);
+	no_memory = false;
+	routelist_fini(&l);
+}
+END_TEST
+
 /* --- seen before? (pcp.md 10.3) --------------------------------------------------------------- */
 
 static struct bcst packet(struct buf *in, uint8_t ttl, uint8_t from, const char *payload)
@@ -393,6 +431,7 @@ Suite *unit_suite(void)
 	tcase_add_test(t, addressed);
 	tcase_add_test(t, list_oldest_goes);
 	tcase_add_test(t, list_is_small);
+	tcase_add_test(t, list_without_memory);
 	suite_add_tcase(s, t);
 
 	t = tcase_create("seen");
