@@ -194,10 +194,23 @@ class Node:
         self.err = Lines(self.proc.stderr)
         return self
 
-    def start(self):
-        """Start and wait until it says that it listens."""
+    def _accepts(self):
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+        except OSError:
+            return self.proc.poll() is not None
+        return True
+
+    def start(self, quiet=False):
+        """Start and wait until it says that it listens; quiet: until it accepts a connection, for a
+        node whose logLevel (4 and above) does not let it say so."""
         self.spawn()
-        if self.out.wait(r"listening") is None:
+        if quiet:
+            wait_until(self._accepts, what="%s accepts" % self.name)
+            ready = self.proc.poll() is None
+        else:
+            ready = self.out.wait(r"listening") is not None
+        if not ready:
             rc = self.proc.poll()
             self.kill()
             raise AssertionError("%s does not listen (exit %s)\n%s" % (self.name, rc, self.output()))
