@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Whole exchanges with a node that has no threads: routes, methods, rights, pages, playlists, commands. */
+#include "http/router.h"
+
+#include <stdio.h>
+
+#include "http/auth.h"
+#include "http/playlist.h"
+#include "http/response.h"
+#include "test/unit/http/httptest.h"
+#include "test/unit/unit.h"
+#include "xml/xmlout.h"
+
+static struct node node;
+static unsigned int started;            /* relays asked for */
+static struct host started_tip;
+
+/* In place of the thread that would fetch: the channel is there, and plays at once or never. */
+static enum status start(struct node *n, const struct gnuid *id, const struct host *tip, struct chan **out)
+{
+	char hex[GNUID_STRLEN];
+
+	started++;
+	started_tip = tip != NULL ? *tip : (struct host){ 0 };
+	*out = NULL;
+	if (id->b[0] == 0)              /* nobody has it */
+		return ST_LIMIT;
+	chan_up(n, info_new(gnuid_str(id, hex), "started", "FLV"), CHAN_RELAY, CHAN_RECEIVING);
+	*out = chanmgr_find(n->cm, id);
+	return ST_OK;
+}
+
+static void up_with(struct settings *d)
+{
+	if (d == NULL)
+		d = draft_new();
+	if (d->password[0] == '\0')
+		text_copy(d->password, sizeof(d->password), "pw");
+	node_up(&node, d);
+	node.ops.relay_start = start;
+	started = 0;
+	chan_up(&node, info_new(FLV_ID, "A <b> & \"c\"", "FLV"), CHAN_BROADCAST, CHAN_BROADCASTING);
+	chan_up(&node, info_new(WMV_ID, "wm", "WMV"), CHAN_RELAY, CHAN_RECEIVING);
+}
+
+static void up(void)
+{
+	up_with(NULL);
+}
+
+static void down(void)
+{
+	node_down(&node);
+}
+
+/* Send a whole request (first line, headers, body) from peer; got holds the whole answer. */
+static void ask(struct host peer, const char *text, struct buf *got)
+{
+	struct servent *sv;
+	struct request rq;
+	const char *head = strchr(text, '\n');
+	char line[512];
+	uint8_t b[4096];
+	ssize_t n;
+	int far;
+
+	ck_assert_ptr_nonnull(head);
+	ck_assert_uint_lt((size_t)(head - text), sizeof(line));
+	memcpy(line, text, (size_t)(head - text));
+	line[head - text] = '\0';
+	sv = servent_up(&node, peer, &far);
+	ck_assert_int_eq(write(far, head + 1, strlen(head + 1)), (ssize_t)strlen(head + 1));
+	shutdown(far, SHUT_WR);
+	request_init(&rq);
+	ck_assert_int_eq(http_read_head(&sv->sock, line, &rq, clk_deadline(SOON)), ST_OK);
+	ck_assert_int_eq(http_serve(&node, sv, &rq), ST_OK);
+	request_fini(&rq);
+	servent_end(&sv);
+	buf_init(got, 1 << 20);
+	while ((n = read(far, b, sizeof(b))) > 0)
+		buf_put(got, b, (size_t)n);
+	close(far);
+	buf_cstr(got);
+}
+
+static int status_of(const struct buf *got)
+{
+	char digits[4] = "";
+	uint32_t v = 0;
+
+	ck_assert(got->len > 12 && strncmp((const char *)got->p, "HTTP/1.0 ", 9) == 0);
+	memcpy(digits, got->p + 9, 3);
+	ck_assert(num_u32(digits, 100, 599, &v));
+	return (int)v;
+}
+
+static const char *body_of(const struct buf *got)
+{
+	const char *p = strstr((const char *)got->p, "\r\n\r\n");
+
+	ck_assert_ptr_nonnull(p);
+	return p + 4;
+}
+
+/* --- one request, one answer ------------------------------------------------------------------------ */
+
+#define LO "Host: 127.0.0.1:7144\r\n"
+#define PW "Authorization: Basic OnB3\r\n"
+#define END "\r\n"
+
+static const struct {
+	const char *request;
+	bool remote;
+	int status;
+	const char *has;                /* somewhere in the answer; NULL = no matter */
+} rows[] = {
+	/* where people land */
+	{ "GET / HTTP/1.0\n" END, false, 302, "\r\nLocation: /html/en/index.html\r\n" },
+	{ "GET /html HTTP/1.0\n" END, false, 302, "\r\nLocation: /html/en/index.html\r\n" },
+	{ "GET /\n", false, 302, "\r\nLocation: /html/en/index.html\r\n" },
+	{ "GET /nothing HTTP/1.0\n" END, true, 302, "\r\nLocation: /html/en/index.html\r\n" },
+	{ "GET /html/index.html HTTP/1.0\n" END, false, 302, "\r\nLocation: /\r\n" },
+	{ "GET /favicon.ico HTTP/1.0\n" END, false, 404, NULL },
+	{ "GET /api/2 HTTP/1.0\n" END, false, 404, NULL },
+	{ "GET /hls/x HTTP/1.0\n" END, false, 404, NULL },
+	{ "GET /public/ HTTP/1.0\n" END, false, 403, NULL },
+	/* pages */
+	{ "GET /html/en/index.html HTTP/1.0\n" END, false, 200, "Content-Security-Policy: default-src 'self';" },
+	{ "GET /html/ja/index.html HTTP/1.0\n" END, false, 200, "<title>PeerCast</title>" },
+	{ "GET /html/en/relays.html HTTP/1.0\n" END, false, 200, "Content-Type: text/html; charset=utf-8\r\n" },
+	{ "GET /html/app.js HTTP/1.0\n" END, false, 200, "Content-Type: text/javascript; charset=utf-8\r\n" },
+	{ "GET /html/style.css?x HTTP/1.0\n" END, false, 200, "Content-Type: text/css; charset=utf-8\r\n" },
+	{ "HEAD /html/app.js HTTP/1.0\n" END, false, 200, "nosniff" },
+	{ "GET /html/ HTTP/1.0\n" END, false, 404, NULL },
+	{ "GET /html/en HTTP/1.0\n" END, false, 404, NULL },
+	{ "GET /html/en/ HTTP/1.0\n" END, false, 404, NULL },
+	{ "GET /html/xx/index.html HTTP/1.0\n" END, false, 404, NULL },
+	{ "GET /html/en/app.js HTTP/1.0\n" END, false, 404, NULL },
+	{ "GET /html/../http/router.c?.htm HTTP/1.0\n" END, false, 404, NULL },
+	{ "GET /html/%2e%2e/peercast.ini HTTP/1.0\n" END, false, 404, NULL },
+	{ "GET /html/app.js%00.html HTTP/1.0\n" END, false, 404, NULL },
+	{ "GET /html//etc/passwd HTTP/1.0\n" END, false, 404, NULL },
+	{ "GET /html/en/index.html HTTP/1.0\n" END, true, 401,
+		"\r\nWWW-Authenticate: Basic realm=\"PeerCast Admin\"" },
+	{ "GET /html/en/index.html HTTP/1.0\n" PW END, true, 200, NULL },
+	/* methods */
+	{ "OPTIONS /stream/" FLV_ID " HTTP/1.1\n" END, true, 204, "\r\nAccess-Control-Allow-Methods: GET, HEAD\r\n" },
+	{ "OPTIONS /pls/" FLV_ID " HTTP/1.1\n" END, true, 204, "\r\nAccess-Control-Allow-Origin: *\r\n" },
+	{ "OPTIONS /api/1 HTTP/1.1\n" END, false, 405, "\r\nAllow: GET, HEAD, POST\r\n" },
+	{ "OPTIONS / HTTP/1.1\n" END, false, 405, "\r\nAllow: GET, HEAD\r\n" },
+	{ "PUT /api/1 HTTP/1.1\n" END, false, 405, "\r\nAllow: GET, HEAD, POST\r\n" },
+	{ "DELETE /pls/x HTTP/1.1\n" END, false, 405, "\r\nAllow: GET, HEAD, OPTIONS\r\n" },
+	{ "POST /html/en/index.html HTTP/1.1\n" END, false, 405, "\r\nAllow: GET, HEAD\r\n" },
+	{ "POST /elsewhere HTTP/1.1\nContent-Length: 1\n\nx", false, 400, NULL },
+	/* the API */
+	{ "GET /api/1 HTTP/1.0\n" END, true, 200, "\r\nContent-Type: application/json\r\n" },
+	{ "GET /api/1/ HTTP/1.0\n" END, false, 200,
+		"\r\n\r\n{\"agentName\":\"PeerCast/0.1218 (SV01)\",\"apiVersion\":\"1.0.0\",\"jsonrpc\":\"2.0\"}" },
+	{ "GET /api/1?x=y HTTP/1.0\n" END, false, 200, "agentName" },
+	{ "HEAD /api/1 HTTP/1.0\n" END, false, 200, "\r\nContent-Length: 75\r\n" },
+	{ "POST /api/1 HTTP/1.0\n" LO END, false, 411, NULL },
+	{ "POST /api/1 HTTP/1.0\nContent-Length: 0\n" END, false, 400, NULL },
+	{ "POST /api/1 HTTP/1.0\nContent-Length: 9\n" END "{}", false, 400, NULL },
+	{ "POST /api/1 HTTP/1.0\nContent-Length: 262145\n" END, false, 413, NULL },
+	{ "POST /api/1 HTTP/1.0\nContent-Length: 4\nContent-Type: application/x-www-form-urlencoded\n" END "nope", false,
+		200, "\"code\":-32700" },
+	{ "POST /api/1/ HTTP/1.1\nTransfer-Encoding: chunked\n" END "2\r\n{}\r\n0\r\n\r\n", false, 200,
+		"\"code\":-32600" },
+	{ "POST /api/1 HTTP/1.1\nContent-Length: 40\n" END "{\"jsonrpc\":\"2.0\",\"method\":\"getChannels\"}", false, 204,
+		NULL },
+	{ "POST /api/1 HTTP/1.0\nContent-Length: 2\n" END "{}", true, 401, "WWW-Authenticate" },
+	{ "POST /api/1 HTTP/1.0\nX-Requested-With: XMLHttpRequest\nContent-Length: 2\n" END "{}", true, 403, NULL },
+	{ "POST /api/1 HTTP/1.0\nX-Requested-With: x\n" PW "Content-Length: 2\n" END "{}", true, 200, NULL },
+	{ "POST /api/1?pass=pw HTTP/1.0\nContent-Length: 2\n" END "{}", true, 200, NULL },
+	{ "POST /api/1 HTTP/1.0\n" LO "Origin: http://evil.example\nContent-Length: 2\n" END "{}", false, 403, NULL },
+	{ "POST /api/1 HTTP/1.0\nHost: evil.example\nContent-Length: 2\n" END "{}", false, 401, NULL },
+	/* /admin */
+	{ "GET /admin HTTP/1.0\n" END, false, 302, "\r\nLocation: /html/en/index.html\r\n" },
+	{ "GET /admin?cmd=nope HTTP/1.0\n" END, false, 400, NULL },
+	{ "GET /admin? HTTP/1.0\n" END, false, 400, NULL },
+	{ "GET /admin?cmd=viewxml HTTP/1.0\n\n", false, 200, "\r\nContent-Type: text/xml\r\n" },
+	{ "GET /admin/?x=y&cmd=viewxml&id=" FLV_ID " HTTP/1.0\n" END, false, 200, "<channels_found total=\"2\">" },
+	{ "GET /admin?cmd=viewxml HTTP/1.0\n" END, true, 401, "WWW-Authenticate: Basic" },
+	{ "GET /admin?cmd=viewxml HTTP/1.0\n" PW END, true, 200, "</peercast>\n" },
+	{ "POST /admin HTTP/1.0\nContent-Length: 11\n" END "cmd=viewxml", false, 200, "<peercast>" },
+	{ "POST /admin?cmd=viewxml HTTP/1.0\nContent-Length: 3\n" END "x=y", false, 200, "<peercast>" },
+	{ "POST /admin?cmd=nope HTTP/1.0\nContent-Length: 11\n" END "cmd=viewxml", false, 200, "<peercast>" },
+	{ "POST /admin?cmd=viewxml HTTP/1.0\nContent-Length: 8\n" END "cmd=nope", false, 400, NULL },
+	{ "POST /admin HTTP/1.0\nContent-Length: 19\n" END "cmd=viewxml&pass=pw", true, 200, "<peercast>" },
+	{ "POST /admin?cmd=viewxml HTTP/1.0\n" END, false, 411, NULL },
+	/* commands lead back where they came from, if that is here */
+	{ "GET /admin?cmd=keep&id=" FLV_ID " HTTP/1.0\n" END, false, 302, "\r\nLocation: /html/en/relays.html\r\n" },
+	{ "GET /admin?cmd=bump&id=" FLV_ID " HTTP/1.0\n" END, false, 302, "\r\nLocation: /html/en/channels.html\r\n" },
+	{ "GET /admin?cmd=bump&id=nonsense HTTP/1.0\n" END, false, 302, NULL },
+	{ "GET /admin?cmd=stop&id=" NO_ID " HTTP/1.0\n" END, false, 302, NULL },
+	{ "GET /admin?cmd=keep&id=" FLV_ID " HTTP/1.0\n" LO "Referer: http://127.0.0.1:7144/html/en/relayinfo.html?id=x\n"
+		END, false, 302, "\r\nLocation: /html/en/relayinfo.html?id=x\r\n" },
+	{ "GET /admin?cmd=keep&id=" FLV_ID " HTTP/1.0\n" LO "Referer: http://evil.example/\n" END, false, 403, NULL },
+	{ "GET /admin?cmd=viewxml HTTP/1.0\n" LO "Referer: http://evil.example/\n" END, false, 200, NULL },
+	{ "HEAD /admin?cmd=stop&id=" FLV_ID " HTTP/1.0\n" END, false, 405, NULL },
+	/* playlists */
+	{ "GET /pls/" FLV_ID ".anything HTTP/1.0\n" LO END, false, 200,
+		"\r\n\r\nhttp://127.0.0.1:7144/stream/" FLV_ID ".flv?auth=" },
+	{ "GET /pls/" FLV_ID " HTTP/1.0\nHost: my.example:80\n" END, true, 200, "\r\n\r\nhttp://my.example:80/stream/" },
+	{ "GET /pls/" FLV_ID " HTTP/1.0\nHost: a\"><b\n" END, false, 200, ":7144/stream/" FLV_ID ".flv?auth=" },
+	{ "GET /pls/" WMV_ID " HTTP/1.0\n" LO END, true, 200, "<REF href=\"http://127.0.0.1:7144/stream/" WMV_ID ".wmv?auth=" },
+	{ "GET /pls/" WMV_ID "?pls=m3u HTTP/1.0\n" LO END, true, 200, "\r\n\r\nhttp://127.0.0.1:7144/stream/" },
+	{ "GET /pls/wm HTTP/1.0\n" LO END, false, 200, "<ASX Version=\"3.0\">\r\n" },
+	{ "GET /pls/wm HTTP/1.0\n" LO END, true, 404, NULL },
+	{ "GET /pls/ HTTP/1.0\n" END, false, 404, NULL },
+	{ "GET /pls/" FLV_ID ".m3u8 HTTP/1.0\n" END, false, 404, NULL },
+	{ "GET /pls/" FLV_ID "/x HTTP/1.0\n" END, false, 404, NULL },
+	{ "GET /pls/00000000000000000000000000000000 HTTP/1.0\n" END, false, 404, NULL },
+	{ "GET /pls/" NO_ID " HTTP/1.0\n" END, true, 404, NULL },
+	{ "GET /pls/" NO_ID "?tip=198.51.100.1:7144 HTTP/1.0\n" END, true, 503, NULL },
+	{ "GET /pls/" NO_ID " HTTP/1.0\n" END, false, 503, NULL },
+	{ "HEAD /pls/" FLV_ID " HTTP/1.0\n" END, false, 200, "Content-Type: audio/x-mpegurl\r\n" },
+};
+
+START_TEST(exchange)
+{
+	struct buf got;
+
+	ask(rows[_i].remote ? host_v4(198, 18, (uint8_t)(_i >> 8), (uint8_t)_i, 9) : home(), rows[_i].request, &got);
+	ck_assert_msg(status_of(&got) == rows[_i].status, "%s gives %s", rows[_i].request, (const char *)got.p);
+	ck_assert_msg(rows[_i].has == NULL || strstr((const char *)got.p, rows[_i].has) != NULL, "%s gives %s",
+		rows[_i].request, (const char *)got.p);
+	ck_assert_ptr_nonnull(strstr((const char *)got.p, "\r\nServer: PeerCast/0.1218 (SV01)\r\nDate: "));
+	ck_assert_ptr_nonnull(strstr((const char *)got.p, "\r\nConnection: close\r\n"));
+	if (strncmp(rows[_i].request, "HEAD", 4) == 0 || rows[_i].status == 204)
+		ck_assert_str_eq(body_of(&got), "");
+	buf_fini(&got);
+}
+END_TEST
+
+/* The playlist PeerCast-YT handed out, but for the token, which depends on the node. */
+START_TEST(pls_golden)
+{
+	struct buf hdr, body, got, want;
+	struct gnuid bcid, chan;
+	char token[AUTH_TOKEN];
+	const char *auth;
+	struct own own;
+
+	data_read(&hdr, "test/data/http/pls_response.hdr");
+	data_read(&body, "test/data/http/pls_response.body");
+	servmgr_own(node.sm, &own);
+	bcid = own.bcid;
+	ck_assert(gnuid_parse(&chan, FLV_ID));
+	auth_token(token, &bcid, &chan);
+	auth = strstr((const char *)body.p, "auth=") + 5;
+	buf_init(&want, 4096);
+	buf_put(&want, body.p, (size_t)(auth - (const char *)body.p));
+	buf_puts(&want, token);
+	buf_puts(&want, auth + 32);
+	ask(home(), "GET /pls/" FLV_ID "?tip=203.0.113.20:7144 HTTP/1.1\nHost: 127.0.0.1:7144\n\n", &got);
+	ck_assert_str_eq(body_of(&got), buf_cstr(&want));
+	ck_assert_ptr_nonnull(strstr((const char *)got.p, "\r\nContent-Type: audio/x-mpegurl\r\n"));
+	ck_assert_ptr_nonnull(strstr((const char *)got.p, "\r\nContent-Disposition: inline\r\n"));
+	ck_assert_ptr_nonnull(strstr((const char *)got.p, "\r\nCache-Control: private\r\n"));
+	ck_assert_uint_eq(started, 0);
+	buf_fini(&hdr);
+	buf_fini(&body);
+	buf_fini(&got);
+	buf_fini(&want);
+}
+END_TEST
+
+#define NEW_ID "A0000000000000000000000000000001"
+
+/* A playlist starts the relay for who may, with the tip, and for nobody else; HEAD never does. */
+START_TEST(pls_starts)
+{
+	static const char get[] = "GET /pls/" NEW_ID "?tip=198.51.100.1:7150 HTTP/1.0\n\n";
+	struct buf got;
+	struct gnuid chan;
+	struct own own;
+	char token[AUTH_TOKEN], text[256], hs[HOST_STRLEN];
+
+	ask(stranger(), get, &got);
+	ck_assert_int_eq(status_of(&got), 503);
+	buf_fini(&got);
+	ask(home(), "HEAD /pls/" NEW_ID "?tip=198.51.100.1:7150 HTTP/1.0\n\n", &got);
+	ck_assert_int_eq(status_of(&got), 503);
+	buf_fini(&got);
+	ck_assert_uint_eq(started, 0);
+	if (_i == 0) {
+		ask(home(), get, &got);
+	} else {
+		servmgr_own(node.sm, &own);
+		ck_assert(gnuid_parse(&chan, NEW_ID));
+		auth_token(token, &own.bcid, &chan);
+		snprintf(text, sizeof(text), "GET /pls/" NEW_ID "?tip=198.51.100.1:7150&auth=%s HTTP/1.0\n\n", token);
+		ask(stranger(), text, &got);
+	}
+	ck_assert_int_eq(status_of(&got), 200);
+	ck_assert_uint_eq(started, 1);
+	ck_assert_str_eq(host_str(&started_tip, hs), "198.51.100.1:7150");
+	buf_fini(&got);
+	/* now it plays: anybody may, nothing is started again */
+	ask(stranger(), get, &got);
+	ck_assert_int_eq(status_of(&got), 200);
+	ck_assert_uint_eq(started, 1);
+	buf_fini(&got);
+}
+END_TEST
+
+START_TEST(commands)
+{
+	struct gnuid flv, wmv;
+	struct chan_view v;
+	struct chan *c, *w;
+	struct host to;
+	struct buf got;
+	char hs[HOST_STRLEN];
+
+	ck_assert(gnuid_parse(&flv, FLV_ID) && gnuid_parse(&wmv, WMV_ID));
+	c = chanmgr_find(node.cm, &flv);
+	w = chanmgr_find(node.cm, &wmv);
+	ask(home(), "GET /admin?cmd=keep&id=" FLV_ID " HTTP/1.0\n\n", &got);
+	buf_fini(&got);
+	chan_view(c, &v);
+	ck_assert(v.keep);
+	chan_view_fini(&v);
+	ask(home(), "GET /admin?cmd=keep&id=" FLV_ID " HTTP/1.0\n\n", &got);
+	buf_fini(&got);
+	chan_view(c, &v);
+	ck_assert(!v.keep);
+	chan_view_fini(&v);
+
+	ask(home(), "GET /admin?cmd=bump&id=" WMV_ID "&ip=198.51.100.3 HTTP/1.0\n\n", &got);
+	buf_fini(&got);
+	ck_assert(chan_take_bump(w, &to));
+	ck_assert_str_eq(host_str(&to, hs), "198.51.100.3:7144");
+	/* a broadcast has no upstream to leave (settings.md decision 31) */
+	ask(home(), "GET /admin?cmd=bump&id=" FLV_ID " HTTP/1.0\n\n", &got);
+	buf_fini(&got);
+	ck_assert(!chan_take_bump(c, &to));
+
+	/* not without rights, not by HEAD */
+	ask(stranger(), "GET /admin?cmd=stop&id=" FLV_ID " HTTP/1.0\n\n", &got);
+	buf_fini(&got);
+	ask(home(), "HEAD /admin?cmd=stop&id=" FLV_ID " HTTP/1.0\n\n", &got);
+	buf_fini(&got);
+	ck_assert(!chan_is_closing(c));
+	ask(home(), "GET /admin?cmd=stop&id=" FLV_ID " HTTP/1.0\n\n", &got);
+	buf_fini(&got);
+	ck_assert(chan_is_closing(c));
+	ck_assert_uint_eq(chanmgr_count(node.cm), 1);
+	chan_unref(&c);
+	chan_unref(&w);
+}
+END_TEST
+
+enum { HTML_OFF, DIRECT_OFF, JAPANESE, ODD_PATH, BASIC_MODE, NO_PASSWORD, UNTRUSTED };
+
+static const struct {
+	int settings;
+	bool remote;
+	const char *request;
+	int status;
+	const char *has;
+} configured[] = {
+	{ HTML_OFF, false, "GET /html/en/index.html HTTP/1.0\n\n", 503, NULL },
+	{ HTML_OFF, false, "GET /api/1 HTTP/1.0\n\n", 503, NULL },
+	{ HTML_OFF, false, "GET /admin?cmd=viewxml HTTP/1.0\n\n", 503, NULL },
+	{ HTML_OFF, false, "GET / HTTP/1.0\n\n", 302, NULL },
+	{ DIRECT_OFF, false, "GET /pls/" FLV_ID " HTTP/1.0\n\n", 200, NULL },
+	{ DIRECT_OFF, true, "GET /pls/" FLV_ID " HTTP/1.0\n\n", 503, NULL },
+	{ JAPANESE, false, "GET / HTTP/1.0\n\n", 302, "\r\nLocation: /html/ja/index.html\r\n" },
+	{ ODD_PATH, false, "GET / HTTP/1.0\n\n", 302, "\r\nLocation: /html/en/index.html\r\n" },
+	{ BASIC_MODE, true, "POST /api/1 HTTP/1.0\nX-Requested-With: x\nContent-Length: 2\n\n{}", 401,
+		"realm=\"PeerCast Admin\"" },
+	{ NO_PASSWORD, true, "GET /admin?cmd=viewxml&pass= HTTP/1.0\n\n", 401, NULL },
+	{ UNTRUSTED, false, "GET /admin?cmd=viewxml HTTP/1.0\n\n", 401, NULL },
+	{ UNTRUSTED, false, "GET /admin?cmd=viewxml HTTP/1.0\n" PW "\n", 200, NULL },
+};
+
+START_TEST(by_settings)
+{
+	struct settings *d = draft_new();
+	struct buf got;
+	int s = configured[_i].settings;
+
+	d->allow_html = s != HTML_OFF;
+	d->allow_direct = s != DIRECT_OFF;
+	text_copy(d->html_path, sizeof(d->html_path), s == JAPANESE ? "html/ja" :
+		s == ODD_PATH ? "html/../../x\r\nX: y" : "html/en");
+	d->auth_type = s == BASIC_MODE ? AUTHTYPE_BASIC : AUTHTYPE_COOKIE;
+	d->trust_localhost = s != UNTRUSTED;
+	up_with(d);
+	ask(configured[_i].remote ? stranger() : home(), configured[_i].request, &got);
+	ck_assert_msg(status_of(&got) == configured[_i].status, "%s gives %s", configured[_i].request,
+		(const char *)got.p);
+	ck_assert(configured[_i].has == NULL || strstr((const char *)got.p, configured[_i].has) != NULL);
+	buf_fini(&got);
+	down();
+}
+END_TEST
+
+/* Bodies of playlists, with a type and an extension of a stranger's making. */
+START_TEST(bodies)
+{
+	static const struct {
+		const char *type, *ext, *name;
+		bool mms;
+		enum playlist kind;
+		const char *want;
+	} b[] = {
+		{ "FLV", "", "", false, PLAYLIST_M3U, "http://h:1/stream/" FLV_ID ".flv?auth=T\r\n" },
+		{ "OGM", "", "", false, PLAYLIST_RAM, "http://h:1/stream/" FLV_ID ".ogg?auth=T\r\n" },
+		{ "RAW", "", "", false, PLAYLIST_M3U, "http://h:1/stream/" FLV_ID "?auth=T\r\n" },
+		{ "X", ".a\r\nb", "", false, PLAYLIST_M3U, "http://h:1/stream/" FLV_ID "?auth=T\r\n" },
+		{ "X", "\"><b", "", false, PLAYLIST_M3U, "http://h:1/stream/" FLV_ID "?auth=T\r\n" },
+		{ "X", ".xyz", "", false, PLAYLIST_M3U, "http://h:1/stream/" FLV_ID ".xyz?auth=T\r\n" },
+		{ "WMV", "", "", false, PLAYLIST_ASX, "<ASX Version=\"3.0\">\r\n<ENTRY>\r\n<REF href=\"http://h:1/stream/"
+			FLV_ID ".wmv?auth=T\" />\r\n</ENTRY>\r\n</ASX>\r\n" },
+		{ "WMA", "", "", true, PLAYLIST_ASX, "<ASX Version=\"3.0\">\r\n<ENTRY>\r\n<REF href=\"mms://h:1/stream/"
+			FLV_ID ".wma?auth=T\" />\r\n</ENTRY>\r\n</ASX>\r\n" },
+		{ "FLV", "", "asx", false, PLAYLIST_ASX, "<ASX Version=\"3.0\">\r\n<ENTRY>\r\n<REF href=\"http://h:1/stream/"
+			FLV_ID ".flv?auth=T\" />\r\n</ENTRY>\r\n</ASX>\r\n" },
+	};
+	struct chanmeta m;
+	struct chaninfo *i;
+	struct buf out;
+
+	memset(&m, 0, sizeof(m));
+	ck_assert(gnuid_parse(&m.id, FLV_ID));
+	text_copy(m.text[CT_TYPE], TEXT_MAX, b[_i].type);
+	text_copy(m.text[CT_EXT], TEXT_MAX, b[_i].ext);
+	i = chaninfo_new(&m);
+	ck_assert_ptr_nonnull(i);
+	ck_assert_int_eq(playlist_kind(i, b[_i].name), b[_i].kind);
+	buf_init(&out, 4096);
+	playlist_body(&out, b[_i].kind, "h:1", i, "T", b[_i].mms);
+	ck_assert_str_eq(buf_cstr(&out), b[_i].want);
+	buf_fini(&out);
+	chaninfo_unref(&i);
+}
+END_TEST
+
+Suite *unit_suite(void)
+{
+	Suite *s = suite_create("router");
+	TCase *t = tcase_create("exchanges");
+
+	xml_init();
+	tcase_add_checked_fixture(t, up, down);
+	tcase_add_loop_test(t, exchange, 0, (int)NELEM(rows));
+	tcase_add_test(t, pls_golden);
+	tcase_add_loop_test(t, pls_starts, 0, 2);
+	tcase_add_test(t, commands);
+	suite_add_tcase(s, t);
+	t = tcase_create("settings");
+	tcase_add_loop_test(t, by_settings, 0, (int)NELEM(configured));
+	tcase_add_loop_test(t, bodies, 0, 9);
+	suite_add_tcase(s, t);
+	return s;
+}
