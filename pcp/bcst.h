@@ -46,8 +46,8 @@ uint8_t bcst_hops_next(const struct bcst *b);
 
 /* Append the copy to pass on: ttl and hops changed in place, every other byte as it came. A packet
  * without a ttl gets one in front (1), so that the next node is its last.
- * returns  ST_OK, ST_LIMIT (the copy would be longer than PCP_ATOM_SEND_MAX, which makes older nodes
- *          drop the connection, or have too many children, or out is full) */
+ * returns  ST_OK, ST_LIMIT (the copy would be longer than PCP_ATOM_SEND_MAX, which makes older
+ *          nodes drop the connection, or have too many children, or out is full) */
 enum status bcst_forward(struct buf *out, const struct bcst *b) NODISCARD;
 
 /* An envelope of ours: hops 0, our versions. dest and cid may be NULL. */

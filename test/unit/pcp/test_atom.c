@@ -106,6 +106,17 @@ static void bags_mixed(struct buf *b, uint32_t n, uint32_t unused)
 	put_hdr(b, ATOM_OK, 0);
 }
 
+/* A bag that is closed does not count for what stands beside it. */
+static void bags_closed(struct buf *b, uint32_t unused, uint32_t unused2)
+{
+	put_hdr(b, ATOM_ATOM, CONT | 2);
+	levels(b, 4, ATOM_ATOM);
+	put_hdr(b, ATOM_CHAN, CONT | 1);
+	put_hdr(b, ATOM_CHAN, CONT | 1);
+	put_hdr(b, ATOM_CHAN, CONT | 1);
+	levels(b, 2, ATOM_BCST);
+}
+
 static const struct scan_row {
 	const char *name;
 	void (*make)(struct buf *b, uint32_t n, uint32_t m);
@@ -140,6 +151,7 @@ static const struct scan_row {
 	{ "5 bags", levels, 6, ATOM_ATOM, &atomlimits_control, ST_PROTO, false, 5 * 8 },
 	{ "5 bcst", levels, 6, ATOM_BCST, &atomlimits_control, ST_PROTO, false, 5 * 8 },
 	{ "bags side by side", bags_beside, 100, 0, &atomlimits_control, ST_OK, true, 0 },
+	{ "bags closed before", bags_closed, 0, 0, &atomlimits_control, ST_OK, true, 0 },
 	{ "4 bags with others between", bags_mixed, 4, 0, &atomlimits_control, ST_OK, true, 0 },
 	{ "5 bags so", bags_mixed, 5, 0, &atomlimits_control, ST_PROTO, false, 72 },
 };
@@ -215,8 +227,8 @@ START_TEST(scan_splits)
 
 			atomscan_init(&s, &atomlimits_control);
 			ok = atomscan_feed(&s, b.p, i, &used) == ST_OK && used == i;
-			ok = ok && atomscan_feed(&s, b.p + i, j - i, &used) == ST_OK && used == j - i;
-			ok = ok && atomscan_done(&s) == (j == n);
+			ok = ok && atomscan_feed(&s, b.p + i, j - i, &used) == ST_OK;
+			ok = ok && used == j - i && atomscan_done(&s) == (j == n);
 			ok = ok && atomscan_feed(&s, b.p + j, b.len - j, &used) == ST_OK;
 			ok = ok && used == n - j && atomscan_done(&s) && s.len == n;
 			ok = ok && s.id == ATOM_BCST && atomscan_missing(&s) == 0;
@@ -275,6 +287,9 @@ START_TEST(scan_own_limits)
 	static const struct atomlimits flat = {
 		.bytes = 64, .leaf = 20, .children = 2, .atoms = 3, .depth = 2,
 	};
+	static const struct atomlimits wide = {
+		.bytes = 64, .leaf = 20, .children = 100, .atoms = 100, .depth = 2,
+	};
 	struct buf b;
 	size_t len;
 
@@ -288,6 +303,14 @@ START_TEST(scan_own_limits)
 	buf_reset(&b);
 	levels(&b, 3, ATOM_CHAN);
 	ck_assert_int_eq(atomscan_whole(b.p, b.len, &flat, &len), ST_LIMIT);
+	/* Headers that are only announced count against the bytes, too. */
+	for (uint32_t n = 7; n <= 8; n++) {
+		buf_reset(&b);
+		children(&b, n, 0);
+		ck_assert_int_eq(atomscan_whole(b.p, b.len, &wide, &len),
+			n == 7 ? ST_OK : ST_LIMIT);
+		ck_assert_uint_eq(len, n == 7 ? 64 : 8);
+	}
 	buf_fini(&b);
 }
 END_TEST
@@ -437,7 +460,8 @@ static const struct {
 	const char *raw;
 	bool ok;
 } prefix_is_text_row[] = {
-	{ "SV", true }, { "a\"", true }, { "A ", false }, { "\n1", false }, { "A\x7f", false },
+	{ "SV", true }, { "a\"", true }, { "A ", false }, { " A", false },
+	{ "\n1", false }, { "A\x7f", false },
 	{ "\x83\x65", false },
 };
 

@@ -333,6 +333,9 @@ START_TEST(families)
 	while (atom_next(&a, &c)) {
 		if (c.id == ATOM_IP || c.id == ATOM_UPIP)
 			ck_assert_uint_eq(c.rd.left, width);
+		/* All of the uphost group or nothing. */
+		if (!host_is_set(&want))
+			ck_assert(c.id != ATOM_UPIP && c.id != ATOM_UPPT && c.id != ATOM_UPHP);
 	}
 	buf_fini(&b);
 }
