@@ -23,6 +23,7 @@ static void refuse(struct servent *sv, int status)
 /* The channel asked for, referenced, started when that is allowed; NULL after an answer. */
 static struct chan *find(struct app *a, struct servent *sv, const struct stream_target *t, bool head_only)
 {
+	bool known = t->has_id && chanmgr_list_exists(a->node.cm, &t->id);
 	bool may_start = !head_only && t->has_id && http_target_may_start(&a->node, sv, t);
 	struct chan *c = http_target_find(&a->node, t, sv->local);
 	struct host tip = { 0 };
@@ -41,8 +42,7 @@ static struct chan *find(struct app *a, struct servent *sv, const struct stream_
 		return c;
 	chan_unref(&c);
 	/* settings.md decision 29: an id with a tip that may not be started is 503 */
-	refuse(sv, t->has_id && (t->tip[0] != '\0' || may_start ||
-	                         chanmgr_list_exists(a->node.cm, &t->id)) ? 503 : 404);
+	refuse(sv, t->has_id && (t->tip[0] != '\0' || known) ? 503 : 404);
 	return NULL;
 }
 

@@ -54,6 +54,8 @@ struct fetch {
 	/* the host in use */
 	struct host host;
 	bool is_tracker, is_yp;
+	struct host again;              /* a tracker that has served us, to be asked at once; else unset */
+	nsec connected;                 /* when the last connection was begun */
 
 	/* the stream */
 	struct pkt *head;               /* what was set last, to tell repeats */
@@ -444,6 +446,11 @@ static enum outcome connect_and_fetch(struct fetch *f)
 	int code = 0;
 
 	host_str(&f->host, from);
+	/* whoever takes us and drops us at once is not hammered */
+	if (clk_now() - f->connected < 2 * NSEC_PER_SEC &&
+	    mbox_wait(&f->mbox, f->connected + 2 * NSEC_PER_SEC) == ST_STOPPED)
+		return OUT_STOPPED;
+	f->connected = clk_now();
 	f->quit = 0;
 	f->reported = 0;
 	f->looked = 0;
@@ -483,6 +490,10 @@ static enum outcome connect_and_fetch(struct fetch *f)
 				st = receive(f);
 				if (st == ST_OK)
 					out = OUT_IDLE;
+				else if (st == ST_EOF && f->is_tracker && f->quit == PCP_QUIT_OFFAIR)
+					out = OUT_GONE;         /* it should know */
+				if (out == OUT_IDLE)
+					log_info("fetch %s: nobody listens", from);
 				else if (f->quit != 0 && st == ST_EOF)
 					log_info("fetch %s: quit %s", from, quit_str(f->quit, what));
 				else
@@ -502,7 +513,9 @@ static enum outcome connect_and_fetch(struct fetch *f)
 	pcpio_fini(&f->io);
 	sock_close(&f->sock);
 	/* a tracker that has served us is asked again at once: it may only have restarted */
-	if (out == OUT_LOST && code != 503 && !(f->is_tracker && f->received))
+	if (out == OUT_LOST && f->is_tracker && f->received)
+		f->again = f->host;
+	else if (out == OUT_LOST && code != 503)
 		chanmgr_failed(f->a->node.cm, &f->id, &f->host);
 	if (chan_is_closing(f->c) || mbox_is_stopped(&f->mbox))
 		out = OUT_STOPPED;
@@ -562,6 +575,13 @@ static bool choose(struct fetch *f, const struct host *wanted, bool *later)
 	if (host_is_set(wanted)) {
 		f->host = *wanted;
 		f->is_tracker = f->is_yp = false;
+		return true;
+	}
+	if (host_is_set(&f->again)) {
+		f->host = f->again;
+		f->is_tracker = true;
+		f->is_yp = false;
+		f->again = (struct host){ 0 };
 		return true;
 	}
 	servmgr_own(f->a->node.sm, &own);

@@ -157,7 +157,7 @@ static void run(struct push_in *x)
 			log_warn("push %s: %s", peer, x->src.error[0] != '\0' ? x->src.error : "no stream in it");
 	}
 	if (bad)
-		answer(&x->sock, st == ST_TIMEOUT ? 408 : st == ST_LIMIT && x->src.c == NULL ? 503 : 415, x->src.error);
+		answer(&x->sock, st == ST_TIMEOUT ? 408 : x->src.no_room ? 503 : 415, x->src.error);
 	else if (st == ST_STOPPED)
 		answer(&x->sock, 503, "stopped, or another encoder took over");
 	else if (st != ST_SYS)

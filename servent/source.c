@@ -20,6 +20,12 @@ static enum status fail(struct source *s, enum status st, const char *why)
 	return st;
 }
 
+static enum status no_room(struct source *s, const char *why)
+{
+	s->no_room = true;
+	return fail(s, ST_LIMIT, why);
+}
+
 /* --- packets ---------------------------------------------------------------------------------- */
 
 static enum status flush(struct source *s)
@@ -64,11 +70,11 @@ static enum status list_channel(struct source *s)
 	settings_unref(&st);
 	info = chaninfo_new(s->meta);
 	if (info == NULL)
-		return fail(s, ST_LIMIT, "out of memory");
+		return no_room(s, "out of memory");
 	s->c = chan_new(info, CHAN_BROADCAST, s->kind, s->v6);
 	if (s->c == NULL) {
 		chaninfo_unref(&info);
-		return fail(s, ST_LIMIT, "out of memory");
+		return no_room(s, "out of memory");
 	}
 	ret = chanmgr_list_ensure(s->a->node.cm, &info->id, info);
 	if (ret == ST_OK)
@@ -77,7 +83,7 @@ static enum status list_channel(struct source *s)
 	if (ret == ST_OK)
 		return ST_OK;
 	chan_unref(&s->c);
-	return fail(s, ST_LIMIT, ret == ST_PROTO ? "another channel has this id" : "too many channels");
+	return no_room(s, ret == ST_PROTO ? "another channel has this id" : "too many channels");
 }
 
 /* Texts of a later push of the same name replace those of the one before; id and owner stay. */
@@ -156,7 +162,7 @@ static enum status on_head(void *ctx, const void *p, size_t n)
 		return st;
 	head = packet_new(chan_id(s->c), PKT_HEAD, 0, 0, p, n);
 	if (head == NULL)
-		return fail(s, ST_LIMIT, "out of memory");
+		return no_room(s, "out of memory");
 	s->pos = n;
 	return chan_set_head(s->c, s->token, head);
 }
@@ -169,7 +175,7 @@ static enum status on_data(void *ctx, const void *p, size_t n, uint8_t cont)
 	ASSERT(s->c != NULL && n > 0 && n <= PKT_DATA_SEND);
 	k = packet_new(chan_id(s->c), PKT_DATA, s->pos, cont, p, n);
 	if (k == NULL)
-		return fail(s, ST_LIMIT, "out of memory");
+		return no_room(s, "out of memory");
 	s->pos += n;
 	s->batch[s->n_batch++] = k;
 	return s->n_batch == READER_BATCH ? flush(s) : ST_OK;

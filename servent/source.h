@@ -40,6 +40,7 @@ struct source {
 	nsec told_at;
 	nsec heads_since;
 	uint32_t heads;
+	bool no_room;                   /* it failed for want of room here, not by its own fault */
 	char error[160];                /* why it failed, for log and answer; "" = not */
 };
 

@@ -319,8 +319,9 @@ class Node:
 
     # asking it
 
-    def client(self):
-        return Client(self.port)
+    def client(self, source=None):
+        """A connection; source = the address it comes from (127.0.0.0/8)."""
+        return Client(self.port, source=source)
 
     def http(self, method, path, body=None, headers=None, seconds=WAIT):
         return http_request(self.port, method, path, body, headers, seconds)
@@ -373,8 +374,9 @@ class Node:
 class Client:
     """A plain TCP connection; every read has a deadline."""
 
-    def __init__(self, port, host="127.0.0.1", seconds=WAIT):
-        self.sock = socket.create_connection((host, port), seconds * PATIENCE)
+    def __init__(self, port, host="127.0.0.1", seconds=WAIT, source=None):
+        self.sock = socket.create_connection((host, port), seconds * PATIENCE,
+                                             (source, 0) if source else None)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buf = b""
         self.status = None

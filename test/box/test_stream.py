@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Players: /stream/<id> (http.md 3; media.md 4.4, 4.6, 5)."""
+import socket
+import threading
+import unittest
+
+from harness import BoxCase, flv_head, flv_stream, new_id, units
+
+
+def fresh(data):
+    """The units in data, checked to be without gap and to begin at a key frame."""
+    seen = units(data)
+    assert seen, "no unit in %d bytes" % len(data)
+    assert seen == list(range(seen[0], seen[0] + len(seen))), "gap in %r" % seen
+    assert seen[0] % 10 == 0, "starts at %d, not at a key frame" % seen[0]
+    return seen
+
+
+class Play(BoxCase):
+    def setUp(self):
+        self.n = self.node()
+        self.push(self.n, "Name", genre="g", desc="d", url="http://u/", bitrate=77)
+        self.cid = self.n.wait_channel("Name")["channelId"]
+
+    def test_exact_head(self):
+        v = self.closing(self.n.view(self.cid))
+        self.assertEqual(v.head.decode().split("\r\n")[:10], [
+            "HTTP/1.0 200 OK", "Server: PeerCast/0.1218 (SV01)", "Accept-Ranges: none",
+            "x-audiocast-name: Name", "x-audiocast-bitrate: 77", "x-audiocast-genre: g",
+            "x-audiocast-description: d", "x-audiocast-url: http://u/",
+            "x-peercast-channelid: " + self.cid, "Access-Control-Allow-Origin: *"])
+        self.assertEqual(v.headers["content-type"], "video/x-flv")
+
+    def test_starts_with_the_head_and_a_key_frame(self):
+        v = self.closing(self.n.view(self.cid))
+        data = v.read(30000)
+        head = flv_head()
+        self.assertEqual(data[:4], b"FLV\x01")
+        self.assertIn(head[13:], data[:len(head) + 16])
+        fresh(data)
+
+    def test_ways_to_name_it(self):
+        for path in (self.cid, self.cid.lower(), self.cid + ".flv", self.cid + ".xyz", "Name"):
+            with self.subTest(path):
+                c = self.closing(self.n.client())
+                c.request("GET", "/stream/" + path)
+                self.assertEqual(c.read_head(), 200)
+                self.assertEqual(c.read(4), b"FLV\x01")
+
+    def test_not_found(self):
+        for path in (new_id(), "zz" * 16, "nobody", "", self.cid + "/x"):
+            with self.subTest(path):
+                c = self.closing(self.n.client())
+                c.request("GET", "/stream/" + path)
+                self.assertEqual(c.read_head(), 404)
+                c.expect_close()
+
+    def test_head_method(self):
+        c = self.closing(self.n.client())
+        c.request("HEAD", "/stream/" + self.cid)
+        self.assertEqual(c.read_head(), 200)
+        self.assertEqual(c.expect_close(), b"")
+
+    def test_bare_lf_request(self):
+        c = self.closing(self.n.client())
+        c.send(b"GET /stream/%s HTTP/1.0\n\n" % self.cid.encode())
+        self.assertEqual(c.read_head(), 200)
+
+    def test_connection_is_shown(self):
+        v = self.closing(self.n.view(self.cid, headers={"User-Agent": "mpv 0.35"}))
+        v.read(1000)
+        mine = [c for c in self.n.rpc("getChannelConnections", [self.cid]) if c["type"] == "direct"]
+        self.assertEqual([c["agentName"] for c in mine], ["mpv 0.35"])
+        self.assertEqual(self.n.find_channel("Name")["status"]["localDirects"], 1)
+        v.close()
+        self.wait(lambda: self.n.find_channel("Name")["status"]["localDirects"] == 0)
+
+    def test_unknown_id_with_a_dead_tip(self):
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        c = self.closing(self.n.client())
+        c.request("GET", "/stream/%s?tip=127.0.0.1:%d" % (new_id(), port))
+        self.assertEqual(c.read_head(), 503)
+        self.n.wait_log("fetch 127.0.0.1:%d: connect" % port)
+
+
+class Limits(BoxCase):
+    def test_max_direct(self):
+        """127.0.0.1 is private by a filter and exempt; 127.0.0.2 is a stranger here."""
+        node = self.node({"trustLocalhost": "No", "maxDirect": 1}, blocks=(
+            "[Filter]\nip = 127.0.0.1\nprivate = Yes\nnetwork = Yes\ndirect = Yes\n[End]\n"
+            "[Filter]\nip = 127.0.0.2\nnetwork = Yes\ndirect = Yes\n[End]\n"))
+        self.push(node)
+        cid = node.wait_log(r'channel "test" ([0-9A-F]{32}): broadcast').group(1)
+
+        def stranger():
+            c = self.closing(node.client(source="127.0.0.2"))
+            c.request("GET", "/stream/" + cid)
+            return c.read_head()
+        self.assertEqual(self.closing(node.view(cid)).status, 200)
+        self.assertEqual(self.closing(node.view(cid)).status, 200)
+        self.assertEqual([stranger(), stranger()], [200, 503])
+        node.wait_log("refused: direct limit")
+
+    def test_zero_means_none(self):
+        node = self.node({"maxDirect": 0})
+        self.push(node)
+        self.assertEqual(self.closing(node.view(node.wait_channel("test")["channelId"])).status, 200)
+
+    def test_port_does_not_allow_it(self):
+        node = self.node({"trustLocalhost": "No"}, blocks="[Server1]\nallowDirect = No\n[End]\n")
+        self.assertEqual(self.closing(node.view(new_id())).status, 503)
+
+
+class Fan(BoxCase):
+    """Many readers at once: everybody gets every unit, whoever holds the write right."""
+
+    def test_hundred_viewers_without_a_gap(self):
+        node = self.node()
+        self.push(node, interval=0.01, source=flv_stream(size=3000))
+        cid = node.wait_channel("test")["channelId"]
+        bad = []
+
+        def watch():
+            try:
+                with node.view(cid) as v:
+                    fresh(v.read(400000, seconds=20))
+            except Exception as e:  # pylint: disable=broad-except
+                bad.append(e)
+        threads = [threading.Thread(target=watch) for _ in range(100)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        self.assertEqual(bad, [])
+        self.wait(lambda: node.find_channel("test")["status"]["localDirects"] == 0)
+
+    def test_slow_reader_costs_only_itself(self):
+        """It falls off the ring alone, goes on at a key frame, and the others see nothing of it."""
+        node = self.node()
+        self.push(node, interval=0.01, source=flv_stream(size=15000))
+        cid = node.wait_channel("test")["channelId"]
+        slow = self.closing(node.client())
+        slow.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.request("GET", "/stream/" + cid)
+        slow.read_head()
+        slow.read(50000)
+        with node.view(cid) as good:
+            fresh(good.read(24 << 20, seconds=40))
+        seen = units(slow.read(12 << 20, seconds=20))
+        gaps = [(a, b) for a, b in zip(seen, seen[1:]) if b != a + 1]
+        self.assertTrue(gaps, "the slow reader was never left behind")
+        self.assertTrue(all(b % 10 == 0 for _, b in gaps), "goes on in the middle: %r" % gaps)
+
+
+if __name__ == "__main__":
+    unittest.main()
