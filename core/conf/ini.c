@@ -27,6 +27,11 @@ static char *trim(char *s, char *end)
 	return s;
 }
 
+char *ini_trim(char *s)
+{
+	return trim(s, s + strlen(s));
+}
+
 enum status ini_init(struct ini *ini, const void *p, size_t n)
 {
 	static const uint8_t bom[] = { 0xef, 0xbb, 0xbf };
@@ -82,7 +87,7 @@ bool ini_next(struct ini *ini, struct ini_line *line)
 			s[len++] = (char)src[i];
 	end = s + len;
 	*end = '\0';
-	for (n = 0; n < len && is_blank(s[n]);)
+	for (n = 0; n < len && (is_blank(s[n]) || is_control(s[n]));)   /* will be blanks */
 		n++;
 	if (n < len && (s[n] == '#' || s[n] == ';')) {
 		line->kind = INI_COMMENT;

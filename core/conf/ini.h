@@ -52,6 +52,9 @@ void ini_fini(struct ini *ini);
  * copy of it. */
 bool ini_next(struct ini *ini, struct ini_line *line);
 
+/* Cut blanks and tabs off both ends of s, as the reader does; returns where the text starts. */
+char *ini_trim(char *s);
+
 /* Append "name = value", or "name" when value is NULL; control characters become spaces, so that
  * no value can start a line of its own. */
 void ini_put(struct buf *out, const char *name, const char *value);

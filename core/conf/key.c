@@ -472,22 +472,20 @@ static enum key_result read_number(const struct key *k, uint64_t *to, const char
 static enum key_result read_text(const struct key *k, char *to, const char *s, bool strict,
 	char *why)
 {
-	char clean[SETTINGS_LONG + 8], *start = clean;
+	char clean[SETTINGS_LONG + 8], *start;
 	bool whole = (k->flags & KEY_WHOLE) != 0 || strict;
-	size_t n;
 
-	/* Room for more than fits, so that too long shows. */
+	/* Room for more than fits, so that too long shows. Repair and cut may leave blanks at the
+	 * ends, which would be gone when the file is read again. */
 	ASSERT(k->cap <= SETTINGS_LONG);
-	n = text_clean(clean, k->cap + 8, s, strlen(s));
-	while (n > 0 && clean[n - 1] == ' ')
-		clean[--n] = '\0';
-	while (*start == ' ')
-		start++, n--;
-	if (n >= k->cap && whole) {
+	(void)text_clean(clean, k->cap + 8, s, strlen(s));
+	start = ini_trim(clean);
+	if (strlen(start) >= k->cap && whole) {
 		snprintf(why, SETTINGS_WHY, "longer than %zu bytes", k->cap - 1);
 		return KEY_REFUSED;
 	}
 	if (!text_copy(to, k->cap, start)) {
+		(void)ini_trim(to);
 		snprintf(why, SETTINGS_WHY, "longer than %zu bytes, cut", k->cap - 1);
 		return KEY_NOTED;
 	}

@@ -126,8 +126,7 @@ enum status relay_read_comment(struct settings_relay *r, const char *text, char 
 
 enum status relay_read(struct settings_relay *r, const char *name, const char *value, char *why)
 {
-	char clean[SETTINGS_VALUE + 8];
-	size_t n;
+	char clean[SETTINGS_VALUE + 8], *start;
 
 	why[0] = '\0';
 	if (value == NULL)
@@ -136,14 +135,16 @@ enum status relay_read(struct settings_relay *r, const char *name, const char *v
 		(void)text_copy(why, SETTINGS_WHY, "not a name, line ignored");
 		return ST_PROTO;
 	}
-	n = text_clean(clean, sizeof(clean), value, strlen(value));
-	if (n >= SETTINGS_VALUE) {
-		n = text_cut(clean, SETTINGS_VALUE - 1);
+	(void)text_clean(clean, sizeof(clean), value, strlen(value));
+	start = ini_trim(clean);
+	if (strlen(start) >= SETTINGS_VALUE) {
+		start[text_cut(start, SETTINGS_VALUE - 1)] = '\0';
+		start = ini_trim(start);
 		snprintf(why, SETTINGS_WHY, "longer than %d bytes, cut", SETTINGS_VALUE - 1);
-	} else if (strcmp(clean, value) != 0) {
+	} else if (strcmp(start, value) != 0) {
 		(void)text_copy(why, SETTINGS_WHY, "not clean UTF-8, repaired");
 	}
-	return line_put(r, name, clean, n, why);
+	return line_put(r, name, start, strlen(start), why);
 }
 
 /* --- entries --- */

@@ -70,6 +70,7 @@ static const struct {
 	{ "controls", "a = \x01x\x7fy\x1b\n", 0, "1:pair!(a|x y);" },
 	{ "a tab inside is a blank", "a = x\ty\n", 0, "1:pair(a|x y);" },
 	{ "controls in a comment", "#a\tb\x01" "c\n", 0, "1:comment!(#a\tb c);" },
+	{ "a comment behind a control", "\x01\x02# x = 1\n", 0, "1:comment!(  # x = 1);" },
 	{ "bytes above 0x7f pass", "a = \x83\x65\xff\n", 0, "1:pair(a|\x83\x65\xff);" },
 };
 

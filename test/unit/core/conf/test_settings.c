@@ -961,6 +961,36 @@ START_TEST(writing_is_stable)
 }
 END_TEST
 
+/* A cut that leaves a blank at the end is not read back differently. */
+START_TEST(cut_at_a_blank)
+{
+	struct settings *st;
+	char *a, *b;
+	struct buf t;
+
+	buf_init(&t, 1 << 16);
+	buf_puts(&t, QUIET "serverName = ");
+	for (int i = 0; i < 254; i++)
+		buf_u8(&t, 'x');
+	buf_puts(&t, " y\n[RelayChannel]\nid = " ID_B "\nname = ");
+	for (int i = 0; i < SETTINGS_VALUE - 2; i++)
+		buf_u8(&t, 'x');
+	buf_puts(&t, " y\n[End]\n");
+	st = parse_n(t.p, t.len);
+	ck_assert_uint_eq(strlen(st->server_name), 254);
+	a = emit(st);
+	settings_free(&st);
+	st = parse(a);
+	ck_assert_str_eq(buf_cstr(&warned), "");
+	b = emit(st);
+	ck_assert_str_eq(a, b);
+	free(a);
+	free(b);
+	buf_fini(&t);
+	settings_free(&st);
+}
+END_TEST
+
 /* Thousands of comments for one key do not make one text grow and grow: each goes to a place that is
  * still free, the rest to the end. */
 START_TEST(a_key_that_stands_twice)
@@ -1451,6 +1481,7 @@ Suite *unit_suite(void)
 	tcase_add_test(w, shipped_file);
 	tcase_add_test(w, kept_lines);
 	tcase_add_loop_test(w, writing_is_stable, 0, NELEM(layouts));
+	tcase_add_test(w, cut_at_a_blank);
 	tcase_add_test(w, a_key_that_stands_twice);
 	tcase_add_loop_test(w, random_bytes, 0, 4);
 	suite_add_tcase(s, w);
