@@ -117,9 +117,8 @@ static bool parse_address(struct filter *e, const char *pattern)
 		return false;
 	memcpy(text, pattern, len);
 	text[len] = '\0';
-	if (strchr(text, ':') != NULL && strchr(text, '.') != NULL && text[0] != ':')
-		return false;
-	if (!host_parse(&h, text, 0) || h.port != 0)
+	/* Both default ports come through only when the text has none. */
+	if (!host_parse(&h, text, 1) || h.port != 1 || !host_parse(&h, text, 2) || h.port != 2)
 		return false;
 	if (slash != NULL && !num_u32(slash + 1, 0, UINT32_MAX, &bits))
 		return false;

@@ -740,7 +740,7 @@ enum refusal servmgr_admit(struct servmgr *sm, struct servent *sv, enum servent_
 		e->use = u;
 		e->served = true;
 		e->reserved_kbps = bitrate_kbps;
-		e->reserve_end = clk_deadline(SERVENT_RESERVE);
+		e->reserve_end = clk_now() + SERVENT_RESERVE;
 		sv->pending = false;
 		sv->type = type;
 		sv->chan = *chan;
