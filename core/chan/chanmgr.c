@@ -319,23 +319,34 @@ static bool make_room(struct hitlist *l)
 	return true;
 }
 
+/* A copy, with claims nobody can check brought down to what can be (pcp.md 18, B46). */
+static void hit_copy(struct hit *to, const struct hit *h)
+{
+	*to = *h;
+	to->listeners = MIN(h->listeners, HIT_LISTENERS_MAX);
+	to->relays = MIN(h->relays, HIT_LISTENERS_MAX);
+}
+
 static enum status hit_put(struct hitlist *l, const struct hit *h, bool known_only, bool *is_new)
 {
-	struct hitnode *n, *next;
-	bool known = false;
+	struct hitnode *n, *next, *at = NULL;
+	bool told = h->told, known = false;
 
+	/* Of several that turn out to be one node (a tip, and a session seen elsewhere) one stays. */
 	DL_FOREACH_SAFE(l->hits, n, next) {
 		if (n->h.dead || !same_node(&n->h, h))
 			continue;
-		if (same_pairs(&n->h, h) || !gnuid_is_set(&n->h.sid)) {
-			bool told = n->h.told;
-
-			n->h = *h;
-			n->h.told = told;
-			return ST_OK;
-		}
-		drop_hit(l, n);         /* its address changed */
 		known = true;
+		told = told || n->h.told;
+		if (at == NULL && (same_pairs(&n->h, h) || !gnuid_is_set(&n->h.sid)))
+			at = n;
+		else
+			drop_hit(l, n);         /* its address changed */
+	}
+	if (at != NULL) {
+		hit_copy(&at->h, h);
+		at->h.told = told;
+		return ST_OK;
 	}
 	if (known_only && !known)
 		return ST_OK;
@@ -344,7 +355,8 @@ static enum status hit_put(struct hitlist *l, const struct hit *h, bool known_on
 	n = malloc(sizeof(*n));
 	if (n == NULL)
 		return ST_LIMIT;
-	n->h = *h;
+	hit_copy(&n->h, h);
+	n->h.told = told;
 	DL_PREPEND(l->hits, n);
 	l->n++;
 	*is_new = true;
@@ -684,8 +696,9 @@ static bool pick_from_locked(struct chanmgr *m, struct hitlist *l, const struct 
 		    (p->wait > 0 && h->contact != 0 && now - h->contact < p->wait))
 			continue;
 		a = usable(h, p);
-		if (a == NULL || has_failed_locked(m, a, now) ||
-		    !is_better(h, best != NULL ? &best->h : NULL))
+		/* the dear question last */
+		if (a == NULL || !is_better(h, best != NULL ? &best->h : NULL) ||
+		    has_failed_locked(m, a, now))
 			continue;
 		best = n;
 		best_to = a;
