@@ -52,7 +52,10 @@ static enum status hand_over(struct xmlout *x, struct buf *out)
 
 enum status chanlog_update(struct chanlog_writer *w, const struct chanlog_update *u, struct buf *out)
 {
-	struct chanxml_times t = { .age_s = chanxml_age(u->created, u->now) };
+	struct chanxml_facts f = {
+		.age_s = chanxml_age(u->created, u->now),
+		.bcflags = u->info != NULL ? u->info->bcid.b[0] : 0,
+	};
 	struct chanxml_hits h;
 	struct xmlout *x = w->x;
 
@@ -62,7 +65,7 @@ enum status chanlog_update(struct chanlog_writer *w, const struct chanlog_update
 	xmlout_reset(x);
 	xmlout_start(x, "update");
 	xmlout_u64(x, "time", unix_time(u->time_s));
-	chanxml_channel(x, u->id, u->info, &t);
+	chanxml_channel(x, u->id, u->info, &f);
 	chanxml_hits(x, &h);
 	xmlout_end(x);
 	chanxml_track(x, u->info);

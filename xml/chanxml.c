@@ -31,7 +31,7 @@ static const char *text_of(const struct chaninfo *info, enum chantext which)
 }
 
 void chanxml_channel(struct xmlout *x, const struct gnuid *id, const struct chaninfo *info,
-	const struct chanxml_times *t)
+	const struct chanxml_facts *f)
 {
 	char hex[GNUID_STRLEN];
 	const char *type = text_of(info, CT_TYPE);
@@ -44,11 +44,11 @@ void chanxml_channel(struct xmlout *x, const struct gnuid *id, const struct chan
 	xmlout_text(x, "genre", text_of(info, CT_GENRE));
 	xmlout_text(x, "desc", text_of(info, CT_DESC));
 	xmlout_text(x, "url", text_of(info, CT_URL));
-	xmlout_u64(x, "uptime", t->uptime_s);
+	xmlout_u64(x, "uptime", f->uptime_s);
 	xmlout_text(x, "comment", text_of(info, CT_COMMENT));
-	xmlout_u64(x, "skips", t->skips);
-	xmlout_u64(x, "age", t->age_s);
-	xmlout_u64(x, "bcflags", info != NULL ? info->bcid.b[0] : 0);
+	xmlout_u64(x, "skips", f->skips);
+	xmlout_u64(x, "age", f->age_s);
+	xmlout_u64(x, "bcflags", f->bcflags);
 }
 
 void chanxml_hits(struct xmlout *x, const struct chanxml_hits *h)

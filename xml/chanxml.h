@@ -15,10 +15,11 @@
 #include "xml/xmlout.h"
 
 /* What <channel> says besides the info. */
-struct chanxml_times {
+struct chanxml_facts {
 	uint32_t uptime_s;      /* since it began to play here; 0 = it does not */
 	uint32_t skips;
 	uint32_t age_s;         /* since this node first knew it */
+	uint8_t bcflags;        /* first byte of the broadcaster's id, or what a reader can bear of it */
 };
 
 /* What <hits> says: the sums of a list, put into the numbers readers expect. */
@@ -44,7 +45,7 @@ void chanxml_hits_of(const struct hitstats *s, nsec now, uint64_t never, struct 
 
 /* <channel ...>, left open: children, then xmlout_end(). info NULL = only the id is known. */
 void chanxml_channel(struct xmlout *x, const struct gnuid *id, const struct chaninfo *info,
-	const struct chanxml_times *t);
+	const struct chanxml_facts *f);
 /* <hits ...>, left open for <host> children. */
 void chanxml_hits(struct xmlout *x, const struct chanxml_hits *h);
 /* <host .../> */

@@ -141,6 +141,13 @@ static uint32_t capped_uptime(const struct viewxml *v, const struct viewxml_chan
 	return cap > 0 ? MIN(c->view.uptime_s, cap) : c->view.uptime_s;
 }
 
+/* One YP reads this as a boolean and drops the whole document at any other number, so no single
+ * announcement may bring one in (http.md 7.4). */
+static uint8_t safe_bcflags(const struct chaninfo *info)
+{
+	return info != NULL && info->bcid.b[0] != 0;
+}
+
 static void emit_relay(struct xmlout *x, const struct viewxml_chan *c)
 {
 	struct chanxml_relay r = {
@@ -159,11 +166,12 @@ static void emit_relayed(struct xmlout *x, const struct viewxml *v)
 	xmlout_u64(x, "total", v->n_chans);
 	for (i = 0; i < v->n_chans; i++) {
 		const struct viewxml_chan *c = &v->chans[i];
-		struct chanxml_times t = {
+		struct chanxml_facts f = {
 			.uptime_s = capped_uptime(v, c), .skips = c->view.skips, .age_s = c->view.age_s,
+			.bcflags = safe_bcflags(c->view.info),
 		};
 
-		chanxml_channel(x, &c->id, c->view.info, &t);
+		chanxml_channel(x, &c->id, c->view.info, &f);
 		emit_relay(x, c);
 		chanxml_track(x, c->view.info);
 		xmlout_end(x);
@@ -187,13 +195,15 @@ static void emit_found_one(struct xmlout *x, const struct viewxml *v, const stru
 	const struct viewxml_chan *carried)
 {
 	const struct chaninfo *info = carried != NULL ? carried->view.info : l->info;
-	struct chanxml_times t = { .age_s = chanxml_age(l->created, v->now) };
+	struct chanxml_facts f = {
+		.age_s = chanxml_age(l->created, v->now), .bcflags = safe_bcflags(info),
+	};
 	struct chanxml_hits h;
 
 	if (carried != NULL)
-		t.uptime_s = capped_uptime(v, carried);
+		f.uptime_s = capped_uptime(v, carried);
 	chanxml_hits_of(&l->stats, v->now, 0, &h);
-	chanxml_channel(x, &l->id, info, &t);
+	chanxml_channel(x, &l->id, info, &f);
 	chanxml_hits(x, &h);
 	emit_hosts(x, l, v->now);
 	xmlout_end(x);

@@ -221,6 +221,7 @@ static struct chaninfo *info_named(uint8_t tag, const char *name)
 	memset(&m, 0, sizeof(m));
 	m.id.b[0] = 0xab;
 	m.id.b[15] = tag;
+	m.bcid.b[0] = 0x86;
 	m.bitrate_kbps = 500;
 	text_copy(m.text[CT_NAME], TEXT_MAX, name);
 	text_copy(m.text[CT_TYPE], TEXT_MAX, "FLV");
