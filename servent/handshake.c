@@ -82,7 +82,7 @@ static void http(struct app *a, struct servent *sv, struct request **rqp)
 static void dispatch(struct app *a, struct servent *sv)
 {
 	struct request *rq = calloc(1, sizeof(*rq));
-	char *line = malloc(HTTP_LINE_MAX + 1);
+	char *line = malloc(HTTP_LINE_MAX + 2);   /* with a CR */
 	nsec deadline = clk_deadline(sv->local ? HEAD_LOCAL : FIRST_BYTE);
 	enum status st;
 
@@ -93,7 +93,7 @@ static void dispatch(struct app *a, struct servent *sv)
 	if (st != ST_OK)
 		goto out;               /* a probe, or nothing to say */
 	deadline = clk_deadline(sv->local ? HEAD_LOCAL : WHOLE_HEAD);
-	st = sock_read_line(&sv->sock, line, HTTP_LINE_MAX + 1, deadline);
+	st = sock_read_line(&sv->sock, line, HTTP_LINE_MAX + 2, deadline);
 	if (st == ST_LIMIT) {
 		log_peer(LOG_INFO, &sv->peer, "servent %u: first line too long", sv->id);
 		answer_error(sv, 414, NULL);
