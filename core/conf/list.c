@@ -223,7 +223,10 @@ void list_emit_key(const struct key *k, const void *base, struct buf *out)
 
 void list_emit_header(const char *name, const char *kept, struct buf *out)
 {
-	if (kept[0] != '\n' && strstr(kept, "\n\n") == NULL)
+	bool apart = kept[0] == '\n' || strstr(kept, "\n\n") != NULL;
+
+	/* A BOM in front of a kept line would be skipped at the start of a file. */
+	if (!apart || strncmp(kept, "\xef\xbb\xbf", 3) == 0)
 		buf_u8(out, '\n');
 	buf_puts(out, kept);
 	buf_printf(out, "[%s]\n", name);
