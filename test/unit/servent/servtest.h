@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "core/sys/file.h"
 #include "core/sys/log.h"
 #include "pcp/atom.h"
 #include "pcp/bcst.h"
