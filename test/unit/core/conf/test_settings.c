@@ -937,7 +937,7 @@ static const char *const layouts[] = {
 	"[Feed]\nurl = http://a/\nrootHost = a:1\n[End]\n",
 	"[Host]\ntype = TRACKER\naddress = 1.2.3.4:7144\ntime = 1700000000\n[End]\n",
 	"[X]\nserverPort = 4\n[Y]\n[Z]\nq\n[End]\n[End]\n",
-	"junk\x02" "binary\x01\n\xff\xfe\n",
+	"junk\x02\tbinary\x01\n\xff\xfe\n",
 	"\xef\xbb\xbf\xef\xbb\xbfx\n\n",
 };
 
