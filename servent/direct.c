@@ -11,7 +11,7 @@
 
 #define FIND_TIME   (60 * NSEC_PER_SEC)         /* for a relay to be found */
 #define AGAIN_TIME  (10 * NSEC_PER_SEC)         /* for a known channel to play again, or the first data */
-#define STALL_TIME  (30 * NSEC_PER_SEC)         /* one write */
+#define STALL_TIME  (30 * NSEC_PER_SEC)         /* without taking a byte */
 #define SILENCE     (60 * NSEC_PER_SEC)         /* nothing to send */
 
 static void refuse(struct servent *sv, int status)
@@ -103,7 +103,7 @@ static enum status play(struct servent *sv, struct chan *c, struct reader *r)
 	int what;
 
 	for (;;) {
-		st = reader_flush(r, clk_deadline(STALL_TIME));
+		st = reader_flush_slow(r, STALL_TIME);
 		if (st == ST_OK)
 			st = chan_read(c, r, &what);
 		if (st != ST_OK)

@@ -18,7 +18,7 @@
 #include "servent/proc.h"
 
 #define FIRST_DATA  (30 * NSEC_PER_SEC)
-#define STALL_TIME  (15 * NSEC_PER_SEC)         /* one write (media.md 5.6) */
+#define STALL_TIME  (15 * NSEC_PER_SEC)         /* without taking a byte (media.md 5.6) */
 #define SILENCE     (300 * NSEC_PER_SEC)        /* not one atom from it (B7) */
 #define SKIPS_MAX   3                           /* within SKIPS_TIME: hopeless */
 #define SKIPS_TIME  (60 * NSEC_PER_SEC)
@@ -184,7 +184,7 @@ static enum status stream(struct relay *x)
 	int what;
 
 	for (;;) {
-		st = reader_flush(&x->r, clk_deadline(STALL_TIME));
+		st = reader_flush_slow(&x->r, STALL_TIME);
 		if (st == ST_TIMEOUT)
 			x->quit = PCP_QUIT_SKIP;
 		if (st == ST_OK)

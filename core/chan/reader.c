@@ -140,6 +140,18 @@ enum status reader_flush(struct reader *r, nsec deadline)
 	return st;
 }
 
+enum status reader_flush_slow(struct reader *r, nsec stall)
+{
+	enum status st;
+	nsec from;
+
+	do {
+		from = clk_now();
+		st = reader_flush(r, clk_deadline(stall));
+	} while (st == ST_TIMEOUT && r->moved >= from);
+	return st;
+}
+
 /* Keep what a full socket refused: the packet that is partly gone, and the reader's place after it. */
 static void keep_rest(struct reader *r, struct pkt *p, size_t off, uint64_t next)
 {

@@ -77,6 +77,10 @@ static inline bool reader_owns(const struct reader *r)
  * returns  ST_OK (nothing left), or as sock_writev() */
 enum status reader_flush(struct reader *r, nsec deadline) NODISCARD;
 
+/* The same for a peer that may be slow: goes on as long as it takes something within every `stall`.
+ * returns  as reader_flush(); ST_TIMEOUT = not one byte in that time */
+enum status reader_flush_slow(struct reader *r, nsec stall) NODISCARD;
+
 /* For chan_append() alone: r is SENDING. Send n packets numbered from seq on without blocking, then park
  * the right again, or give it back to its owner with one wake. */
 void reader_feed(struct reader *r, struct pkt *const *p, size_t n, uint64_t seq, nsec now);
