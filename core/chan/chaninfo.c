@@ -154,9 +154,10 @@ const char *chantype_of_mime(const char *mime)
 {
 	size_t n = strcspn(mime, ";, \t");
 
+	/* also types that cannot be declared by name; octet-stream says nothing */
 	for (size_t t = 0; t < NELEM(types); t++)
 		if (strlen(types[t].mime) == n && ascii_ncasecmp(types[t].mime, mime, n) == 0 &&
-		    types[t].declared && strcmp(types[t].mime, "application/octet-stream") != 0)
+		    strcmp(types[t].mime, "application/octet-stream") != 0)
 			return types[t].type;
 	for (size_t t = 0; t < NELEM(mime_alias); t++)
 		if (strlen(mime_alias[t].mime) == n && ascii_ncasecmp(mime_alias[t].mime, mime, n) == 0)
