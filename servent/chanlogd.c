@@ -16,6 +16,8 @@
 
 #define BATCH       64                          /* records built before they are written */
 #define WRITE_MAX   ((size_t)64 * 1024)         /* bytes of one write(2) */
+#define GATHER      32                          /* records worth a wake-up of their own */
+#define GATHER_TIME (20 * NSEC_PER_MSEC)        /* that the first of them waits for others */
 #define CHECK_TIME  (1 * NSEC_PER_SEC)          /* between two looks at the name */
 #define RETRY_TIME  (1 * NSEC_PER_SEC)          /* after a failure */
 #define ERROR_TIME  (60 * NSEC_PER_SEC)         /* between two lines about failures */
@@ -316,16 +318,22 @@ static void fill(struct chanlogd *d) EXCLUDES(lk_log)
 	}
 }
 
-/* Sleep until there is something to do; after a failure at least RETRY_TIME. false = stopping. */
+/* Sleep until there is something to do; after a failure at least RETRY_TIME. A busy root is spared a
+ * wake-up and a write for every record: they are gathered for a moment. false = stopping. */
 static bool sleep_for_work(struct chanlogd *d, bool failed, bool *reopen) EXCLUDES(lk_log)
 {
 	const nsec retry = clk_deadline(RETRY_TIME);
 	enum status st = ST_OK;
+	nsec gather;
 	bool go_on;
 
 	cl_lock(d);
 	while (!d->stopping && !d->reopen && (failed ? st == ST_OK : d->n == 0))
 		st = cond_wait(&d->wake, &d->mtx, failed ? retry : NSEC_NEVER);
+	st = ST_OK;
+	gather = clk_deadline(GATHER_TIME);
+	while (!d->stopping && !d->reopen && d->n < GATHER && st == ST_OK)
+		st = cond_wait(&d->wake, &d->mtx, gather);
 	*reopen = d->reopen;
 	d->reopen = false;
 	go_on = !d->stopping;
@@ -425,7 +433,7 @@ static void put(struct chanlogd *d, const struct rec *r) EXCLUDES(lk_log)
 		d->counts.dropped++;
 	}
 	d->q[(d->head + d->n++) % CHANLOGD_QUEUE] = *r;
-	if (d->n == 1)
+	if (d->n == 1 || d->n == GATHER)
 		cond_broadcast(&d->wake);
 	cl_unlock(d);
 	chaninfo_unref(&lost);
