@@ -97,48 +97,65 @@ static enum chantext trck_text(uint32_t id)
 	}
 }
 
-static void read_info(struct atom in, struct chanmeta *m)
+/* The text t from a child; its bit when it was one. */
+static uint32_t read_text(const struct atom *c, enum chantext t, struct chanmeta *m)
 {
-	bool seen[CT_COUNT] = { false };
+	return atom_str(c, m->text[t], sizeof(m->text[t])) ? 1u << t : 0;
+}
+
+static uint32_t read_info(struct atom in, struct chanmeta *m)
+{
+	uint32_t present = 0, v;
 	struct atom c;
-	uint32_t v;
 
 	while (atom_next(&in, &c)) {
 		enum chantext t = info_text(c.id);
 
-		if (t != CT_COUNT)
-			seen[t] |= atom_str(&c, m->text[t], sizeof(m->text[t]));
-		else if (c.id == ATOM_BITR && atom_u32(&c, &v))
+		if (t != CT_COUNT) {
+			present |= read_text(&c, t, m);
+		} else if (c.id == ATOM_BITR && atom_u32(&c, &v)) {
 			m->bitrate_kbps = v > INT32_MAX ? 0 : MIN(v, BITRATE_MAX_KBPS);
+			present |= CHANMETA_BITRATE;
+		}
 	}
-	if (seen[CT_TYPE] && !seen[CT_MIME])
-		m->text[CT_MIME][0] = '\0';
-	if (seen[CT_TYPE] && !seen[CT_EXT])
-		m->text[CT_EXT][0] = '\0';
+	for (enum chantext t = CT_MIME; t <= CT_EXT; t++) {
+		if (!(present & 1u << CT_TYPE) || (present & 1u << t))
+			continue;
+		m->text[t][0] = '\0';
+		present |= 1u << t;
+	}
+	return present;
 }
 
-static void read_trck(struct atom in, struct chanmeta *m)
+static uint32_t read_trck(struct atom in, struct chanmeta *m)
 {
+	uint32_t present = 0;
 	struct atom c;
 
 	while (atom_next(&in, &c)) {
 		enum chantext t = trck_text(c.id);
 
 		if (t != CT_COUNT)
-			atom_str(&c, m->text[t], sizeof(m->text[t]));
+			present |= read_text(&c, t, m);
 	}
+	return present;
 }
 
-void chanatom_meta(const struct chanatom *c, struct chanmeta *m)
+uint32_t chanatom_meta(const struct chanatom *c, struct chanmeta *m)
 {
+	uint32_t present = 0;
+
 	if (c->has & CHANATOM_ID)
 		m->id = c->id;
-	if (c->has & CHANATOM_BCID)
+	if (c->has & CHANATOM_BCID) {
 		m->bcid = c->bcid;
+		present |= CHANMETA_BCID;
+	}
 	if (c->has & CHANATOM_INFO)
-		read_info(c->info, m);
+		present |= read_info(c->info, m);
 	if (c->has & CHANATOM_TRCK)
-		read_trck(c->trck, m);
+		present |= read_trck(c->trck, m);
+	return present;
 }
 
 bool chanatom_pkt(const struct chanatom *c, struct pktatom *p)

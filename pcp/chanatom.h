@@ -44,8 +44,9 @@ enum status chanatom_parse(struct chanatom *c, const struct atom *a) NODISCARD;
 /* Write into m what the atom tells: id, bcid, the info and the track, so far as present. What it
  * does not tell stays as it was; start from chanmeta {0} or from what is known of the channel. Only
  * styp and sext, which senders omit when empty, are emptied when a type comes without them.
- * Bitrate: 0..BITRATE_MAX_KBPS; a negative one is 0 (B60). */
-void chanatom_meta(const struct chanatom *c, struct chanmeta *m);
+ * Bitrate: 0..BITRATE_MAX_KBPS; a negative one is 0 (B60).
+ * returns  what was written: 1u << CT_*, CHANMETA_BITRATE, CHANMETA_BCID */
+uint32_t chanatom_meta(const struct chanatom *c, struct chanmeta *m);
 
 /* The stream packet. false = there is none to use: no pkt, no type or data (B54), another type, or
  * data without a position. */

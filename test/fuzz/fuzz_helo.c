@@ -79,7 +79,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (atomscan_whole(data + at, size - at, &atomlimits_control, &len) != ST_OK)
 			break;
 		ASSERT(atom_open(&a, data + at, size - at) == ST_OK && a.size == len);
-		(void)helo_opener_parse(&a, &version);
+		if (helo_opener_parse(&a, &version) == ST_OK)
+			ASSERT(a.id == ATOM_PCP && (a.size == 8 || a.size == 12));
 		buf_reset(&b);
 		helo(&a, &b);
 		buf_reset(&b);

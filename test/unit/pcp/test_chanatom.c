@@ -250,7 +250,7 @@ START_TEST(bitrates)
 	atomwr_end(&w);
 	a = open_all(&b);
 	ck_assert_int_eq(chanatom_parse(&c, &a), ST_OK);
-	chanatom_meta(&c, &m);
+	ck_assert_uint_eq(chanatom_meta(&c, &m), CHANMETA_BITRATE);
 	ck_assert_uint_eq(m.bitrate_kbps, bitrates_row[_i].want);
 	buf_fini(&b);
 }
@@ -287,6 +287,7 @@ START_TEST(meta_round)
 	struct atomwr w;
 	struct atom a;
 	struct buf b;
+	uint32_t present;
 
 	fill_meta(&m, lens[_i]);
 	info = chaninfo_new(&m);
@@ -297,7 +298,11 @@ START_TEST(meta_round)
 	a = open_all(&b);
 	ck_assert_int_eq(chanatom_parse(&c, &a), ST_OK);
 	memset(&back, 0, sizeof(back));
-	chanatom_meta(&c, &back);
+	/* All of it; the track's genre is left out when empty. */
+	present = chanatom_meta(&c, &back);
+	if (lens[_i] == 0)
+		present |= 1u << CT_TRACK_GENRE;
+	ck_assert_uint_eq(present, ((1u << CT_COUNT) - 1) | CHANMETA_BITRATE | CHANMETA_BCID);
 	assert_meta(&back, &m);
 	/* The children older nodes count on are always there; the others only with content. */
 	ck_assert_uint_eq(c.info.count, lens[_i] > 0 ? 9 : 7);
@@ -309,6 +314,7 @@ END_TEST
 
 START_TEST(meta_partial)
 {
+	static const uint32_t type_bits = 1u << CT_TYPE | 1u << CT_MIME | 1u << CT_EXT;
 	struct chanmeta m, want;
 	struct chanatom c;
 	struct atomwr w;
@@ -328,7 +334,7 @@ START_TEST(meta_partial)
 	atomwr_end(&w);
 	a = open_all(&b);
 	ck_assert_int_eq(chanatom_parse(&c, &a), ST_OK);
-	chanatom_meta(&c, &m);
+	ck_assert_uint_eq(chanatom_meta(&c, &m), 1u << CT_NAME);
 	assert_meta(&m, &want);
 
 	text_copy(want.text[CT_TRACK_TITLE], TEXT_MAX, "song");
@@ -341,7 +347,7 @@ START_TEST(meta_partial)
 	atomwr_end(&w);
 	a = open_all(&b);
 	ck_assert_int_eq(chanatom_parse(&c, &a), ST_OK);
-	chanatom_meta(&c, &m);
+	ck_assert_uint_eq(chanatom_meta(&c, &m), 1u << CT_TRACK_TITLE);
 	assert_meta(&m, &want);
 
 	/* A new type without MIME type and extension does not keep the old ones. */
@@ -355,7 +361,7 @@ START_TEST(meta_partial)
 	atomwr_end(&w);
 	a = open_all(&b);
 	ck_assert_int_eq(chanatom_parse(&c, &a), ST_OK);
-	chanatom_meta(&c, &m);
+	ck_assert_uint_eq(chanatom_meta(&c, &m), type_bits);
 	assert_meta(&m, &want);
 	buf_fini(&b);
 }
