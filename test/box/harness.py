@@ -41,6 +41,10 @@ DATA = os.path.join(TOP, "test/data")
 
 SANITIZER = re.compile(r"(?:Address|Thread|Leak|Memory|UndefinedBehavior)Sanitizer|runtime error:")
 
+# Started in the background of a script we are told to ignore SIGINT, and so would be our nodes.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 WAIT = 10.0             # seconds until an awaited event counts as missing
 STOP = 2.0              # a node ends within this after SIGINT
 
