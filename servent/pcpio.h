@@ -33,7 +33,8 @@ void pcpio_fini(struct pcpio *io);
 /* The next whole atom that is here already; its bytes stay until the next call on io.
  * returns  ST_OK, ST_TIMEOUT (none is complete: pump), ST_LIMIT, ST_PROTO (framing is lost: 1006) */
 enum status pcpio_next(struct pcpio *io, struct atom *a) NODISCARD;
-/* Read what the socket has, waiting for the first byte until the deadline. Returns as sock_read(). */
+/* Read what the socket has, waiting for the first byte until the deadline. Returns as sock_read();
+ * ST_TIMEOUT also when an atom that has begun is past pcpio_deadline(). */
 enum status pcpio_pump(struct pcpio *io, nsec deadline) NODISCARD;
 /* Read until one atom is complete. */
 enum status pcpio_read(struct pcpio *io, struct atom *a, nsec deadline) NODISCARD;
@@ -67,7 +68,8 @@ enum status pcpio_say_helo(struct node *n, struct pcpio *io, bool opener, bool t
 	struct oleh *oleh, uint32_t *quit, nsec deadline) NODISCARD;
 
 /* Is that node's port reachable? Connects, compares the session (pcp.md 7.6). At most 8 at once and one
- * per address; only global addresses and ports >= 1024 are tried. The caller's mailbox cancels it. */
+ * per address; only global addresses and ports >= 1024 are tried. The caller's mailbox cancels it; it knows
+ * the test's socket meanwhile: an owner with one of its own names that again with mbox_set_fd(). */
 bool porttest_run(struct node *n, const struct host *to, const struct gnuid *sid, struct mbox *mb,
 	nsec deadline);
 

@@ -331,17 +331,34 @@ static void post_up(struct proc *p, const struct bcst *b, struct blob *msg)
 		free(chans);
 }
 
-/* To those that come to us: relays below, control connections. At most PROC_FANS a second from one
- * connection: older nodes take in five a second, and choke on more. */
-static void post_down(struct proc *p, const struct bcst *b, struct blob *msg)
+static bool tells_of_channel(const struct bcst *b)
 {
+	struct atombag bag;
+	struct atom a;
+
+	bcst_payload(b, &bag);
+	while (atombag_next(&bag, &a)) {
+		if (a.id == ATOM_CHAN)
+			return true;
+	}
+	return false;
+}
+
+/* To other connections: relays below, control connections. At most PROC_FANS a second from one
+ * connection: older nodes take in five a second, and choke on more. What a channel is called comes from
+ * above alone: those below would believe us. */
+static void post_down(struct proc *p, const struct ctx *x, const struct bcst *b, struct blob *msg)
+{
+	const bool below = p->kind == PROC_RELAY || (p->kind == PROC_CIN && !x->root_cin);
 	struct servent_query q = { .not_remote = p->remote, .dest = b->dest, .chan = b->cid };
 	const bool bound = gnuid_is_set(&b->cid);
 
-	if (b->grp & PCP_BCST_GROUP_RELAYS)
-		q.types |= 1u << SV_RELAY;
-	if ((b->grp & (PCP_BCST_GROUP_RELAYS | PCP_BCST_GROUP_TRACKERS)) && !bound)
-		q.types |= 1u << SV_CIN;
+	if (!below || !tells_of_channel(b)) {
+		if (b->grp & PCP_BCST_GROUP_RELAYS)
+			q.types |= 1u << SV_RELAY;
+		if ((b->grp & (PCP_BCST_GROUP_RELAYS | PCP_BCST_GROUP_TRACKERS)) && !bound)
+			q.types |= 1u << SV_CIN;
+	}
 	if (!bound)
 		q.types |= 1u << SV_COUT;
 	if (q.types == 0 || tick(&p->fans_now, &p->fans_since, clk_now()) > PROC_FANS)
@@ -386,7 +403,7 @@ static NOINLINE void forward(struct proc *p, const struct ctx *x, const struct b
 		return;
 	if (!(x->root_cin && x->set->root_forward == ROOTFWD_PUSH))
 		post_up(p, b, msg);
-	post_down(p, b, msg);
+	post_down(p, x, b, msg);
 	blob_unref(&msg);
 }
 

@@ -392,6 +392,38 @@ class Routing(BoxCase):
         a.send_atom(bcst(GRP_RELAYS, mark, box("mesg")))
         self.no_bcst(c, mark)
 
+    def test_info_from_below(self):
+        """What a child says of the channel does not reach its siblings, who would believe it."""
+        a, b, c = self.child(), self.child(), self.control(self.n)
+        real = self.node()
+        mark = new_id()
+        with real.view(self.cid, "?tip=%s" % self.n.address) as v:
+            v.read(1000)
+            for s in (a, c):
+                s.send_atom(bcst(GRP_RELAYS, new_id(), chan_atom(self.cid, name="stolen"), cid=self.cid))
+                s.send_atom(bcst(GRP_ALL, new_id(), box("atom", chan_atom(self.cid, name="stolen"))))
+            a.send_atom(bcst(GRP_RELAYS, mark, box("mesg")))
+            self.no_bcst(b, mark)
+            self.assertEqual(real.find_channel(cid=self.cid)["info"]["name"], "mine")
+
+    def test_up_the_tree(self):
+        """A status report climbs from relay to relay; news from above reaches the leaves."""
+        real = self.node({"maxRelays": 10})
+        with real.view(self.cid, "?tip=%s" % self.n.address) as v:
+            v.read(1000)
+            leaf_node = self.relay(real, self.cid)
+            self.assertEqual(leaf_node.status, 200)
+            leaf_node.send_atom(bcst(GRP_TRACKERS, leaf_node.sid, host_atom(
+                leaf_node.sid, None, "203.0.113.99", listeners=5, flags=FLG_RECV | 2), cid=self.cid, ttl=11))
+
+            def on_tracker():
+                return [h.get("hops") for h in self.n.viewxml().iter("host") if h.get("ip") == "203.0.113.99:7144"]
+            self.assertEqual(wait_until(on_tracker, what="the leaf's hit"), ["2"])
+            sibling, mark = self.child(), new_id()
+            sibling.send_atom(bcst(GRP_RELAYS, mark, leaf("zzzz", b"down"), cid=self.cid))
+            got = leaf_node.wait_atom("bcst")
+            self.assertEqual((got["from"].hex, got["ttl"].u8, got["hops"].u8), (mark, 5, 2))
+
     def test_repeated(self):
         """The same packet over another connection is taken once."""
         a, b, c = self.child(), self.child(), self.child()
