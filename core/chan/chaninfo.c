@@ -7,26 +7,25 @@
 /* media.md 1.1; TS and AAC by settings.md decision 28. */
 static const struct {
 	const char *type, *mime, *ext;
-	bool declared;          /* may be named by the `type` parameter */
 } types[] = {
-	{ "FLV",  "video/x-flv",      ".flv",  true },
-	{ "MKV",  "video/x-matroska", ".mkv",  true },
-	{ "WEBM", "video/webm",       ".webm", true },
-	{ "MP4",  "video/mp4",        ".mp4",  true },
-	{ "OGG",  "application/x-ogg", ".ogg", true },
-	{ "OGM",  "application/x-ogg", ".ogg", true },
-	{ "MP3",  "audio/mpeg",       ".mp3",  true },
-	{ "AAC",  "audio/aac",        ".aac",  true },
-	{ "WMV",  "video/x-ms-wmv",   ".wmv",  true },
-	{ "WMA",  "audio/x-ms-wma",   ".wma",  true },
-	{ "ASX",  "video/x-ms-asf",   "",      true },
-	{ "NSV",  "video/nsv",        ".nsv",  true },
-	{ "TS",   "video/mp2t",       ".ts",   true },
-	{ "RAW",  "application/octet-stream", "", true },
-	{ "PLS",  "application/octet-stream", "", true },
-	{ "MOV",  "video/quicktime",  ".mov",  false },
-	{ "MPG",  "video/mpeg",       "",      false },
-	{ "UNKNOWN", "application/octet-stream", "", false },
+	{ "FLV",  "video/x-flv",      ".flv" },
+	{ "MKV",  "video/x-matroska", ".mkv" },
+	{ "WEBM", "video/webm",       ".webm" },
+	{ "MP4",  "video/mp4",        ".mp4" },
+	{ "OGG",  "application/x-ogg", ".ogg" },
+	{ "OGM",  "application/x-ogg", ".ogg" },
+	{ "MP3",  "audio/mpeg",       ".mp3" },
+	{ "AAC",  "audio/aac",        ".aac" },
+	{ "WMV",  "video/x-ms-wmv",   ".wmv" },
+	{ "WMA",  "audio/x-ms-wma",   ".wma" },
+	{ "ASX",  "video/x-ms-asf",   "" },
+	{ "NSV",  "video/nsv",        ".nsv" },
+	{ "TS",   "video/mp2t",       ".ts" },
+	{ "RAW",  "application/octet-stream", "" },
+	{ "PLS",  "application/octet-stream", "" },
+	{ "MOV",  "video/quicktime",  ".mov" },
+	{ "MPG",  "video/mpeg",       "" },
+	{ "UNKNOWN", "application/octet-stream", "" },
 };
 
 static const struct {
@@ -142,7 +141,7 @@ bool chanmeta_set_type(struct chanmeta *m, const char *type)
 	if (ascii_casecmp(type, "M3U") == 0)
 		type = "PLS";
 	for (size_t t = 0; t < NELEM(types); t++)
-		if (types[t].declared && ascii_casecmp(types[t].type, type) == 0)
+		if (ascii_casecmp(types[t].type, type) == 0)
 			found = t;
 	(void)text_copy(m->text[CT_TYPE], TEXT_MAX, types[found].type);
 	(void)text_copy(m->text[CT_MIME], TEXT_MAX, types[found].mime);
@@ -154,7 +153,7 @@ const char *chantype_of_mime(const char *mime)
 {
 	size_t n = strcspn(mime, ";, \t");
 
-	/* also types that cannot be declared by name; octet-stream says nothing */
+	/* octet-stream says nothing */
 	for (size_t t = 0; t < NELEM(types); t++)
 		if (strlen(types[t].mime) == n && ascii_ncasecmp(types[t].mime, mime, n) == 0 &&
 		    strcmp(types[t].mime, "application/octet-stream") != 0)

@@ -163,8 +163,8 @@ static const struct {
 	{ "RAW", "RAW", "application/octet-stream", "", true },
 	{ "PLS", "PLS", "application/octet-stream", "", true },
 	{ "m3u", "PLS", "application/octet-stream", "", true },
-	{ "MOV", "UNKNOWN", "application/octet-stream", "", false },     /* not by name */
-	{ "MPG", "UNKNOWN", "application/octet-stream", "", false },
+	{ "MOV", "MOV", "video/quicktime", ".mov", true },
+	{ "MPG", "MPG", "video/mpeg", "", true },
 	{ "", "UNKNOWN", "application/octet-stream", "", false },
 	{ "FLVX", "UNKNOWN", "application/octet-stream", "", false },
 	{ "UNKNOWN", "UNKNOWN", "application/octet-stream", "", false },
