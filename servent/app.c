@@ -195,9 +195,49 @@ static void restore_task(struct app *a, void *arg)
 }
 
 struct kept {
+	struct app *app;
 	struct chan **all;
 	size_t n;
 };
+
+/* Save one relay: what node.md 2.1 lists. */
+static enum status save_relay(struct settings *draft, const struct chan *c, const struct chan_view *v,
+	const struct host *tracker)
+{
+	char id[GNUID_STRLEN], bitrate[16], at[HOST_STRLEN] = "";
+	const char *const *t = v->info->text;
+	const struct settings_pair pairs[] = {
+		{ "name", t[CT_NAME] }, { "desc", t[CT_DESC] }, { "genre", t[CT_GENRE] },
+		{ "contactURL", t[CT_URL] }, { "comment", t[CT_COMMENT] },
+		{ "contentType", t[CT_TYPE] }, { "MIMEType", t[CT_MIME] }, { "streamExt", t[CT_EXT] },
+		{ "bitrate", bitrate }, { "id", gnuid_str(chan_id(c), id) }, { "stayConnected", "Yes" },
+		{ "trackContact", t[CT_TRACK_URL] }, { "trackTitle", t[CT_TRACK_TITLE] },
+		{ "trackArtist", t[CT_TRACK_ARTIST] }, { "trackAlbum", t[CT_TRACK_ALBUM] },
+		{ "trackGenre", t[CT_TRACK_GENRE] }, { "ipVersion", v->v6 ? "6" : "4" },
+		{ "tracker", at },
+	};
+
+	snprintf(bitrate, sizeof(bitrate), "%u", v->info->bitrate_kbps);
+	if (host_is_set(tracker))
+		host_str(tracker, at);
+	/* without a tracker the last pair is left out, and so is an older one */
+	return settings_relay_put(draft, pairs, (uint32_t)(NELEM(pairs) - (at[0] == '\0')));
+}
+
+/* The tracker's address as far as it is known: one that can be dialled again. */
+static struct host tracker_of(struct app *a, const struct gnuid *id)
+{
+	struct hitlist_view v;
+	struct host h = { 0 };
+
+	if (!chanmgr_list_view(a->node.cm, id, true, &v))
+		return h;
+	for (size_t i = 0; i < v.n && !host_is_set(&h); i++)
+		if ((v.hits[i].flags & HIT_TRACKER) && v.hits[i].rhost[0].port != 0)
+			h = v.hits[i].rhost[0];
+	hitlist_view_fini(&v);
+	return h;
+}
 
 /* Write the relays that are to be kept into a draft; those no longer kept go. */
 static enum status save_kept(struct settings *draft, void *ctx)
@@ -206,27 +246,17 @@ static enum status save_kept(struct settings *draft, void *ctx)
 	enum status st = ST_OK;
 
 	for (size_t i = 0; i < k->n && st == ST_OK; i++) {
-		char id[GNUID_STRLEN], bitrate[16];
+		struct host tracker;
 		struct chan_view v;
 
 		if (chan_type_of(k->all[i]) != CHAN_RELAY)
 			continue;
+		tracker = tracker_of(k->app, chan_id(k->all[i]));
 		chan_view(k->all[i], &v);
-		snprintf(bitrate, sizeof(bitrate), "%u", v.info->bitrate_kbps);
-		if (v.keep) {
-			const struct settings_pair pairs[] = {
-				{ "name", v.info->text[CT_NAME] }, { "genre", v.info->text[CT_GENRE] },
-				{ "sourceURL", "" }, { "bitrate", bitrate },
-				{ "contentType", v.info->text[CT_TYPE] },
-				{ "id", gnuid_str(chan_id(k->all[i]), id) },
-				{ "stayConnected", "Yes" },
-			};
-
-			if (settings_relay_find(draft, chan_id(k->all[i])->b) == NULL)
-				st = settings_relay_put(draft, pairs, NELEM(pairs));
-		} else {
+		if (v.keep)
+			st = save_relay(draft, k->all[i], &v, &tracker);
+		else
 			(void)settings_relay_del(draft, chan_id(k->all[i])->b);
-		}
 		chan_view_fini(&v);
 	}
 	return st;
@@ -234,7 +264,7 @@ static enum status save_kept(struct settings *draft, void *ctx)
 
 static void keep_channels(struct app *a)
 {
-	struct kept k;
+	struct kept k = { .app = a };
 
 	if (chanmgr_all(a->node.cm, &k.all, &k.n) != ST_OK)
 		return;

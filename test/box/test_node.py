@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The process: command line, ini, signals, exit codes (node.md 1, 2)."""
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+import unittest
+
+import harness
+from harness import PEERCAST, BoxCase, free_port
+
+
+def run(*args, seconds=10, **kw):
+    return subprocess.run([PEERCAST, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=seconds * harness.PATIENCE, check=False,
+                          text=True, **kw)
+
+
+class Options(BoxCase):
+    def test_help(self):
+        for flag in ("-h", "--help"):
+            r = run(flag)
+            self.assertEqual(r.returncode, 0)
+            for name in ("--inifile", "--logfile", "--path", "--daemon", "--pidfile"):
+                self.assertIn(name, r.stdout)
+
+    def test_version(self):
+        r = run("--version")
+        self.assertEqual(r.returncode, 0)
+        self.assertIn("PeerCast/0.1218 (SV01)", r.stdout)
+
+    def test_unknown_argument(self):
+        r = run("--nonsense")
+        self.assertEqual((r.returncode, r.stderr), (1, "Invalid argument --nonsense\n"))
+
+    def test_missing_argument(self):
+        for flag in ("-i", "--inifile", "-l", "-P", "-p"):
+            r = run(flag)
+            self.assertEqual(r.returncode, 2, flag)
+            self.assertIn(flag, r.stderr)
+
+    def test_long_forms_log_and_pid(self):
+        node = self.node(start=False)
+        log, pid = os.path.join(node.dir, "log"), os.path.join(node.dir, "pid")
+        node.args = ["--logfile", log, "--pidfile", pid, "--path", node.dir]
+        node.spawn()
+        self.wait(lambda: os.path.exists(log) and "listening on port" in open(log, encoding="utf-8").read())
+        with open(pid, encoding="ascii") as f:
+            self.assertEqual(f.read(), "%d\n" % node.pid)
+        self.assertEqual(node.out.text(), "")
+        self.assertEqual(os.stat(log).st_mode & 0o777, 0o600)
+        # another one on the same pid file is told
+        r = run("-i", node.ini_path, "-p", pid)
+        self.assertEqual(r.returncode, 4)
+        self.assertIn("another node", r.stderr)
+        node.stop()
+        self.assertFalse(os.path.exists(pid))
+
+    def test_daemon(self):
+        node = self.node(start=False)
+        pid = os.path.join(node.dir, "pid")
+        r = run("-d", "-p", pid, "-i", node.ini_path)
+        self.assertEqual((r.returncode, r.stderr), (0, ""))
+        with open(pid, encoding="ascii") as f:
+            number = int(f.read())
+        try:
+            self.assertEqual(node.get("/api/1").status, 200)    # it listens when the parent ends
+        finally:
+            os.kill(number, signal.SIGTERM)
+        self.wait(lambda: not os.path.exists(pid))
+
+    def test_daemon_that_cannot_start(self):
+        with socket.create_server(("", 0)) as taken:
+            node = self.node(start=False, port=taken.getsockname()[1])
+            self.assertEqual(run("-d", "-i", node.ini_path).returncode, 3)
+
+    def test_default_place_of_the_ini(self):
+        node = self.node(start=False)
+        home = os.path.join(node.dir, "home")
+        for env, path in (({"HOME": home}, home + "/.config/peercast/peercast.ini"),
+                          ({"HOME": home, "XDG_CONFIG_HOME": home + "/x"}, home + "/x/peercast/peercast.ini")):
+            os.makedirs(os.path.dirname(path))
+            with open(path, "w", encoding="ascii") as f:
+                f.write("serverPort = %d\nrootHost =\n" % node.port)
+            proc = subprocess.Popen([PEERCAST], env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            out = harness.Lines(proc.stdout)
+            self.assertIsNotNone(out.wait("listening on port %d" % node.port), out.text())
+            proc.send_signal(signal.SIGINT)
+            self.assertEqual(proc.wait(5 * harness.PATIENCE), 0)
+            out.thread.join(5)
+            proc.stdout.close()
+
+    def test_check_config(self):
+        node = self.node({"maxRelays": "many", "noSuchKey": "1"}, start=False)
+        with open(node.ini_path, "rb") as f:
+            before = f.read()
+        r = run("--check-config", "-i", node.ini_path)
+        self.assertEqual(r.returncode, 2)
+        lines = before.decode().split("\n")
+        for key in ("maxRelays", "noSuchKey"):
+            number = next(i for i, line in enumerate(lines) if line.startswith(key)) + 1
+            self.assertRegex(r.stdout, r"(?m)^line %d: .*%s" % (number, key))
+        with open(node.ini_path, "rb") as f:
+            self.assertEqual(f.read(), before)
+        self.assertEqual(run("--check-config", "-i", "/nonexistent/x.ini").returncode, 2)
+
+
+class Port(BoxCase):
+    def test_taken_port(self):
+        first = self.node()
+        second = self.node(start=False, port=first.port)
+        second.spawn()
+        self.assertEqual(second.expect_exit(), 3)
+        self.assertRegex(second.err.text(), r"cannot listen on port %d: .*in use" % first.port)
+        self.assertEqual(first.get("/api/1").status, 200)
+
+    def test_ipv4_and_ipv6(self):
+        node = self.node()
+        self.assertEqual(node.get("/api/1").status, 200)
+        try:
+            client = harness.Client(node.port, host="::1")
+        except OSError:
+            self.skipTest("no IPv6 here")
+        with client as c:
+            c.request("GET", "/api/1")
+            self.assertEqual(c.read_head(), 200)
+
+    def test_bind_address(self):
+        node = self.node({"bindAddress": "127.0.0.5"}, start=False)
+        node.spawn()
+        node.wait_log("listening")
+        with self.assertRaises(OSError):
+            harness.Client(node.port)
+        with harness.Client(node.port, host="127.0.0.5") as c:
+            c.request("GET", "/api/1")
+            self.assertEqual(c.read_head(), 200)
+
+    def test_bad_bind_address(self):
+        node = self.node({"bindAddress": "not-an-address"}, start=False)
+        node.spawn()
+        self.assertEqual(node.expect_exit(), 2)
+        self.assertIn("bindAddress", node.err.text())
+
+
+class Signals(BoxCase):
+    def test_int_and_term_end_it_in_time(self):
+        for sig in (signal.SIGINT, signal.SIGTERM):
+            node = self.node()
+            node.stop(sig)
+
+    def test_end_in_time_with_everything_in_use(self):
+        root = self.root()
+        node = self.tracker(root)
+        self.push(node, "busy")
+        cid = node.wait_channel("busy")["channelId"]
+        self.wait(root.chanlog)
+        viewers = [self.closing(node.view(cid)) for _ in range(10)]
+        relays = [self.relay(node, cid) for _ in range(2)]
+        idle = [self.closing(node.client()) for _ in range(10)]         # say nothing
+        stuck = self.closing(node.client())                             # never reads
+        stuck.request("GET", "/stream/" + cid)
+        self.assertTrue(viewers and relays and idle)
+        begin = time.monotonic()
+        node.stop()
+        self.assertLess(time.monotonic() - begin, 2 * harness.PATIENCE)
+        node.proc = None
+
+    def test_hup_reads_the_ini_and_reopens_the_log(self):
+        node = self.node(start=False)
+        log = os.path.join(node.dir, "log")
+        node.args = ["-l", log]
+        node.spawn()
+        self.wait(lambda: os.path.exists(log) and "listening" in open(log, encoding="utf-8").read())
+        os.rename(log, log + ".1")
+        with open(node.ini_path, "a", encoding="ascii") as f:
+            f.write("maxRelays = 77\n")
+        node.send_signal(signal.SIGHUP)
+        self.wait(lambda: os.path.exists(log) and "read again" in open(log, encoding="utf-8").read())
+        self.assertNotIn("read again", open(log + ".1", encoding="utf-8").read())
+        node.stop()
+        self.assertEqual(node.read_ini()["maxrelays"], "77")
+
+    def test_usr1_and_pipe_do_no_harm(self):
+        node = self.node()
+        for sig in (signal.SIGPIPE, signal.SIGUSR1, signal.SIGUSR2):
+            node.send_signal(sig)
+        node.wait_log("state: ")
+        self.assertEqual(node.get("/api/1").status, 200)
+
+
+class Ini(BoxCase):
+    def test_checking_makes_no_file(self):
+        node = self.node(start=False)
+        path = os.path.join(node.dir, "new/deep/peercast.ini")
+        proc = subprocess.run([PEERCAST, "--check-config", "-i", path], check=False, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL)
+        self.assertEqual(proc.returncode, 2)            # checking does not make one
+        self.assertFalse(os.path.exists(path))
+
+    def test_written_back_whole(self):
+        """Every key of the file comes back, the operator's comments and unknown lines too."""
+        port = free_port()
+        node = self.node(raw=b"\xef\xbb\xbf; mine\r\n[Server]\r\nserverPort = %d\r\nrootHost =\r\n"
+                         b"maxRelays = 1\r\nserverName = \xe6\x97\xa5\xe6\x9c\xac\r\nfuture = 1\r\n"
+                         b"maxDirect = 7" % port, port=port)
+        node.wait_log(r"line 7: .*future")
+        node.stop()
+        keys = node.read_ini()
+        self.assertEqual((keys["maxrelays"], keys["maxdirect"], keys["servername"]), ("2", "7", "日本"))
+        with open(node.ini_path, encoding="utf-8") as f:
+            text = f.read()
+        self.assertIn("; mine", text)
+        self.assertIn("future = 1", text)
+        self.assertRegex(keys["broadcastid"], "^00[0-9A-F]{30}$")
+        self.assertEqual(os.stat(node.ini_path).st_mode & 0o777, 0o600)
+        self.assertEqual(os.listdir(node.dir), ["peercast.ini"])
+
+    def test_broadcast_id_stays(self):
+        node = self.node()
+        node.stop()
+        first = node.read_ini()["broadcastid"]
+        node.start()
+        node.stop()
+        self.assertEqual(node.read_ini()["broadcastid"], first)
+
+    def test_broken_lines_are_warnings(self):
+        node = self.node(raw=b"serverPort = {port}\nrootHost =\nmaxDirect = lots\nisRoot = maybe\n=\n\0\n[Filter\n")
+        node.wait_log(r"line 3: .*maxDirect")
+        self.assertEqual(node.get("/api/1").status, 200)
+
+    def test_kept_relay_comes_back(self):
+        """A relay that is to be kept is in the ini after the end, and is there again at the next start."""
+        a, b = self.node(name="a"), self.node(name="b")
+        self.push(a, "kept & safe", genre="g")
+        cid = a.wait_channel("kept & safe")["channelId"]
+        with b.view(cid, "?tip=" + a.address) as v:
+            v.read(2000)
+            self.assertIn(b.get("/admin?cmd=keep&id=" + cid).status, (200, 302))
+        b.stop()
+        with open(b.ini_path, encoding="utf-8") as f:
+            block = re.search(r"\[RelayChannel\](.*?)\[End\]", f.read(), re.S).group(1)
+        for line in ("name = kept & safe", "genre = g", "id = " + cid, "stayConnected = Yes",
+                     "tracker = " + a.address):
+            self.assertIn(line, block)
+        b.start()
+        b.wait_channel("kept & safe")
+        self.assertEqual(b.get("/admin?cmd=keep&id=" + cid).status, 302)
+        b.stop()
+        with open(b.ini_path, encoding="utf-8") as f:
+            self.assertNotIn(cid, f.read())
+
+
+if __name__ == "__main__":
+    unittest.main()
