@@ -47,6 +47,7 @@ bool command_keep(struct node *n, const struct servent *sv, const struct gnuid *
 	if (c == NULL)
 		return false;
 	say(sv, id, chan_toggle_keep(c) ? "kept" : "no longer kept");
+	n->ops.kept_changed(n);
 	chan_unref(&c);
 	return true;
 }

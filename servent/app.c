@@ -275,6 +275,12 @@ static void keep_channels(struct app *a)
 	free(k.all);
 }
 
+static void op_kept_changed(struct node *n)
+{
+	keep_channels(app_of(n));
+	app_wake_house(app_of(n));
+}
+
 /* --- start --------------------------------------------------------------------------------------- */
 
 /* Ten thousand connections need two files each. */
@@ -386,7 +392,8 @@ enum status app_start(struct app *a, const char *ini, int *exit_code)
 	}
 	a->node.ops = (struct node_ops){
 		.relay_start = fetch_start, .root_broadcast = op_root_broadcast,
-		.info_changed = op_info_changed, .settings_changed = op_settings_changed,
+		.info_changed = op_info_changed, .kept_changed = op_kept_changed,
+		.settings_changed = op_settings_changed,
 		.shutdown = op_shutdown, .chanlog_counts = op_chanlog_counts,
 	};
 	app_apply_settings(a);

@@ -36,6 +36,8 @@ struct node_ops {
 	void (*root_broadcast)(struct node *n, bool upd);
 	/* The info of a broadcast changed: tell relays and YP (paced, trailing edge). */
 	void (*info_changed)(struct node *n, struct chan *c);
+	/* A channel is to be kept, or no longer: the ini follows. */
+	void (*kept_changed)(struct node *n);
 	/* Settings changed: filters and limits follow. */
 	void (*settings_changed)(struct node *n);
 	/* Orderly end of the process. */

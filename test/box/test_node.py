@@ -237,7 +237,9 @@ class Ini(BoxCase):
         cid = a.wait_channel("kept & safe")["channelId"]
         with b.view(cid, "?tip=" + a.address) as v:
             v.read(2000)
-            self.assertIn(b.get("/admin?cmd=keep&id=" + cid).status, (200, 302))
+            self.assertEqual(b.get("/admin?cmd=keep&id=" + cid).status, 302)
+            # written soon, not only at the end
+            self.wait(lambda: "[RelayChannel]" in open(b.ini_path, encoding="utf-8").read(), 15)
         b.stop()
         with open(b.ini_path, encoding="utf-8") as f:
             block = re.search(r"\[RelayChannel\](.*?)\[End\]", f.read(), re.S).group(1)
