@@ -399,7 +399,6 @@ static enum status publish(struct chan *c, uint32_t token, struct pkt **p, size_
 		c->head = head;
 		head = NULL;
 		if (p[0]->pos == 0 || p[0]->pos < c->next_pos) {
-			n_dropped = DROP_ROOM - READER_BATCH;
 			for (;;) {
 				size_t room = DROP_ROOM - READER_BATCH;
 

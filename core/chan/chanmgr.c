@@ -79,13 +79,18 @@ void chanmgr_free(struct chanmgr **mp) LOCK_IMPL /* the only thread left */
 	*mp = NULL;
 	if (m == NULL)
 		return;
-	HASH_ITER(hh, m->chans, e, e_next) {
-		HASH_DEL(m->chans, e);
+	/* The tables first, which leaves the elements chained. */
+	e_next = m->chans;
+	HASH_CLEAR(hh, m->chans);
+	while ((e = e_next) != NULL) {
+		e_next = e->hh.next;
 		chan_unref(&e->chan);
 		free(e);
 	}
-	HASH_ITER(hh, m->lists, l, l_next) {
-		HASH_DEL(m->lists, l);
+	l_next = m->lists;
+	HASH_CLEAR(hh, m->lists);
+	while ((l = l_next) != NULL) {
+		l_next = l->hh.next;
 		list_free(l);
 	}
 	mtx_fini(&m->mtx);
