@@ -307,7 +307,7 @@ static void learn_interfaces(struct app *a)
 		    (i->ifa_addr->sa_family != AF_INET && i->ifa_addr->sa_family != AF_INET6))
 			continue;
 		h = host_from_sockaddr(i->ifa_addr);
-		(void)servmgr_learn_address(a->node.sm, &h, false);
+		(void)servmgr_learn_address(a->node.sm, &h, LEARNT_INTERFACE);
 	}
 	freeifaddrs(list);
 }
