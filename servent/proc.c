@@ -165,7 +165,7 @@ static enum status on_chan(struct proc *p, struct ctx *x, const struct atom *a)
 		    (!own || gnuid_equal(&c.id, &p->chan))) {
 			x->chan = c;
 			x->pending = true;
-			if (p->info != NULL)
+			if (own && p->info != NULL)
 				p->info(p->ctx, &c);
 			/* Only for a root it matters that chan and host are judged as one. */
 			if (!x->root_cin)
