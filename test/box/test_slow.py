@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Timers of PCP that take a minute or more; with TEST_SLOW=1 alone (pcp.md 7.2, 18 B6, B7)."""
+"""Timers of PCP that take minutes (pcp.md 7.2, 18 B6, B7): TEST_SLOW=1 TEST_PATIENCE=5 make box T=test_slow
+"""
 import os
 import time
 import unittest
