@@ -107,8 +107,8 @@ static const struct {
 	{ "keep", true, cmd_keep },
 };
 
-enum status admin_serve(struct node *n, struct servent *sv, const struct request *rq, const char *form,
-	struct response *rs)
+enum status admin_serve(struct node *n, struct servent *sv, const struct request *rq,
+	const char *form, struct response *rs)
 {
 	struct admin a = { .node = n, .sv = sv, .rq = rq, .form = form, .rs = rs };
 	const char *why;

@@ -14,7 +14,7 @@
 
 /* Fill in rs. The caller has checked rights and origin.
  * returns  ST_OK, ST_LIMIT (memory) */
-enum status admin_serve(struct node *n, struct servent *sv, const struct request *rq, const char *form,
-	struct response *rs) NODISCARD;
+enum status admin_serve(struct node *n, struct servent *sv, const struct request *rq,
+	const char *form, struct response *rs) NODISCARD;
 
 #endif

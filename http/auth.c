@@ -12,7 +12,7 @@
 #include "core/sys/log.h"
 #include "core/sys/text.h"
 
-/* --- channel tokens ---------------------------------------------------------------------------- */
+/* --- channel tokens --------------------------------------------------------------------------- */
 
 void auth_token(char dst[AUTH_TOKEN], const struct gnuid *bcid, const struct gnuid *chan)
 {
@@ -39,7 +39,7 @@ bool auth_token_ok(const char *token, const struct gnuid *bcid, const struct gnu
 	return text_equal_secret(token, right);
 }
 
-/* --- wrong passwords, counted by address -------------------------------------------------------- */
+/* --- wrong passwords, counted by address ------------------------------------------------------ */
 
 #define TRIES_SLOTS  256
 #define TRIES_WINDOW (60 * NSEC_PER_SEC)
@@ -103,7 +103,7 @@ static void tries_count(const struct host *who)
 	tries_unlock(&tries);
 }
 
-/* --- passwords --------------------------------------------------------------------------------- */
+/* --- passwords -------------------------------------------------------------------------------- */
 
 #define BASIC_MAX 512           /* base64 characters of a Basic credential */
 
@@ -175,7 +175,7 @@ out:
 	return result;
 }
 
-/* --- hosts and origins ------------------------------------------------------------------------- */
+/* --- hosts and origins ------------------------------------------------------------------------ */
 
 struct authority {
 	char host[256];                 /* lower case, IPv6 without brackets */
@@ -314,21 +314,22 @@ const char *auth_cross_site(const struct request *rq, int route)
 	const char *origin = request_header(rq, "Origin");
 	const char *referer = request_header(rq, "Referer"), *path;
 	const char *mode = request_header(rq, "Sec-Fetch-Mode");
-	/* No page can add this header to a cross-origin request without a preflight, which we refuse. */
+	/* No page can add this header across origins without a preflight, which we refuse. */
 	bool vouched = (route & AUTH_API) && rq->method == HTTP_POST &&
 		request_header(rq, "X-Requested-With") != NULL;
 	bool navigates = (route & AUTH_PAGE) && rq->method == HTTP_GET && mode != NULL &&
 		strcmp(mode, "navigate") == 0;
 
-	if (!vouched && fetch != NULL && strcmp(fetch, "same-origin") != 0 && strcmp(fetch, "none") != 0 &&
-	    !navigates)
+	if (!vouched && fetch != NULL && strcmp(fetch, "same-origin") != 0 &&
+		strcmp(fetch, "none") != 0 && !navigates)
 		return "request from another site";
 	if (!vouched && origin != NULL && !same_host(rq, origin, &path))
 		return "request from another origin";
 	if ((route & AUTH_CHANGES) && rq->method == HTTP_GET && referer != NULL &&
 	    !same_host(rq, referer, &path))
 		return "command from a page of another site";
-	if ((route & AUTH_API) && rq->method == HTTP_POST && origin != NULL && !vouched && !is_json(rq))
+	if ((route & AUTH_API) && rq->method == HTTP_POST && origin != NULL && !vouched &&
+		!is_json(rq))
 		return "a browser must send X-Requested-With or application/json";
 	return NULL;
 }

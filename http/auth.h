@@ -36,8 +36,8 @@ enum auth {
 enum auth auth_admin(struct node *n, const struct servent *sv, const struct request *rq,
 	const char *form) EXCLUDES(lk_servmgr, lk_conf, lk_leaf);
 
-/* Does the Host header name this machine: absent, an IP literal, localhost, the machine's name, or one
- * of allowed (comma separated)? source http.md 10.4.4 */
+/* Does the Host header name this machine: absent, an IP literal, localhost, the machine's name, or
+ * one of allowed (comma separated)? source http.md 10.4.4 */
 bool auth_host_is_ours(const char *host, const char *allowed);
 
 /* Is a Host header a plain host[:port]? Only then it may be echoed. */

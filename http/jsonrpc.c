@@ -7,13 +7,13 @@
 
 #include "core/sys/text.h"
 
-/* --- looking at the source text ----------------------------------------------------------------- *
+/* --- looking at the source text --------------------------------------------------------------- *
  *
  * The parser keeps values, not their spelling, has no depth limit of ours, and refuses lone
  * surrogates and integers it cannot hold. So one pass over the text comes first. It finds the id of
  * each request, checks the depth, and makes the copy the parser gets, where a lone surrogate has
- * become U+FFFD and a number that is an id has become 0. It judges nothing else: what is not JSON it
- * leaves to the parser.
+ * become U+FFFD and a number that is an id has become 0. It judges nothing else: what is not JSON
+ * it leaves to the parser.
  */
 
 struct span {
@@ -85,7 +85,8 @@ static bool means_id(const char *p, size_t n)
 
 		if (p[at] != '\\') {
 			got[len++] = p[at++];
-		} else if (n - at > 6 && p[at + 1] == 'u' && hex_parse(b, 2, p + at + 2) && b[0] == 0) {
+		} else if (n - at > 6 && p[at + 1] == 'u' && hex_parse(b, 2, p + at + 2) &&
+			   b[0] == 0) {
 			got[len++] = (char)b[1];
 			at += 6;
 		} else {
@@ -251,7 +252,7 @@ static void scan_body(struct scan *s)
 	}
 }
 
-/* --- the envelope ------------------------------------------------------------------------------- */
+/* --- the envelope ----------------------------------------------------------------------------- */
 
 static int put_json(const char *p, size_t n, void *ctx)
 {
@@ -336,7 +337,7 @@ static bool bad_params(struct rpc_call *c, const char *fmt, const char *name, co
 	return false;
 }
 
-/* --- arguments ---------------------------------------------------------------------------------- */
+/* --- arguments -------------------------------------------------------------------------------- */
 
 static const char *const type_names[] = {
 	[RPC_STRING] = "a string", [RPC_INTEGER] = "an integer", [RPC_BOOL] = "a boolean",
@@ -403,7 +404,7 @@ static bool take_args(struct rpc_call *c, const struct rpc_method *m, json_t *pa
 	return true;
 }
 
-/* --- dispatch ----------------------------------------------------------------------------------- */
+/* --- dispatch --------------------------------------------------------------------------------- */
 
 static int by_name(const void *key, const void *entry)
 {
@@ -426,7 +427,8 @@ static void handle_one(struct node *n, struct servent *sv, json_t *rq, const str
 	const char *version = json_string_value(json_object_get(rq, "jsonrpc"));
 	json_t *method = json_object_get(rq, "method"), *result;
 
-	if (version == NULL || strcmp(version, "2.0") != 0 || !id_is_echoable(json_object_get(rq, "id"))) {
+	if (version == NULL || strcmp(version, "2.0") != 0 ||
+		!id_is_echoable(json_object_get(rq, "id"))) {
 		put_error(out, NULL, RPC_INVALID, "Invalid Request", NULL);
 		return;
 	}
@@ -437,7 +439,8 @@ static void handle_one(struct node *n, struct servent *sv, json_t *rq, const str
 	m = bsearch(json_string_value(method), rpc_methods, rpc_methods_n, sizeof(*m), by_name);
 	if (m == NULL) {
 		if (id->p != NULL)
-			put_error(out, id, RPC_NO_METHOD, "Method not found", json_string_value(method));
+			put_error(out, id, RPC_NO_METHOD, "Method not found",
+				json_string_value(method));
 		return;
 	}
 	result = take_args(&call, m, json_object_get(rq, "params")) ? m->handler(&call) : NULL;
@@ -458,7 +461,8 @@ static void handle_batch(struct node *n, struct servent *sv, json_t *all, const 
 	size_t count = json_array_size(all), i;
 
 	if (count == 0 || count > RPC_BATCH) {
-		put_error(out, NULL, RPC_INVALID, "Invalid Request", count == 0 ? NULL : "too many requests");
+		put_error(out, NULL, RPC_INVALID, "Invalid Request",
+			count == 0 ? NULL : "too many requests");
 		return;
 	}
 	for (i = 0; i < count; i++) {

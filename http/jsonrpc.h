@@ -24,11 +24,12 @@
 #define RPC_PARAMS  8           /* of one method */
 #define RPC_ANSWER  ((size_t)32 << 20)  /* bytes of an answer */
 
+/* RPC_ID: a string of 32 hex digits, parsed into rpc_call.id. */
 enum rpc_type { RPC_STRING, RPC_INTEGER, RPC_BOOL, RPC_OBJECT, RPC_ARRAY, RPC_ID };
 
 struct rpc_param {
 	const char *name;
-	enum rpc_type type;             /* RPC_ID: a string of 32 hex digits, parsed into rpc_call.id */
+	enum rpc_type type;
 	bool optional;                  /* may be missing or null */
 };
 
@@ -36,7 +37,7 @@ struct rpc_param {
 struct rpc_call {
 	struct node *node;
 	struct servent *sv;             /* who asks */
-	json_t *args[RPC_PARAMS];       /* by the table's order, of its types; NULL = not given. Borrowed */
+	json_t *args[RPC_PARAMS];       /* in the table's order; borrowed; NULL = not given */
 	struct gnuid id;                /* of the (one) RPC_ID parameter */
 	int code;                       /* set by rpc_fail() */
 	char message[64];

@@ -8,7 +8,7 @@
 #include "http/command.h"
 #include "http/jsonrpc.h"
 
-/* --- building values --------------------------------------------------------------------------- *
+/* --- building values -------------------------------------------------------------------------- *
  *
  * jansson's setters take a reference and refuse NULL, so a value that could not be made shows up as
  * a failed set. `ok` gathers that; memory is then out, and the caller lets go of everything.
@@ -56,11 +56,12 @@ static json_int_t age_of(nsec then)
 	return (json_int_t)clk_age_s(then);
 }
 
-/* --- the node ----------------------------------------------------------------------------------- */
+/* --- the node --------------------------------------------------------------------------------- */
 
 static json_t *get_version_info(struct rpc_call *c)
 {
-	return json_pack("{ssssss}", "agentName", NODE_AGENT, "apiVersion", "1.0.0", "jsonrpc", "2.0");
+	return json_pack(
+		"{ssssss}", "agentName", NODE_AGENT, "apiVersion", "1.0.0", "jsonrpc", "2.0");
 }
 
 /* [address, port], or null when we know none. */
@@ -85,15 +86,15 @@ static json_t *get_status(struct rpc_call *c)
 		own.local[0] = host_v4(127, 0, 0, 1, own.port);
 	put(o, "globalDirectEndPoint", end_point(own.global, own.port), &ok);
 	put(o, "globalRelayEndPoint", end_point(own.global, own.port), &ok);
-	put(o, "isFirewalled", own.fw[0] == FW_UNKNOWN ? json_null() : json_boolean(own.fw[0] == FW_CLOSED),
-		&ok);
+	put(o, "isFirewalled",
+		own.fw[0] == FW_UNKNOWN ? json_null() : json_boolean(own.fw[0] == FW_CLOSED), &ok);
 	put(o, "localDirectEndPoint", end_point(own.local, own.port), &ok);
 	put(o, "localRelayEndPoint", end_point(own.local, own.port), &ok);
 	put(o, "uptime", json_integer(age_of(own.started)), &ok);
 	return or_drop(o, ok);
 }
 
-/* --- a channel ----------------------------------------------------------------------------------- */
+/* --- a channel -------------------------------------------------------------------------------- */
 
 static json_t *chan_info_json(const struct chaninfo *i)
 {
@@ -102,7 +103,8 @@ static json_t *chan_info_json(const struct chaninfo *i)
 
 	put(o, "bitrate", json_integer((json_int_t)i->bitrate_kbps), &ok);
 	put(o, "comment", json_string(i->text[CT_COMMENT]), &ok);
-	put(o, "contentType", json_string(i->text[CT_TYPE][0] != '\0' ? i->text[CT_TYPE] : "UNKNOWN"), &ok);
+	put(o, "contentType",
+		json_string(i->text[CT_TYPE][0] != '\0' ? i->text[CT_TYPE] : "UNKNOWN"), &ok);
 	put(o, "desc", json_string(i->text[CT_DESC]), &ok);
 	put(o, "genre", json_string(i->text[CT_GENRE]), &ok);
 	put(o, "mimeType", json_string(chaninfo_mime(i)), &ok);
@@ -145,8 +147,8 @@ static const char *status_word(const struct chan_view *v)
 	return "Idle";
 }
 
-/* pcp://host:port/<id in the GUID form>, or the URL it is pulled from. A push has no host of its own:
- * PeerCast-YT shows zeros. */
+/* pcp://host:port/<id in the GUID form>, or the URL it is pulled from. A push has no host of its
+ * own: PeerCast-YT shows zeros. */
 static json_t *source_json(const struct gnuid *id, const struct chan_view *v)
 {
 	char hex[GNUID_STRLEN], hs[HOST_STRLEN] = "0.0.0.0:0", text[160];
@@ -159,9 +161,15 @@ static json_t *source_json(const struct gnuid *id, const struct chan_view *v)
 	gnuid_str(id, hex);
 	for (p = hex; *p != '\0'; p++)
 		*p = (char)ascii_lower((uint8_t)*p);
-	snprintf(text, sizeof(text), "pcp://%s/%.8s-%.4s-%.4s-%.4s-%.12s", hs, hex, hex + 8, hex + 12,
-		hex + 16, hex + 20);
+	snprintf(text, sizeof(text), "pcp://%s/%.8s-%.4s-%.4s-%.4s-%.12s", hs, hex, hex + 8,
+		hex + 12, hex + 16, hex + 20);
 	return json_string(text);
+}
+
+/* Claims of others are clamped where they enter; a sum of many still must not turn negative. */
+static json_int_t sum(uint64_t theirs, uint32_t ours)
+{
+	return (json_int_t)MIN(theirs, (uint64_t)INT32_MAX) + ours;
 }
 
 static json_t *status_json(struct node *n, const struct gnuid *id, const struct chan_view *v)
@@ -178,18 +186,18 @@ static json_t *status_json(struct node *n, const struct gnuid *id, const struct 
 	if (!chanmgr_stats(n->cm, id, &s))
 		memset(&s, 0, sizeof(s));
 	put(o, "isBroadcasting", json_boolean(v->type == CHAN_BROADCAST), &ok);
-	put(o, "isDirectFull", json_boolean(!servmgr_has_room(n->sm, SV_DIRECT, id, v->info->bitrate_kbps)),
-		&ok);
+	put(o, "isDirectFull",
+		json_boolean(!servmgr_has_room(n->sm, SV_DIRECT, id, v->info->bitrate_kbps)), &ok);
 	put(o, "isReceiving", json_boolean(v->playing), &ok);
-	put(o, "isRelayFull", json_boolean(!servmgr_has_room(n->sm, SV_RELAY, id, v->info->bitrate_kbps)),
-		&ok);
+	put(o, "isRelayFull",
+		json_boolean(!servmgr_has_room(n->sm, SV_RELAY, id, v->info->bitrate_kbps)), &ok);
 	put(o, "localDirects", json_integer((json_int_t)u.directs), &ok);
 	put(o, "localRelays", json_integer((json_int_t)u.relays), &ok);
 	put(o, "network", json_string(v->v6 ? "ipv6" : "ipv4"), &ok);
 	put(o, "source", source_json(id, v), &ok);
 	put(o, "status", json_string(status_word(v)), &ok);
-	put(o, "totalDirects", json_integer((json_int_t)(s.listeners + u.directs)), &ok);
-	put(o, "totalRelays", json_integer((json_int_t)(s.relays + u.relays)), &ok);
+	put(o, "totalDirects", json_integer(sum(s.listeners, u.directs)), &ok);
+	put(o, "totalRelays", json_integer(sum(s.relays, u.relays)), &ok);
 	put(o, "uptime", json_integer((json_int_t)uptime), &ok);
 	return or_drop(o, ok);
 }
@@ -263,10 +271,11 @@ static json_t *get_channel_status(struct rpc_call *c)
 	return o;
 }
 
-/* --- its connections ----------------------------------------------------------------------------- */
+/* --- its connections -------------------------------------------------------------------------- */
 
 /* What every connection has, with the values of one that tells nothing. */
-static json_t *connection(int32_t id, const char *type, const char *protocol, const char *status, bool *ok)
+static json_t *connection(
+	int32_t id, const char *type, const char *protocol, const char *status, bool *ok)
 {
 	json_t *o = json_object();
 
@@ -295,12 +304,14 @@ static const char *source_state(const struct chan_view *v)
 
 static json_t *source_connection(const struct chan_view *v, bool *ok)
 {
-	json_t *o = connection(-1, "source", v->src == CHAN_SRC_PEERCAST ? "PCP" : "HTTP", source_state(v), ok);
+	json_t *o = connection(
+		-1, "source", v->src == CHAN_SRC_PEERCAST ? "PCP" : "HTTP", source_state(v), ok);
 	static const struct host none;
 
 	put(o, "contentPosition", json_integer((json_int_t)(v->pos & UINT32_MAX)), ok);
 	/* The average since it began to play: the rate of the moment is not measured. */
-	put(o, "recvRate", json_integer(v->uptime_s > 0 ? (json_int_t)(v->bytes_in / v->uptime_s) : 0), ok);
+	put(o, "recvRate",
+		json_integer(v->uptime_s > 0 ? (json_int_t)(v->bytes_in / v->uptime_s) : 0), ok);
 	put(o, "sendRate", json_real(0.0), ok);
 	put(o, "remoteEndPoint", host_is_set(&v->source) ? host_text(&v->source) : json_null(), ok);
 	put(o, "remoteName", v->source_url[0] != '\0' ? json_string(v->source_url) :
@@ -332,7 +343,8 @@ static const char *servent_state(enum servent_status s)
 }
 
 /* What the node at the other end told of itself. */
-static void put_hit(json_t *o, const struct hitlist_view *l, const struct servent_view *sv, bool *ok)
+static void put_hit(
+	json_t *o, const struct hitlist_view *l, const struct servent_view *sv, bool *ok)
 {
 	static const struct {
 		uint8_t bit;
@@ -362,7 +374,8 @@ static void put_hit(json_t *o, const struct hitlist_view *l, const struct serven
 	put(o, "remoteHostStatus", status, ok);
 }
 
-static json_t *servent_connection(const struct servent_view *sv, const struct hitlist_view *l, bool *ok)
+static json_t *servent_connection(
+	const struct servent_view *sv, const struct hitlist_view *l, bool *ok)
 {
 	char type[32];
 	json_t *o;
@@ -415,7 +428,7 @@ static json_t *get_channel_connections(struct rpc_call *c)
 	return or_drop(a, ok);
 }
 
-/* --- commands ------------------------------------------------------------------------------------ */
+/* --- commands --------------------------------------------------------------------------------- */
 
 static json_t *stop_channel(struct rpc_call *c)
 {
@@ -431,14 +444,19 @@ static json_t *bump_channel(struct rpc_call *c)
 #define CHANNEL { { "channelId", RPC_ID, false } }
 
 const struct rpc_method rpc_methods[] = {
-	{ "bumpChannel", CHANNEL, bump_channel, "Reconnect a relayed channel to another upstream." },
+	{ "bumpChannel", CHANNEL, bump_channel,
+		"Reconnect a relayed channel to another upstream." },
 	{ "getChannelConnections", CHANNEL, get_channel_connections,
 		"The source of a channel and everybody it is sent to." },
-	{ "getChannelInfo", CHANNEL, get_channel_info, "Name, genre, track and so on of a channel." },
+	{ "getChannelInfo", CHANNEL, get_channel_info,
+		"Name, genre, track and so on of a channel." },
 	{ "getChannelStatus", CHANNEL, get_channel_status, "State and counts of a channel." },
-	{ "getChannels", { { NULL, RPC_STRING, false } }, get_channels, "All channels carried here." },
-	{ "getStatus", { { NULL, RPC_STRING, false } }, get_status, "Addresses, firewall state, uptime." },
-	{ "getVersionInfo", { { NULL, RPC_STRING, false } }, get_version_info, "Agent and API version." },
+	{ "getChannels", { { NULL, RPC_STRING, false } }, get_channels,
+		"All channels carried here." },
+	{ "getStatus", { { NULL, RPC_STRING, false } }, get_status,
+		"Addresses, firewall state, uptime." },
+	{ "getVersionInfo", { { NULL, RPC_STRING, false } }, get_version_info,
+		"Agent and API version." },
 	{ "stopChannel", CHANNEL, stop_channel, "End a channel." },
 };
 const size_t rpc_methods_n = NELEM(rpc_methods);

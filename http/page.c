@@ -10,7 +10,8 @@
 /* Folders of PeerCast-YT's languages, and its pages that show what ours shows: bookmarks, and where
  * commands lead (http.md 6.2). */
 static const char *const languages[] = { "en/", "ja/", "de/", "fr/" };
-static const char *const same_page[] = { "index.html", "channels.html", "relays.html", "connections.html" };
+static const char *const same_page[] = { "index.html", "channels.html", "relays.html",
+	"connections.html" };
 
 static const struct {
 	const char *suffix, *mime;
@@ -86,6 +87,6 @@ void page_serve(const char *path, struct response *rs)
 	response_header(rs, "Content-Security-Policy", "default-src 'self'; object-src 'none'; "
 		"base-uri 'none'; form-action 'self'; frame-ancestors 'none'");
 	response_header(rs, "Referrer-Policy", "same-origin");
-	/* The files change with the program, not while it runs; a shared cache has no business with them. */
+	/* They change with the program alone; a shared cache has no business with them. */
 	response_header(rs, "Cache-Control", "private, no-cache");
 }

@@ -14,8 +14,8 @@
 /* "/html/en/<page>" in the language of the settings (htmlPath), when it is one of ours. */
 void page_url(char dst[PAGE_URL], const struct settings *st, const char *page);
 
-/* Fill in rs for a path below /html/ ("/html/en/index.html"): the file, or 404. Nothing is decoded and
- * no file system is touched: a path is found or it is not. */
+/* Fill in rs for a path below /html/ ("/html/en/index.html"): the file, or 404. Nothing is decoded
+ * and no file system is touched: a path is found or it is not. */
 void page_serve(const char *path, struct response *rs);
 
 #endif

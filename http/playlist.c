@@ -49,8 +49,8 @@ static const char *safe_ext(const struct chaninfo *info)
 	return ext;
 }
 
-static void put_url(struct buf *out, const char *scheme, const char *host, const struct chaninfo *info,
-	const char *token)
+static void put_url(struct buf *out, const char *scheme, const char *host,
+	const struct chaninfo *info, const char *token)
 {
 	char id[GNUID_STRLEN];
 
@@ -58,8 +58,8 @@ static void put_url(struct buf *out, const char *scheme, const char *host, const
 		safe_ext(info), token);
 }
 
-void playlist_body(struct buf *out, enum playlist kind, const char *host, const struct chaninfo *info,
-	const char *token, bool mms)
+void playlist_body(struct buf *out, enum playlist kind, const char *host,
+	const struct chaninfo *info, const char *token, bool mms)
 {
 	switch (kind) {
 	case PLAYLIST_M3U:
@@ -77,7 +77,8 @@ void playlist_body(struct buf *out, enum playlist kind, const char *host, const 
 }
 
 /* Whom the player should ask: the name it used to reach us, else our address as it sees it. */
-static void host_of(struct node *n, struct servent *sv, const struct request *rq, char *dst, size_t cap)
+static void host_of(
+	struct node *n, struct servent *sv, const struct request *rq, char *dst, size_t cap)
 {
 	const char *host = request_header(rq, "Host");
 	char text[HOST_STRLEN];
@@ -113,7 +114,8 @@ static struct chan *find(struct node *n, struct servent *sv, const struct reques
 	if (c != NULL && chan_is_playing(c))
 		return c;
 	if (!may_start) {
-		if (c != NULL || (t->has_id && (t->tip[0] != '\0' || chanmgr_list_exists(n->cm, &t->id))))
+		if (c != NULL ||
+			(t->has_id && (t->tip[0] != '\0' || chanmgr_list_exists(n->cm, &t->id))))
 			*status = 503;
 		chan_unref(&c);
 		return NULL;

@@ -23,10 +23,10 @@ enum playlist playlist_kind(const struct chaninfo *info, const char *name);
 const char *playlist_mime(enum playlist kind);
 
 /* Append the body. host is a valid host[:port]; token the channel's; mms: ASX leads to mms://. */
-void playlist_body(struct buf *out, enum playlist kind, const char *host, const struct chaninfo *info,
-	const char *token, bool mms);
+void playlist_body(struct buf *out, enum playlist kind, const char *host,
+	const struct chaninfo *info, const char *token, bool mms);
 
-/* Answer GET or HEAD of /pls/: finds the channel, starts a relay when the peer may and waits for it.
+/* Answer GET or HEAD of /pls/: find the channel, start a relay when the peer may, wait for it.
  * returns  ST_OK with rs filled in; ST_STOPPED: do not answer */
 enum status playlist_serve(struct node *n, struct servent *sv, const struct request *rq,
 	struct response *rs) NODISCARD;

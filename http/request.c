@@ -46,14 +46,15 @@ static enum status no_memory(struct request *rq)
 	return fail(rq, ST_LIMIT, 503, "out of memory");
 }
 
-/* --- the request line -------------------------------------------------------------------------- */
+/* --- the request line ------------------------------------------------------------------------- */
 
 static size_t method_of(const char *line, enum http_method *m)
 {
 	size_t i;
 
 	for (i = 0; i < NELEM(methods); i++)
-		if (strncmp(line, methods[i].name, methods[i].len) == 0 && line[methods[i].len] == ' ') {
+		if (strncmp(line, methods[i].name, methods[i].len) == 0 &&
+			line[methods[i].len] == ' ') {
 			*m = methods[i].method;
 			return methods[i].len + 1;
 		}
@@ -92,8 +93,10 @@ enum status request_line(struct request *rq, const char *line)
 	if (has_controls(line, len))
 		return fail(rq, ST_PROTO, 400, "control character in the request line");
 	if (line[at + n] == ' ') {
-		if (strncmp(line + at + n + 1, "HTTP/", 5) != 0 || strchr(line + at + n + 1, ' ') != NULL)
-			return fail(rq, ST_PROTO, 400, "request line is not `method target version'");
+		if (strncmp(line + at + n + 1, "HTTP/", 5) != 0 ||
+			strchr(line + at + n + 1, ' ') != NULL)
+			return fail(
+				rq, ST_PROTO, 400, "request line is not `method target version'");
 		rq->http10 = true;
 	} else if (rq->method != HTTP_GET) {
 		return fail(rq, ST_PROTO, 400, "request line without version");
@@ -115,7 +118,7 @@ enum status request_line(struct request *rq, const char *line)
 	return ST_OK;
 }
 
-/* --- headers ----------------------------------------------------------------------------------- */
+/* --- headers ---------------------------------------------------------------------------------- */
 
 static bool is_name_char(char c)
 {
@@ -246,7 +249,8 @@ enum status request_headers(struct request *rq, const void *p, size_t n)
 			return fail(rq, ST_PROTO, 400, "bare CR in a header");
 		if (!header_split(line, &h.name, &h.value)) {
 			if (++junk > HTTP_JUNK_MAX)
-				return fail(rq, ST_PROTO, 400, "too many lines that are no headers");
+				return fail(
+					rq, ST_PROTO, 400, "too many lines that are no headers");
 			continue;
 		}
 		st = framing(rq, h.name, h.value);
@@ -299,12 +303,14 @@ enum status http_read_headers(struct sock *s, struct request *rq, nsec deadline)
 				line++;
 				continue;
 			}
-			ended = line == 0 || (line == 1 && (i > 0 ? p[i - 1] : raw.p[raw.len - 1]) == '\r');
+			ended = line == 0 ||
+				(line == 1 && (i > 0 ? p[i - 1] : raw.p[raw.len - 1]) == '\r');
 			line = 0;
 			lines++;
 		}
-		/* Faults of single lines are request_headers()'; here only what would make us read on. */
-		if (line > HTTP_LINE_MAX + 1 || lines > HTTP_HEADERS_MAX + 1 || raw.len + i > HTTP_HEAD_MAX) {
+		/* Faults of single lines are request_headers()'s; this keeps us from reading on. */
+		if (line > HTTP_LINE_MAX + 1 || lines > HTTP_HEADERS_MAX + 1 ||
+			raw.len + i > HTTP_HEAD_MAX) {
 			st = fail(rq, ST_LIMIT, 431, "headers too long");
 			goto out;
 		}
@@ -321,17 +327,18 @@ out:
 	return st;
 }
 
-enum status http_read_head(struct sock *s, const char *first_line, struct request *rq, nsec deadline)
+enum status http_read_head(
+	struct sock *s, const char *first_line, struct request *rq, nsec deadline)
 {
 	enum status st = request_line(rq, first_line);
 
 	if (st != ST_OK)
 		return st;
-	/* Without a version it is the whole request (HTTP/0.9): such a client waits for the answer now. */
+	/* Without a version it is the whole request (HTTP/0.9): the client waits for the answer. */
 	return rq->http10 ? http_read_headers(s, rq, deadline) : ST_OK;
 }
 
-/* --- body -------------------------------------------------------------------------------------- */
+/* --- body ------------------------------------------------------------------------------------- */
 
 static enum status body_put(void *ctx, const void *p, size_t n)
 {
@@ -411,10 +418,11 @@ enum status http_read_body(struct sock *s, struct request *rq, struct buf *out, 
 		if (st != ST_OK)
 			return st;
 	}
-	return rq->chunked ? read_chunked(s, rq, out, deadline) : read_counted(s, rq, out, deadline);
+	return rq->chunked ? read_chunked(s, rq, out, deadline)
+			   : read_counted(s, rq, out, deadline);
 }
 
-/* --- query strings ----------------------------------------------------------------------------- */
+/* --- query strings ---------------------------------------------------------------------------- */
 
 bool query_get(const char *query, const char *key, char *dst, size_t cap)
 {
@@ -425,7 +433,7 @@ bool query_get(const char *query, const char *key, char *dst, size_t cap)
 		size_t len = strcspn(query, "&");
 
 		if (len > klen && strncmp(query, key, klen) == 0 && query[klen] == '=') {
-			/* Decoding only shrinks, so what fits raw fits; longer raw text may still fit. */
+			/* What fits raw fits decoded; longer raw text may still fit. */
 			n = pct_decode(dst, cap, query + klen + 1, len - klen - 1, true);
 			if (n + 1 >= cap && len - klen - 1 >= cap) {
 				dst[0] = '\0';

@@ -69,18 +69,20 @@ enum status request_headers(struct request *rq, const void *p, size_t n) NODISCA
 
 /* Read header lines up to the empty one, nothing beyond it. For every protocol that has such a head
  * (GIV, SOURCE); only the headers of rq are filled in.
- * returns  as request_headers(), or sock_fill()'s: ST_TIMEOUT (fault 408), ST_EOF, ST_STOPPED, ST_SYS */
+ * returns  as request_headers(), or as sock_fill(): ST_TIMEOUT (fault 408), ST_EOF, ST_STOPPED,
+ *          ST_SYS */
 enum status http_read_headers(struct sock *s, struct request *rq, nsec deadline) NODISCARD;
 
 /* request_line() and http_read_headers(). */
-enum status http_read_head(struct sock *s, const char *first_line, struct request *rq, nsec deadline)
-	NODISCARD;
+enum status http_read_head(
+	struct sock *s, const char *first_line, struct request *rq, nsec deadline) NODISCARD;
 
 /* Read the body into out (an initialised buf; its maximum counts): Content-Length or chunked.
  * Answers Expect: 100-continue first.
  * returns  ST_OK; ST_PROTO (fault 411 no length, 400 empty or broken), ST_LIMIT (fault 413),
  *          ST_TIMEOUT (fault 408), ST_EOF (cut short: fault 400), ST_STOPPED, ST_SYS */
-enum status http_read_body(struct sock *s, struct request *rq, struct buf *out, nsec deadline) NODISCARD;
+enum status http_read_body(struct sock *s, struct request *rq, struct buf *out, nsec deadline)
+	NODISCARD;
 
 /* The value of a header by its exact name, in any case; NULL when it was not sent. */
 const char *request_header(const struct request *rq, const char *name);

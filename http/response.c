@@ -70,7 +70,7 @@ static void put_status_line(struct buf *out, int status)
 	buf_printf(out, "HTTP/1.0 %d %s\r\n", status, http_reason(status));
 }
 
-/* --- answers ----------------------------------------------------------------------------------- */
+/* --- answers ---------------------------------------------------------------------------------- */
 
 void response_init(struct response *rs, size_t max)
 {
@@ -125,7 +125,8 @@ void response_head(const struct response *rs, struct buf *out)
 	if (rs->location != NULL)
 		put_header(out, "Location", rs->location);
 	if (rs->realm != NULL)
-		buf_printf(out, "WWW-Authenticate: Basic realm=\"%s\", charset=\"UTF-8\"\r\n", rs->realm);
+		buf_printf(out, "WWW-Authenticate: Basic realm=\"%s\", charset=\"UTF-8\"\r\n",
+			rs->realm);
 	buf_put(out, rs->extra.p, rs->extra.len);
 	if (rs->type != NULL) {
 		put_header(out, "Content-Type", rs->type);
@@ -149,8 +150,9 @@ enum status response_send(struct sock *s, const struct response *rs, bool head_o
 	st = head.err;
 	if (st == ST_OK) {
 		iov[0] = (struct iovec){ head.p, head.len };
-		iov[1] = (struct iovec){ rs->data != NULL ? (void *)(uintptr_t)rs->data : rs->body.p,
-			rs->type != NULL && !head_only ? body_len(rs) : 0 };
+		iov[1] =
+			(struct iovec){ rs->data != NULL ? (void *)(uintptr_t)rs->data : rs->body.p,
+				rs->type != NULL && !head_only ? body_len(rs) : 0 };
 		st = sock_writev(s, iov, iov[1].iov_len > 0 ? 2 : 1, deadline);
 	}
 	buf_fini(&head);
@@ -180,7 +182,7 @@ void http_drain(struct sock *s)
 	} while (total < HTTP_DRAIN_MAX && sock_fill(s, deadline) == ST_OK);
 }
 
-/* --- heads of streams -------------------------------------------------------------------------- */
+/* --- heads of streams ------------------------------------------------------------------------- */
 
 static bool is_token_char(char c)
 {
@@ -245,7 +247,8 @@ void http_stream_head(struct buf *out, const struct chaninfo *info)
 		put_header(out, "Content-Length", "10000000");
 	}
 	put_header(out, "Access-Control-Allow-Origin", "*");
-	put_header(out, "Content-Type", http_mime_is_safe(mime) ? mime : "application/octet-stream");
+	put_header(
+		out, "Content-Type", http_mime_is_safe(mime) ? mime : "application/octet-stream");
 	put_header(out, "X-Content-Type-Options", "nosniff");
 	buf_puts(out, "\r\n");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Answers: one family of headers for everything that is answered and closed, bare status lines where
- * peers expect exact bytes, and the heads of streams.
+/* Answers: one family of headers for everything that is answered and closed, bare status lines
+ * where peers expect exact bytes, and the heads of streams.
  *
  * Everything is HTTP/1.0 and closes the connection. No value can start a header of its own: control
  * bytes are taken out of all of them.

@@ -44,11 +44,11 @@ struct route {
 	enum gate gate;
 	bool cors;                      /* for players on other pages: OPTIONS is answered */
 	bool form;                      /* the password may be in the body: read it first */
-	int cross_site;                 /* AUTH_* for auth_cross_site(); 0 = anybody's page may ask */
+	int cross_site;                 /* for auth_cross_site(); 0 = anybody's page may ask */
 	route_handler *handler;
 };
 
-/* --- handlers ------------------------------------------------------------------------------------ */
+/* --- handlers --------------------------------------------------------------------------------- */
 
 static enum status serve_api(struct exchange *x)
 {
@@ -116,7 +116,7 @@ static enum status serve_home(struct exchange *x)
 	return ST_OK;
 }
 
-/* --- the table: first match wins ------------------------------------------------------------------ */
+/* --- the table: first match wins -------------------------------------------------------------- */
 
 #define READ (HTTP_GET | HTTP_HEAD)
 
@@ -126,8 +126,10 @@ static const struct route routes[] = {
 	{ "/api/1", EXACT, HTTP_POST, ALLOW_HTML, ADMIN, false, false, AUTH_API, serve_api },
 	{ "/api/1/", EXACT, HTTP_POST, ALLOW_HTML, ADMIN, false, false, AUTH_API, serve_api },
 	{ "/api/", BELOW, READ, 0, OPEN, false, false, AUTH_SITE, serve_not_found },
-	{ "/admin", EXACT, READ | HTTP_POST, ALLOW_HTML, ADMIN, false, true, AUTH_SITE, serve_admin },
-	{ "/admin/", EXACT, READ | HTTP_POST, ALLOW_HTML, ADMIN, false, true, AUTH_SITE, serve_admin },
+	{ "/admin", EXACT, READ | HTTP_POST, ALLOW_HTML, ADMIN, false, true, AUTH_SITE,
+		serve_admin },
+	{ "/admin/", EXACT, READ | HTTP_POST, ALLOW_HTML, ADMIN, false, true, AUTH_SITE,
+		serve_admin },
 	{ "/pls/", BELOW, READ, ALLOW_DIRECT, OPEN, true, false, 0, serve_pls },
 	{ "/stream/", BELOW, READ, 0, OPEN, true, false, 0, serve_not_found },
 	{ "/html/index.html", EXACT, READ, 0, OPEN, false, false, AUTH_PAGE, serve_html_index },
@@ -157,7 +159,8 @@ static bool matches(const struct route *r, const char *path)
 }
 
 /* The route, or NULL with the methods the path does take (0 = no such path). */
-static const struct route *route_find(const struct request *rq, unsigned int *methods, const struct route **any)
+static const struct route *route_find(
+	const struct request *rq, unsigned int *methods, const struct route **any)
 {
 	size_t i;
 
@@ -182,15 +185,18 @@ static void refuse_method(struct response *rs, unsigned int methods)
 		unsigned int bit;
 		const char *name;
 	} names[] = {
-		{ HTTP_GET, "GET" }, { HTTP_HEAD, "HEAD" }, { HTTP_POST, "POST" }, { HTTP_OPTIONS, "OPTIONS" },
+		{ HTTP_GET, "GET" },
+		{ HTTP_HEAD, "HEAD" },
+		{ HTTP_POST, "POST" },
+		{ HTTP_OPTIONS, "OPTIONS" },
 	};
 	char list[64] = "";
 	size_t i, at = 0;
 
 	for (i = 0; i < NELEM(names); i++)
 		if (methods & names[i].bit)
-			at += (size_t)snprintf(list + at, sizeof(list) - at, "%s%s", at > 0 ? ", " : "",
-				names[i].name);
+			at += (size_t)snprintf(list + at, sizeof(list) - at, "%s%s",
+				at > 0 ? ", " : "", names[i].name);
 	response_header(rs, "Allow", list);
 	response_error(rs, 405, NULL);
 }
@@ -202,7 +208,7 @@ static void allow_preflight(struct response *rs)
 	response_header(rs, "Access-Control-Allow-Methods", "GET, HEAD");
 }
 
-/* --- letting in ------------------------------------------------------------------------------------ */
+/* --- letting in ------------------------------------------------------------------------------- */
 
 /* Fills in the refusal; true = go on. */
 static bool let_in(struct exchange *x)
@@ -217,7 +223,7 @@ static bool let_in(struct exchange *x)
 		response_error(x->rs, 429, "too many wrong passwords; wait a minute");
 		return false;
 	case AUTH_MISSING:
-		/* A page's own request must not make the browser ask, unless that is the way to log in. */
+		/* A script must not make the browser ask, unless that is the way to log in. */
 		st = conf_get(x->node->conf);
 		script = script && st->auth_type != AUTHTYPE_BASIC;
 		settings_unref(&st);
@@ -289,10 +295,11 @@ static enum status run(struct exchange *x, struct buf *body)
 	return r->handler(x);
 }
 
-/* --- entry ----------------------------------------------------------------------------------------- */
+/* --- entry ------------------------------------------------------------------------------------ */
 
 /* all_read: the peer has said all it had to say, so a plain close cannot reset the connection. */
-static enum status send_and_end(struct servent *sv, struct response *rs, bool head_only, bool all_read)
+static enum status send_and_end(
+	struct servent *sv, struct response *rs, bool head_only, bool all_read)
 {
 	enum status st = response_send(&sv->sock, rs, head_only, clk_deadline(HTTP_WRITE_DEADLINE));
 	size_t n;

@@ -62,7 +62,7 @@ bool http_target_parse(const char *target, struct stream_target *t)
 	if (memchr(at, '/', n) == NULL && !designates_id(t, at, n))
 		designates_name(t, at, n);
 
-	/* The query of a relay request is not looked at: a stranger must not plant hits (pcp.md 7.3). */
+	/* A relay request's query is not looked at: a stranger must not plant hits (pcp.md 7.3). */
 	if (t->kind == TARGET_CHANNEL)
 		return true;
 	if (!query_get(query, "ip", t->tip, sizeof(t->tip)) || t->tip[0] == '\0')

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What /stream/, /channel/ and /pls/ name: a channel by id or name, and the query that goes with it.
+/* What /stream/, /channel/ and /pls/ name: a channel by id or name, and the query behind it.
  *
  * Parsing is pure. Looking up, resolving a tip and the rules of who may do what are functions of
  * their own, shared by the router (playlists) and the servents (streams, relays).
@@ -25,26 +25,26 @@ struct stream_target {
 	enum target_kind kind;
 	bool has_id;                    /* 32 hex digits, not all zero */
 	struct gnuid id;
-	char name[TEXT_MAX];            /* when there is no id: percent-decoded and clean; "" = nothing usable */
+	char name[TEXT_MAX];            /* without an id: decoded and clean; "" = nothing usable */
 	char ext[16];                   /* behind the id, lower case, without the dot; "" = none */
-	char tip[TARGET_HOST];          /* host[:port] as sent; "" = none. Of ip= and tip= the former wins */
+	char tip[TARGET_HOST];          /* host[:port] as sent; "" = none. ip= wins over tip= */
 	char auth[36];                  /* token; "" = none */
 	char pls[8];                    /* pls=, the wanted playlist; "" = by content type */
 };
 
 /* Take a request target ("/stream/<id>.flv?tip=...") apart.
- * returns  false when it is none of the three (kind TARGET_NONE). A target without usable channel has
- *          neither id nor name: 404. */
+ * returns  false when it is none of the three (kind TARGET_NONE). A target without usable channel
+ *          has neither id nor name: 404. */
 bool http_target_parse(const char *target, struct stream_target *t);
 
 /* The carried channel it names, referenced; NULL when there is none.
- * by_name  may names be used (loopback and admins only)? An exact name first, else the oldest channel
- *          with the text in its name. */
+ * by_name  may names be used (loopback and admins only)? An exact name first, else the oldest
+ *          channel with the text in its name. */
 struct chan *http_target_find(struct node *n, const struct stream_target *t, bool by_name);
 
 /* The usable address of the tip, names looked up. Logs why one is ignored.
- * returns  false when there is none: nothing given, not an address, port 0, ourselves, multicast, or
- *          loopback although the asker is not local */
+ * returns  false when there is none: nothing given, not an address, port 0, ourselves, multicast,
+ *          or loopback although the asker is not local */
 bool http_target_tip(struct node *n, const struct servent *sv, const struct stream_target *t,
 	struct host *tip, nsec deadline);
 

@@ -50,7 +50,8 @@ static enum status hand_over(struct xmlout *x, struct buf *out)
 	return out->err;
 }
 
-enum status chanlog_update(struct chanlog_writer *w, const struct chanlog_update *u, struct buf *out)
+enum status chanlog_update(
+	struct chanlog_writer *w, const struct chanlog_update *u, struct buf *out)
 {
 	struct chanxml_facts f = {
 		.age_s = chanxml_age(u->created, u->now),
@@ -78,7 +79,9 @@ enum status chanlog_end(struct chanlog_writer *w, int64_t time_s, const struct g
 	enum chanlog_reason why, struct buf *out)
 {
 	static const char *const reasons[] = {
-		[CHANLOG_STOP] = "stop", [CHANLOG_TIMEOUT] = "timeout", [CHANLOG_SHUTDOWN] = "shutdown",
+		[CHANLOG_STOP] = "stop",
+		[CHANLOG_TIMEOUT] = "timeout",
+		[CHANLOG_SHUTDOWN] = "shutdown",
 	};
 	char hex[GNUID_STRLEN];
 	struct xmlout *x = w->x;

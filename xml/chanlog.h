@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Records of the channel XML log: the bytes, from plain data. Queue, thread and file are the servent
- * room's.
+/* Records of the channel XML log: the bytes, from plain data. Queue, thread and file are the
+ * servent room's.
  *
  * A record is a whole XML element with a LF behind every tag, without declaration or root element,
  * always well-formed (yp.md 1.4.2), and for valid texts byte for byte what PeerCast-YT writes.
@@ -44,8 +44,8 @@ void chanlog_writer_free(struct chanlog_writer **w);
 
 /* Append one <update> record to out.
  * returns  ST_OK, ST_LIMIT (memory, or the maximum of out; out is as it was, its err aside) */
-enum status chanlog_update(struct chanlog_writer *w, const struct chanlog_update *u, struct buf *out)
-	NODISCARD;
+enum status chanlog_update(
+	struct chanlog_writer *w, const struct chanlog_update *u, struct buf *out) NODISCARD;
 
 /* Append one <end> record (chanLogEvents) to out. Returns as chanlog_update(). */
 enum status chanlog_end(struct chanlog_writer *w, int64_t time_s, const struct gnuid *id,

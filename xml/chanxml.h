@@ -19,7 +19,7 @@ struct chanxml_facts {
 	uint32_t uptime_s;      /* since it began to play here; 0 = it does not */
 	uint32_t skips;
 	uint32_t age_s;         /* since this node first knew it */
-	uint8_t bcflags;        /* first byte of the broadcaster's id, or what a reader can bear of it */
+	uint8_t bcflags;        /* first byte of the broadcaster's id, or what readers can bear */
 };
 
 /* What <hits> says: the sums of a list, put into the numbers readers expect. */

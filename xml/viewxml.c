@@ -7,7 +7,7 @@
 #include "xml/chanxml.h"
 #include "xml/xmlout.h"
 
-/* --- taking the snapshot ----------------------------------------------------------------------- */
+/* --- taking the snapshot ---------------------------------------------------------------------- */
 
 static struct hitlist_view *list_of(struct viewxml *v, const struct gnuid *id)
 {
@@ -55,7 +55,8 @@ static enum status add_own_hit(struct node *n, struct chan *c, const struct view
 	return ST_OK;
 }
 
-static enum status snapshot_chans(struct node *n, struct viewxml *v, struct chan **chans, size_t n_chans)
+static enum status snapshot_chans(
+	struct node *n, struct viewxml *v, struct chan **chans, size_t n_chans)
 {
 	size_t i;
 
@@ -132,7 +133,7 @@ void viewxml_fini(struct viewxml *v)
 	memset(v, 0, sizeof(*v));
 }
 
-/* --- writing it -------------------------------------------------------------------------------- */
+/* --- writing it ------------------------------------------------------------------------------- */
 
 static uint32_t capped_uptime(const struct viewxml *v, const struct viewxml_chan *c)
 {
@@ -167,7 +168,9 @@ static void emit_relayed(struct xmlout *x, const struct viewxml *v)
 	for (i = 0; i < v->n_chans; i++) {
 		const struct viewxml_chan *c = &v->chans[i];
 		struct chanxml_facts f = {
-			.uptime_s = capped_uptime(v, c), .skips = c->view.skips, .age_s = c->view.age_s,
+			.uptime_s = capped_uptime(v, c),
+			.skips = c->view.skips,
+			.age_s = c->view.age_s,
 			.bcflags = safe_bcflags(c->view.info),
 		};
 
@@ -222,8 +225,10 @@ static int by_id(const void *a, const void *b)
 
 static enum status emit_found(struct xmlout *x, const struct viewxml *v)
 {
-	bool hide = v->settings != NULL && v->settings->is_root && !v->settings->viewxml_empty_channels;
-	const struct viewxml_chan **sorted = calloc(v->n_chans > 0 ? v->n_chans : 1, sizeof(*sorted));
+	bool hide =
+		v->settings != NULL && v->settings->is_root && !v->settings->viewxml_empty_channels;
+	const struct viewxml_chan **sorted =
+		calloc(v->n_chans > 0 ? v->n_chans : 1, sizeof(*sorted));
 	size_t total = 0, i;
 
 	if (sorted == NULL)
@@ -254,11 +259,15 @@ static enum status emit_found(struct xmlout *x, const struct viewxml *v)
 static void emit_host_cache(struct xmlout *x, const struct viewxml *v)
 {
 	static const char *const types[] = {
-		[HOSTTYPE_NONE] = "NONE", [HOSTTYPE_STREAM] = "STREAM", [HOSTTYPE_CHANNEL] = "CHANNEL",
-		[HOSTTYPE_SERVENT] = "SERVENT", [HOSTTYPE_TRACKER] = "TRACKER",
+		[HOSTTYPE_NONE] = "NONE",
+		[HOSTTYPE_STREAM] = "STREAM",
+		[HOSTTYPE_CHANNEL] = "CHANNEL",
+		[HOSTTYPE_SERVENT] = "SERVENT",
+		[HOSTTYPE_TRACKER] = "TRACKER",
 	};
 	size_t n = 0, i;
-	const struct settings_host *h = v->settings != NULL ? settings_hosts(v->settings, &n) : NULL;
+	const struct settings_host *h =
+		v->settings != NULL ? settings_hosts(v->settings, &n) : NULL;
 
 	xmlout_start(x, "host_cache");
 	for (i = 0; i < n; i++) {

@@ -121,7 +121,7 @@ void xmlout_end(struct xmlout *x)
 		check(x, xmlTextWriterEndElement(x->w));
 }
 
-/* The length of the well-formed character at p[0..left), 0 when there is none; its code in *code. */
+/* The length of the well-formed character at p[0..left), its code in *code; 0 = there is none. */
 static size_t utf8_char(const uint8_t *p, size_t left, uint32_t *code)
 {
 	static const uint32_t least[5] = { 0, 0, 0x80, 0x800, 0x10000 };
@@ -195,7 +195,7 @@ static void escape(char *dst, const char *src)
 static void attribute(struct xmlout *x, const char *name, const char *escaped)
 {
 	check(x, xmlTextWriterStartAttribute(x->w, BAD_CAST name));
-	/* Raw, because libxml2 leaves the apostrophe alone and readers know the reference's &#039;. */
+	/* Raw: libxml2 leaves the apostrophe alone, and readers know the reference's &#039;. */
 	check(x, xmlTextWriterWriteRaw(x->w, BAD_CAST escaped));
 	check(x, xmlTextWriterEndAttribute(x->w));
 }

@@ -5,9 +5,9 @@
  * One struct xmlout makes one document or any number of records, one after another; it belongs to
  * one thread. Nothing here blocks, opens a file or reaches the network.
  *
- * Texts are made well-formed here, whatever they are: bytes that are no UTF-8 become U+FFFD, control
- * characters and code points that XML 1.0 forbids become a space, and a text is cut, on a character
- * border, to XMLOUT_TEXT bytes before it is escaped.
+ * Texts are made well-formed here, whatever they are: bytes that are no UTF-8 become U+FFFD,
+ * control characters and code points that XML 1.0 forbids become a space, and a text is cut, on a
+ * character border, to XMLOUT_TEXT bytes before it is escaped.
  *
  * source   yp.md 1.2, 1.4; http.md 7.4; settings.md decision 14
  */

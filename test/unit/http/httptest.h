@@ -106,9 +106,11 @@ static inline struct chaninfo *info_new(const char *id, const char *name, const 
 }
 
 /* A listed channel in that status, with its hit list. Takes info. */
-static inline void chan_up(struct node *n, struct chaninfo *info, enum chan_type type, enum chan_status st)
+static inline void chan_up(struct node *n, struct chaninfo *info, enum chan_type type,
+	enum chan_status st)
 {
-	struct chan *c = chan_new(info, type, type == CHAN_RELAY ? CHAN_SRC_PEERCAST : CHAN_SRC_HTTPPUSH, false);
+	struct chan *c = chan_new(info, type, type == CHAN_RELAY ? CHAN_SRC_PEERCAST :
+		CHAN_SRC_HTTPPUSH, false);
 
 	ck_assert_ptr_nonnull(c);
 	chan_set_status(c, st);

@@ -31,7 +31,7 @@ static void request_of(struct request *rq, const char *line, const char *head)
 	ck_assert_int_eq(request_headers(rq, head, strlen(head)), ST_OK);
 }
 
-/* --- who is let in ------------------------------------------------------------------------------- */
+/* --- who is let in ---------------------------------------------------------------------------- */
 
 #define GET_ADMIN "GET /admin?cmd=viewxml HTTP/1.0"
 
@@ -43,30 +43,49 @@ static const struct {
 } logins[] = {
 	{ "loopback", "pw", true, true, GET_ADMIN, "", NULL, AUTH_OK },
 	{ "loopback, no password set", "", true, true, GET_ADMIN, "", NULL, AUTH_OK },
-	{ "loopback by name", "pw", true, true, GET_ADMIN, "Host: localhost:7144\n", NULL, AUTH_OK },
-	{ "loopback, rebound name", "pw", true, true, GET_ADMIN, "Host: evil.example\n", NULL, AUTH_MISSING },
-	{ "loopback, allowed name", "pw", true, true, GET_ADMIN, "Host: Peca.Example:7144\n", NULL, AUTH_OK },
+	{ "loopback by name", "pw", true, true, GET_ADMIN, "Host: localhost:7144\n", NULL,
+		AUTH_OK },
+	{ "loopback, rebound name", "pw", true, true, GET_ADMIN, "Host: evil.example\n", NULL,
+		AUTH_MISSING },
+	{ "loopback, allowed name", "pw", true, true, GET_ADMIN, "Host: Peca.Example:7144\n",
+		NULL, AUTH_OK },
 	{ "loopback not trusted", "pw", true, false, GET_ADMIN, "", NULL, AUTH_MISSING },
 	{ "stranger", "pw", false, true, GET_ADMIN, "", NULL, AUTH_MISSING },
-	{ "stranger says loopback", "pw", false, true, GET_ADMIN, "Host: 127.0.0.1\n", NULL, AUTH_MISSING },
-	{ "basic, empty user", "pw", false, true, GET_ADMIN, "Authorization: Basic OnB3\n", NULL, AUTH_OK },
-	{ "basic, any user", "pw", false, true, GET_ADMIN, "authorization: basic  eDpwdw==\n", NULL, AUTH_OK },
-	{ "basic, wrong", "pw", false, true, GET_ADMIN, "Authorization: Basic OnB4\n", NULL, AUTH_WRONG },
-	{ "basic, longer", "pw", false, true, GET_ADMIN, "Authorization: Basic OnB3dw==\n", NULL, AUTH_WRONG },
-	{ "basic, colon in password", "a:b", false, true, GET_ADMIN, "Authorization: Basic dTphOmI=\n", NULL,
+	{ "stranger says loopback", "pw", false, true, GET_ADMIN, "Host: 127.0.0.1\n", NULL,
+		AUTH_MISSING },
+	{ "basic, empty user", "pw", false, true, GET_ADMIN, "Authorization: Basic OnB3\n", NULL,
 		AUTH_OK },
-	{ "basic, no colon", "pw", false, true, GET_ADMIN, "Authorization: Basic cHc=\n", NULL, AUTH_WRONG },
-	{ "basic, no base64", "pw", false, true, GET_ADMIN, "Authorization: Basic !!!!\n", NULL, AUTH_WRONG },
-	{ "basic, cut base64", "pw", false, true, GET_ADMIN, "Authorization: Basic OnB\n", NULL, AUTH_WRONG },
-	{ "basic, nothing", "pw", false, true, GET_ADMIN, "Authorization: Basic\n", NULL, AUTH_WRONG },
-	{ "basic, NUL", "pw", false, true, GET_ADMIN, "Authorization: Basic OnB3AA==\n", NULL, AUTH_WRONG },
+	{ "basic, any user", "pw", false, true, GET_ADMIN, "authorization: basic  eDpwdw==\n",
+		NULL, AUTH_OK },
+	{ "basic, wrong", "pw", false, true, GET_ADMIN, "Authorization: Basic OnB4\n", NULL,
+		AUTH_WRONG },
+	{ "basic, longer", "pw", false, true, GET_ADMIN, "Authorization: Basic OnB3dw==\n", NULL,
+		AUTH_WRONG },
+	{ "basic, colon in password", "a:b", false, true, GET_ADMIN,
+		"Authorization: Basic dTphOmI=\n", NULL,
+		AUTH_OK },
+	{ "basic, no colon", "pw", false, true, GET_ADMIN, "Authorization: Basic cHc=\n", NULL,
+		AUTH_WRONG },
+	{ "basic, no base64", "pw", false, true, GET_ADMIN, "Authorization: Basic !!!!\n", NULL,
+		AUTH_WRONG },
+	{ "basic, cut base64", "pw", false, true, GET_ADMIN, "Authorization: Basic OnB\n", NULL,
+		AUTH_WRONG },
+	{ "basic, nothing", "pw", false, true, GET_ADMIN, "Authorization: Basic\n", NULL,
+		AUTH_WRONG },
+	{ "basic, NUL", "pw", false, true, GET_ADMIN, "Authorization: Basic OnB3AA==\n", NULL,
+		AUTH_WRONG },
 	{ "bearer", "pw", false, true, GET_ADMIN, "Authorization: Bearer pw\n", NULL, AUTH_WRONG },
-	{ "basic, empty password", "", false, true, GET_ADMIN, "Authorization: Basic Og==\n", NULL, AUTH_WRONG },
-	{ "pass=", "p w&", false, true, "GET /admin?cmd=x&pass=p+w%26 HTTP/1.0", "", NULL, AUTH_OK },
-	{ "pass= first", "pw", false, true, "GET /admin?pass=pw&cmd=x HTTP/1.0", "", NULL, AUTH_OK },
+	{ "basic, empty password", "", false, true, GET_ADMIN, "Authorization: Basic Og==\n",
+		NULL, AUTH_WRONG },
+	{ "pass=", "p w&", false, true, "GET /admin?cmd=x&pass=p+w%26 HTTP/1.0", "", NULL,
+		AUTH_OK },
+	{ "pass= first", "pw", false, true, "GET /admin?pass=pw&cmd=x HTTP/1.0", "", NULL,
+		AUTH_OK },
 	{ "pass= wrong", "pw", false, true, "GET /admin?pass=px HTTP/1.0", "", NULL, AUTH_WRONG },
-	{ "pass= empty, none set", "", false, true, "GET /admin?pass= HTTP/1.0", "", NULL, AUTH_WRONG },
-	{ "pass= in the form", "pw", false, true, "POST /admin HTTP/1.0", "", "cmd=x&pass=pw", AUTH_OK },
+	{ "pass= empty, none set", "", false, true, "GET /admin?pass= HTTP/1.0", "", NULL,
+		AUTH_WRONG },
+	{ "pass= in the form", "pw", false, true, "POST /admin HTTP/1.0", "", "cmd=x&pass=pw",
+		AUTH_OK },
 	{ "wrong basic, right pass=", "pw", false, true, "GET /admin?pass=pw HTTP/1.0",
 		"Authorization: Basic OnB4\n", NULL, AUTH_OK },
 };
@@ -127,7 +146,7 @@ START_TEST(tries)
 }
 END_TEST
 
-/* --- hosts ----------------------------------------------------------------------------------------- */
+/* --- hosts ------------------------------------------------------------------------------------ */
 
 static const struct {
 	const char *host;
@@ -137,9 +156,11 @@ static const struct {
 	{ "127.0.0.1:7144", true, true }, { "192.0.2.7", true, true }, { "[::1]:7144", true, true },
 	{ "[2001:db8::1]", true, true }, { "localhost", true, true }, { "LOCALHOST:1", true, true },
 	{ "b.example:7144", true, true }, { "B.Example", true, true },
-	{ "example", false, true }, { "b.example.evil", false, true }, { "evil-b.example", false, true },
+	{ "example", false, true }, { "b.example.evil", false, true }, { "evil-b.example", false,
+		true },
 	{ "evil.example", false, true }, { "localhost.evil.example", false, true },
-	{ "a b", false, false }, { "", false, false }, { "a:", false, false }, { "a:0", false, false },
+	{ "a b", false, false }, { "", false, false }, { "a:", false, false }, { "a:0", false,
+		false },
 	{ "a:65536", false, false }, { "a:x", false, false }, { "[::1", false, false },
 	{ "[::1]x", false, false }, { "a/b", false, false }, { "a\"><script>", false, false },
 	{ "user@a", false, false }, { "a,b", false, false }, { "\xe3\x81\x82", false, false },
@@ -147,14 +168,16 @@ static const struct {
 
 START_TEST(host)
 {
-	ck_assert_msg(auth_host_is_ours(hosts[_i].host, "c.example,b.example") == hosts[_i].ours, "%s",
+	ck_assert_msg(auth_host_is_ours(hosts[_i].host, "c.example,b.example") == hosts[_i].ours,
+		"%s",
 		hosts[_i].host);
 	if (hosts[_i].host != NULL)
-		ck_assert_msg(auth_host_is_valid(hosts[_i].host) == hosts[_i].valid, "%s", hosts[_i].host);
+		ck_assert_msg(auth_host_is_valid(hosts[_i].host) == hosts[_i].valid, "%s",
+			hosts[_i].host);
 }
 END_TEST
 
-/* --- cross-site ------------------------------------------------------------------------------------- */
+/* --- cross-site ------------------------------------------------------------------------------- */
 
 #define G "GET /x HTTP/1.1"
 #define P "POST /x HTTP/1.1"
@@ -167,40 +190,54 @@ static const struct {
 } sites[] = {
 	{ "player", G, H, AUTH_SITE | AUTH_CHANGES, true },
 	{ "no headers at all", G, "", AUTH_CHANGES, true },
-	{ "own page", G, H "Sec-Fetch-Site: same-origin\nReferer: http://127.0.0.1:7144/html/en/index.html\n",
+	{ "own page", G, H "Sec-Fetch-Site: same-origin\nReferer: "
+		"http://127.0.0.1:7144/html/en/index.html\n",
 		AUTH_CHANGES, true },
 	{ "typed in", G, H "Sec-Fetch-Site: none\n", AUTH_CHANGES, true },
 	{ "image on another site", G, H "Sec-Fetch-Site: cross-site\n", AUTH_SITE, false },
 	{ "same site, other origin", G, H "Sec-Fetch-Site: same-site\n", AUTH_SITE, false },
-	{ "link to a page", G, H "Sec-Fetch-Site: cross-site\nSec-Fetch-Mode: navigate\n", AUTH_PAGE, true },
-	{ "frame of a page", G, H "Sec-Fetch-Site: cross-site\nSec-Fetch-Mode: cors\n", AUTH_PAGE, false },
-	{ "link to a command", G, H "Sec-Fetch-Site: cross-site\nSec-Fetch-Mode: navigate\n", AUTH_CHANGES, false },
+	{ "link to a page", G, H "Sec-Fetch-Site: cross-site\nSec-Fetch-Mode: navigate\n",
+		AUTH_PAGE, true },
+	{ "frame of a page", G, H "Sec-Fetch-Site: cross-site\nSec-Fetch-Mode: cors\n", AUTH_PAGE,
+		false },
+	{ "link to a command", G, H "Sec-Fetch-Site: cross-site\nSec-Fetch-Mode: navigate\n",
+		AUTH_CHANGES, false },
 	{ "form of another site", P, H "Origin: http://evil.example\n", AUTH_SITE, false },
 	{ "own form", P, H "Origin: http://127.0.0.1:7144\n", AUTH_SITE, true },
-	{ "own form, other case", P, "Host: LOCALHOST:7144\nOrigin: http://localhost:7144\n", AUTH_SITE, true },
+	{ "own form, other case", P, "Host: LOCALHOST:7144\nOrigin: http://localhost:7144\n",
+		AUTH_SITE, true },
 	{ "default port", P, "Host: a.example\nOrigin: http://a.example:80\n", AUTH_SITE, true },
-	{ "tls default port", P, "Host: a.example:443\nOrigin: https://a.example\n", AUTH_SITE, true },
+	{ "tls default port", P, "Host: a.example:443\nOrigin: https://a.example\n", AUTH_SITE,
+		true },
 	{ "other port", P, H "Origin: http://127.0.0.1:8000\n", AUTH_SITE, false },
 	{ "null origin", P, H "Origin: null\n", AUTH_SITE, false },
 	{ "file origin", P, H "Origin: file://\n", AUTH_SITE, false },
 	{ "origin without host", P, "Origin: http://127.0.0.1:7144\n", AUTH_SITE, false },
-	{ "prefix of our name", P, H "Origin: http://127.0.0.1:7144.evil.example\n", AUTH_SITE, false },
+	{ "prefix of our name", P, H "Origin: http://127.0.0.1:7144.evil.example\n", AUTH_SITE,
+		false },
 	{ "user in origin", P, H "Origin: http://127.0.0.1:7144@evil.example\n", AUTH_SITE, false },
 	{ "referer of another site", G, H "Referer: http://evil.example/\n", AUTH_CHANGES, false },
 	{ "referer, reading", G, H "Referer: http://evil.example/\n", AUTH_SITE, true },
 	{ "own referer", G, H "Referer: http://127.0.0.1:7144/x?y\n", AUTH_CHANGES, true },
 	{ "api, script", P, H, AUTH_API, true },
-	{ "api, text/plain from elsewhere", P, H "Origin: http://evil.example\nContent-Type: text/plain\n",
+	{ "api, text/plain from elsewhere", P,
+		H "Origin: http://evil.example\nContent-Type: text/plain\n",
 		AUTH_API, false },
-	{ "api, vouched electron", P, H "Origin: file://\nX-Requested-With: XMLHttpRequest\n", AUTH_API, true },
-	{ "api, vouched cross-site", P, H "Origin: null\nSec-Fetch-Site: cross-site\nX-Requested-With: x\n",
+	{ "api, vouched electron", P, H "Origin: file://\nX-Requested-With: XMLHttpRequest\n",
 		AUTH_API, true },
-	{ "vouching counts for the api alone", P, H "Origin: null\nX-Requested-With: x\n", AUTH_SITE, false },
-	{ "api, own page, form type", P, H "Origin: http://127.0.0.1:7144\nContent-Type: text/plain\n",
+	{ "api, vouched cross-site", P, H "Origin: null\nSec-Fetch-Site: "
+		"cross-site\nX-Requested-With: x\n",
+		AUTH_API, true },
+	{ "vouching counts for the api alone", P, H "Origin: null\nX-Requested-With: x\n",
+		AUTH_SITE, false },
+	{ "api, own page, form type", P, H "Origin: http://127.0.0.1:7144\nContent-Type: "
+		"text/plain\n",
 		AUTH_API, false },
-	{ "api, own page, json", P, H "Origin: http://127.0.0.1:7144\nContent-Type: application/json;charset=x\n",
+	{ "api, own page, json", P, H "Origin: http://127.0.0.1:7144\nContent-Type: "
+		"application/json;charset=x\n",
 		AUTH_API, true },
-	{ "api, nearly json", P, H "Origin: http://127.0.0.1:7144\nContent-Type: application/jsonx\n", AUTH_API,
+	{ "api, nearly json", P, H "Origin: http://127.0.0.1:7144\nContent-Type: "
+		"application/jsonx\n", AUTH_API,
 		false },
 };
 
@@ -209,7 +246,8 @@ START_TEST(cross_site)
 	struct request rq;
 
 	request_of(&rq, sites[_i].line, sites[_i].head);
-	ck_assert_msg((auth_cross_site(&rq, sites[_i].route) == NULL) == sites[_i].ok, "%s", sites[_i].name);
+	ck_assert_msg((auth_cross_site(&rq, sites[_i].route) == NULL) == sites[_i].ok, "%s",
+		sites[_i].name);
 	request_fini(&rq);
 }
 END_TEST
@@ -217,7 +255,8 @@ END_TEST
 static const struct {
 	const char *head, *want;
 } referers[] = {
-	{ H "Referer: http://127.0.0.1:7144/html/en/relays.html?a=b\n", "/html/en/relays.html?a=b" },
+	{ H "Referer: http://127.0.0.1:7144/html/en/relays.html?a=b\n",
+		"/html/en/relays.html?a=b" },
 	{ H "Referer: http://127.0.0.1:7144\n", NULL },
 	{ H "Referer: http://127.0.0.1:7144//evil.example/\n", NULL },
 	{ H "Referer: http://127.0.0.1:7144/\\evil.example\n", NULL },
@@ -237,7 +276,8 @@ START_TEST(referer)
 	request_of(&rq, G, referers[_i].head);
 	got = auth_referer_path(&rq, dst, sizeof(dst));
 	ck_assert_msg(referers[_i].want == NULL ? got == NULL :
-		got != NULL && strcmp(got, referers[_i].want) == 0, "%s: %s", referers[_i].head, got);
+		got != NULL && strcmp(got, referers[_i].want) == 0, "%s: %s", referers[_i].head,
+			got);
 	request_fini(&rq);
 }
 END_TEST

@@ -42,11 +42,12 @@ static int ask(const char *body, size_t len, struct buf *out)
 #define V "{\"agentName\":\"PeerCast/0.1218 (SV01)\",\"apiVersion\":\"1.0.0\",\"jsonrpc\":\"2.0\"}"
 #define RPC "\"jsonrpc\":\"2.0\",\"method\":\"getVersionInfo\""
 #define OK(id) "{\"id\":" id ",\"jsonrpc\":\"2.0\",\"result\":" V "}"
-#define PARSE "{\"error\":{\"code\":-32700,\"message\":\"Parse error\"},\"id\":null,\"jsonrpc\":\"2.0\"}"
-#define INVALID(id) "{\"error\":{\"code\":-32600,\"message\":\"Invalid Request\"},\"id\":" id ",\"jsonrpc\":\"2.0\"}"
-#define BAD(data, id) "{\"error\":{\"code\":-32602,\"data\":\"" data "\",\"message\":\"Invalid params\"}," \
-	"\"id\":" id ",\"jsonrpc\":\"2.0\"}"
-#define NOCHAN(id) "{\"error\":{\"code\":-1,\"message\":\"Channel not found\"},\"id\":" id ",\"jsonrpc\":\"2.0\"}"
+#define ERR(code, data, text, id) "{\"error\":{\"code\":" code "," data "\"message\":\"" text \
+	"\"},\"id\":" id ",\"jsonrpc\":\"2.0\"}"
+#define PARSE ERR("-32700", "", "Parse error", "null")
+#define INVALID(id) ERR("-32600", "", "Invalid Request", id)
+#define BAD(data, id) ERR("-32602", "\"data\":\"" data "\",", "Invalid params", id)
+#define NOCHAN(id) ERR("-1", "", "Channel not found", id)
 #define INFO "\"jsonrpc\":\"2.0\",\"method\":\"getChannelInfo\",\"id\":1"
 #define TYPE_OF_ID "channelId must be an id of 32 hexadecimal digits"
 
@@ -77,9 +78,12 @@ static const struct {
 	{ "{" RPC ",\"id\":{}}", INVALID("null") },
 	{ "{" RPC ",\"id\":[1]}", INVALID("null") },
 	{ "", PARSE }, { "{", PARSE }, { "nonsense", PARSE }, { "{" RPC ",\"id\":1} x", PARSE },
-	{ "{" RPC ",\"id\":01}", PARSE }, { "{" RPC ",\"id\":1.}", PARSE }, { "{" RPC ",\"id\":-}", PARSE },
-	{ "{" RPC ",\"id\":1", PARSE }, { "{" RPC ",\"id\":\"", PARSE }, { "{" RPC ",\"id\":}", PARSE },
-	{ "{" RPC ",,\"id\":1}", PARSE }, { "{" RPC ",\"id\":1,}", PARSE }, { "[", PARSE }, { "[1", PARSE },
+	{ "{" RPC ",\"id\":01}", PARSE }, { "{" RPC ",\"id\":1.}", PARSE },
+		{ "{" RPC ",\"id\":-}", PARSE },
+	{ "{" RPC ",\"id\":1", PARSE }, { "{" RPC ",\"id\":\"", PARSE }, { "{" RPC ",\"id\":}",
+		PARSE },
+	{ "{" RPC ",,\"id\":1}", PARSE }, { "{" RPC ",\"id\":1,}", PARSE }, { "[", PARSE },
+		{ "[1", PARSE },
 	{ "[,1]", PARSE }, { "{\"a\":\"\xff\"}", PARSE }, { "{\"a\":\"\x01\"}", PARSE },
 	{ "{\"a\":\"\\u12", PARSE }, { "{\"a\":\"\\", PARSE }, { "{\"a\":\"\\ud800\\", PARSE },
 	{ "{\"a\":99999999999999999999}", PARSE }, { "{\"a\":1e999}", PARSE }, { "nul", PARSE },
@@ -89,17 +93,25 @@ static const struct {
 	{ "{\"id\":1,\"jsonrpc\":2.0,\"method\":\"getStatus\"}", INVALID("null") },
 	{ "{\"id\":1,\"jsonrpc\":\"2.0\"}", INVALID("1") },
 	{ "{\"id\":1,\"jsonrpc\":\"2.0\",\"method\":5}", INVALID("1") },
-	{ "{\"id\":1,\"jsonrpc\":\"2.0\",\"method\":\"\"}", "{\"error\":{\"code\":-32601,\"message\":"
+	{ "{\"id\":1,\"jsonrpc\":\"2.0\",\"method\":\"\"}",
+		"{\"error\":{\"code\":-32601,\"message\":"
 		"\"Method not found\"},\"id\":1,\"jsonrpc\":\"2.0\"}" },
-	{ "{\"id\":1,\"jsonrpc\":\"2.0\",\"method\":\"GetStatus\\\"\"}", "{\"error\":{\"code\":-32601,"
-		"\"data\":\"GetStatus\\\"\",\"message\":\"Method not found\"},\"id\":1,\"jsonrpc\":\"2.0\"}" },
+	{ "{\"id\":1,\"jsonrpc\":\"2.0\",\"method\":\"GetStatus\\\"\"}",
+		"{\"error\":{\"code\":-32601,"
+		"\"data\":\"GetStatus\\\"\",\"message\":\"Method not "
+			"found\"},\"id\":1,\"jsonrpc\":\"2.0\"}" },
 	/* a lone surrogate becomes U+FFFD, a pair stays */
-	{ "{\"id\":1,\"jsonrpc\":\"2.0\",\"method\":\"\\ud800x\"}", "{\"error\":{\"code\":-32601,\"data\":"
-		"\"\xef\xbf\xbdx\",\"message\":\"Method not found\"},\"id\":1,\"jsonrpc\":\"2.0\"}" },
-	{ "{\"id\":1,\"jsonrpc\":\"2.0\",\"method\":\"\\udc00\\ud83c\\udfa7\\ud83c\"}", "{\"error\":{\"code\":"
-		"-32601,\"data\":\"\xef\xbf\xbd\xf0\x9f\x8e\xa7\xef\xbf\xbd\",\"message\":\"Method not found\"},"
+	{ "{\"id\":1,\"jsonrpc\":\"2.0\",\"method\":\"\\ud800x\"}",
+		"{\"error\":{\"code\":-32601,\"data\":"
+		"\"\xef\xbf\xbdx\",\"message\":\"Method not "
+			"found\"},\"id\":1,\"jsonrpc\":\"2.0\"}" },
+	{ "{\"id\":1,\"jsonrpc\":\"2.0\",\"method\":\"\\udc00\\ud83c\\udfa7\\ud83c\"}",
+		"{\"error\":{\"code\":"
+		"-32601,\"data\":\"\xef\xbf\xbd\xf0\x9f\x8e\xa7\xef\xbf\xbd\",\"message\":\"Metho"
+			"d not found\"},"
 		"\"id\":1,\"jsonrpc\":\"2.0\"}" },
-	{ "{\"id\":1,\"jsonrpc\":\"2.0\",\"method\":\"\\\\ud800\"}", "{\"error\":{\"code\":-32601,\"data\":"
+	{ "{\"id\":1,\"jsonrpc\":\"2.0\",\"method\":\"\\\\ud800\"}",
+		"{\"error\":{\"code\":-32601,\"data\":"
 		"\"\\\\ud800\",\"message\":\"Method not found\"},\"id\":1,\"jsonrpc\":\"2.0\"}" },
 	/* params */
 	{ "{" INFO ",\"params\":5}", BAD("params must be either object or array", "1") },
@@ -118,14 +130,16 @@ static const struct {
 	{ "{" INFO ",\"params\":[\"00000000000000000000000000000000\"]}", BAD(TYPE_OF_ID, "1") },
 	{ "{" INFO ",\"params\":[\"" NO_ID "\"]}", NOCHAN("1") },
 	{ "{" INFO ",\"params\":{\"channelId\":\"" NO_ID "\",\"more\":1}}", NOCHAN("1") },
-	{ "{\"jsonrpc\":\"2.0\",\"method\":\"bumpChannel\",\"id\":1,\"params\":[\"" NO_ID "\"]}", NOCHAN("1") },
+	{ "{\"jsonrpc\":\"2.0\",\"method\":\"bumpChannel\",\"id\":1,\"params\":[\"" NO_ID "\"]}",
+		NOCHAN("1") },
 	{ "{\"jsonrpc\":\"2.0\",\"method\":\"stopChannel\",\"id\":1,\"params\":[\"" NO_ID "\"]}",
 		"{\"id\":1,\"jsonrpc\":\"2.0\",\"result\":null}" },
 	/* batches */
 	{ "[]", INVALID("null") },
 	{ "[1]", "[" INVALID("null") "]" },
 	{ "[{" RPC "}]", "" },
-	{ "[{" RPC "},{" RPC ",\"id\":\"a\"},{" RPC ",\"id\":2}]", "[" OK("\"a\"") "," OK("2") "]" },
+	{ "[{" RPC "},{" RPC ",\"id\":\"a\"},{" RPC ",\"id\":2}]",
+		"[" OK("\"a\"") "," OK("2") "]" },
 	{ "[{" RPC ",\"id\":1},1,[],{" RPC ",\"id\":2}]",
 		"[" OK("1") "," INVALID("null") "," INVALID("null") "," OK("2") "]" },
 	{ "[[{" RPC ",\"id\":1}],{" RPC ",\"id\":2}]", "[" INVALID("null") "," OK("2") "]" },
@@ -136,7 +150,8 @@ START_TEST(envelope)
 	struct buf out;
 	int http = ask(envelopes[_i].body, strlen(envelopes[_i].body), &out);
 
-	ck_assert_msg(strcmp((const char *)out.p, envelopes[_i].want) == 0, "%s\n gives %s\n wants %s",
+	ck_assert_msg(strcmp((const char *)out.p, envelopes[_i].want) == 0,
+		"%s\n gives %s\n wants %s",
 		envelopes[_i].body, (const char *)out.p, envelopes[_i].want);
 	ck_assert_int_eq(http, envelopes[_i].want[0] != '\0' ? 200 : 204);
 	buf_fini(&out);
@@ -165,7 +180,7 @@ static void nested(struct buf *b, const char *before, size_t depth, const char *
 	buf_init(b, 1 << 22);
 	buf_puts(b, before);
 	for (i = 0; i < depth; i++)
-		buf_u8(b, i % 2 ? '[' : '[');
+		buf_u8(b, '[');
 	for (i = 0; i < depth; i++)
 		buf_u8(b, ']');
 	buf_puts(b, after);
@@ -183,7 +198,8 @@ START_TEST(limits)
 	for (i = 0; i < NELEM(rows); i++) {
 		nested(&in, "{" RPC ",\"id\":1,\"params\":", rows[i].depth, "}");
 		ask((const char *)in.p, in.len, &out);
-		ck_assert_msg(strcmp((const char *)out.p, rows[i].ok ? OK("1") : PARSE) == 0, "%zu: %s",
+		ck_assert_msg(strcmp((const char *)out.p, rows[i].ok ? OK("1") : PARSE) == 0,
+			"%zu: %s",
 			rows[i].depth, (const char *)out.p);
 		buf_fini(&in);
 		buf_fini(&out);
@@ -213,7 +229,7 @@ START_TEST(limits)
 }
 END_TEST
 
-/* --- results ----------------------------------------------------------------------------------------- */
+/* --- results ---------------------------------------------------------------------------------- */
 
 /* The body behind a marker line and an HTTP head of a captured exchange. */
 static json_t *captured(const char *path)
@@ -239,7 +255,8 @@ static json_t *call(const char *method, const char *params)
 	struct buf out;
 	json_t *v;
 
-	snprintf(body, sizeof(body), "{\"jsonrpc\":\"2.0\",\"method\":\"%s\",\"params\":[%s],\"id\":1}", method,
+	snprintf(body, sizeof(body), "{\"jsonrpc\":\"2.0\",\"method\":\"%s\",\"params\":[%s],\"id"
+		"\":1}", method,
 		params);
 	ask(body, strlen(body), &out);
 	v = json_loadb((const char *)out.p, out.len, 0, NULL);
@@ -253,8 +270,8 @@ static bool is_extra(const char *key)
 	return strcmp(key, "remoteSessionId") == 0;     /* PeerCastStation's, not in the captures */
 }
 
-/* Every key of theirs is in ours with a value of the same kind (null on either side fits), and ours has
- * no other. */
+/* Every key of theirs is in ours with a value of the same kind (null on either side fits), and ours
+ * has no other. */
 static void same_shape(const char *where, json_t *theirs, json_t *ours)
 {
 	const char *key;
@@ -274,7 +291,8 @@ static void same_shape(const char *where, json_t *theirs, json_t *ours)
 		same_shape(key, v, json_object_get(ours, key));
 	}
 	json_object_foreach(ours, key, v)
-		ck_assert_msg(json_object_get(theirs, key) != NULL || is_extra(key), "%s: extra %s", where, key);
+		ck_assert_msg(json_object_get(theirs, key) != NULL || is_extra(key),
+			"%s: extra %s", where, key);
 }
 
 static const struct {
@@ -285,8 +303,10 @@ static const struct {
 	{ "getChannels", "", "test/data/api/getChannels.http.txt" },
 	{ "getChannelInfo", "\"" FLV_ID "\"", "test/data/api/getChannelInfo.http.txt" },
 	{ "getChannelStatus", "\"" FLV_ID "\"", "test/data/api/getChannelStatus.http.txt" },
-	{ "getChannelConnections", "\"" FLV_ID "\"", "test/data/api/getChannelConnections.http.txt" },
-	{ "getChannelConnections", "\"" FLV_ID "\"", "test/data/api/getChannelConnections_relay.http.txt" },
+	{ "getChannelConnections", "\"" FLV_ID "\"",
+		"test/data/api/getChannelConnections.http.txt" },
+	{ "getChannelConnections", "\"" FLV_ID "\"",
+		"test/data/api/getChannelConnections_relay.http.txt" },
 	{ "stopChannel", "\"" FLV_ID "\"", "test/data/api/stopChannel.http.txt" },
 	{ "noSuchMethod", "", "test/data/api/noSuchMethod.http.txt" },
 };
@@ -319,9 +339,12 @@ START_TEST(info_golden)
 	text_copy(m.text[CT_GENRE], TEXT_MAX, json_string_value(json_object_get(info, "genre")));
 	text_copy(m.text[CT_DESC], TEXT_MAX, json_string_value(json_object_get(info, "desc")));
 	text_copy(m.text[CT_URL], TEXT_MAX, json_string_value(json_object_get(info, "url")));
-	text_copy(m.text[CT_COMMENT], TEXT_MAX, json_string_value(json_object_get(info, "comment")));
-	text_copy(m.text[CT_TYPE], TEXT_MAX, json_string_value(json_object_get(info, "contentType")));
-	text_copy(m.text[CT_TRACK_TITLE], TEXT_MAX, json_string_value(json_object_get(track, "name")));
+	text_copy(m.text[CT_COMMENT], TEXT_MAX, json_string_value(json_object_get(info,
+		"comment")));
+	text_copy(m.text[CT_TYPE], TEXT_MAX, json_string_value(json_object_get(info,
+		"contentType")));
+	text_copy(m.text[CT_TRACK_TITLE], TEXT_MAX, json_string_value(json_object_get(track,
+		"name")));
 	i = chaninfo_new(&m);
 	ck_assert_ptr_nonnull(i);
 	chan_up(&node, i, CHAN_BROADCAST, CHAN_BROADCASTING);
@@ -363,10 +386,12 @@ START_TEST(status)
 	v = call("getChannelStatus", "\"5942d78c0d0d12273317e281ae0e7b79\"");
 	r = json_object_get(v, "result");
 	ck_assert_str_eq(json_string_value(json_object_get(r, "status")), states[_i].word);
-	ck_assert(json_boolean_value(json_object_get(r, "isBroadcasting")) == states[_i].broadcasting);
+	ck_assert(json_boolean_value(json_object_get(r,
+		"isBroadcasting")) == states[_i].broadcasting);
 	ck_assert(json_boolean_value(json_object_get(r, "isReceiving")) == states[_i].receiving);
 	ck_assert(json_is_boolean(json_object_get(r, "isDirectFull")));
-	snprintf(want, sizeof(want), "pcp://%s/5942d78c-0d0d-1227-3317-e281ae0e7b79", states[_i].source);
+	snprintf(want, sizeof(want), "pcp://%s/5942d78c-0d0d-1227-3317-e281ae0e7b79",
+		states[_i].source);
 	ck_assert_str_eq(json_string_value(json_object_get(r, "source")), want);
 	json_decref(v);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Request lines, headers, bodies, query strings: good ones, bad ones (http.md 13), and at their limits. */
+/* Request lines, headers, bodies, query strings: good, bad (http.md 13), and at their limits. */
 #include "http/request.h"
 
 #include <stdio.h>
@@ -7,7 +7,7 @@
 #include "test/unit/http/httptest.h"
 #include "test/unit/unit.h"
 
-/* --- the request line ---------------------------------------------------------------------------- */
+/* --- the request line ------------------------------------------------------------------------- */
 
 static const struct {
 	const char *line;
@@ -79,7 +79,7 @@ START_TEST(long_lines)
 }
 END_TEST
 
-/* --- headers --------------------------------------------------------------------------------------- */
+/* --- headers ---------------------------------------------------------------------------------- */
 
 static const struct {
 	const char *name, *text;
@@ -103,7 +103,8 @@ static const struct {
 	{ "eleven nonsense lines", "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\nk\nA: 1\n\n", 400, NULL, NULL },
 	{ "bare cr", "A: 1\rB: 2\r\n\r\n", 400, NULL, NULL },
 	{ "length", "Content-Length: 5\r\n\r\n", 0, "content-length", "5" },
-	{ "same length twice", "Content-Length: 5\r\nContent-Length: 5\r\n\r\n", 0, "content-length", "5" },
+	{ "same length twice", "Content-Length: 5\r\nContent-Length: 5\r\n\r\n", 0,
+		"content-length", "5" },
 	{ "blank behind the length", "Content-Length: 5 \r\n\r\n", 0, "content-length", "5 " },
 	{ "two lengths", "Content-Length: 5\r\nContent-Length: 6\r\n\r\n", 400, NULL, NULL },
 	{ "negative length", "Content-Length: -1\r\n\r\n", 400, NULL, NULL },
@@ -111,10 +112,13 @@ static const struct {
 	{ "hex length", "Content-Length: 0x10\r\n\r\n", 400, NULL, NULL },
 	{ "no length", "Content-Length: \r\n\r\n", 400, NULL, NULL },
 	{ "two numbers", "Content-Length: 5 6\r\n\r\n", 400, NULL, NULL },
-	{ "huge length", "Content-Length: 99999999999999999999999999999999999\r\n\r\n", 0, "x", NULL },
+	{ "huge length", "Content-Length: 99999999999999999999999999999999999\r\n\r\n", 0, "x",
+		NULL },
 	{ "chunked", "Transfer-Encoding: chunked\r\n\r\n", 0, "transfer-encoding", "chunked" },
-	{ "chunked and length", "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n", 400, NULL, NULL },
-	{ "length and chunked", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", 400, NULL, NULL },
+	{ "chunked and length", "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n", 400,
+		NULL, NULL },
+	{ "length and chunked", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", 400,
+		NULL, NULL },
 	{ "gzip, chunked", "Transfer-Encoding: gzip, chunked\r\n\r\n", 400, NULL, NULL },
 	{ "expect", "Expect: 100-continue\r\n\r\n", 0, "expect", "100-continue" },
 	{ "expect other", "Expect: a-pony\r\n\r\n", 417, NULL, NULL },
@@ -246,7 +250,8 @@ static void read_sized(size_t i, size_t step)
 	sock_up(&s, &f.fd);
 	ck_assert_int_eq(thr_start(&t, "far", far_write, &f), ST_OK);
 	ck_assert_msg((http_read_head(&s, "GET / HTTP/1.0", &rq, clk_deadline(SOON)) == ST_OK) ==
-		(sizes[i].fault == 0) && rq.fault == sizes[i].fault, "%s: %d", sizes[i].name, rq.fault);
+		(sizes[i].fault == 0) && rq.fault == sizes[i].fault, "%s: %d", sizes[i].name,
+			rq.fault);
 	if (sizes[i].fault == 0) {
 		ck_assert_uint_eq(rq.n_headers, sizes[i].n);
 		ck_assert_int_eq(sock_read_full(&s, rest, 4, clk_deadline(SOON)), ST_OK);
@@ -268,7 +273,8 @@ END_TEST
 /* A short head byte by byte, in both kinds of line ends. */
 START_TEST(byte_by_byte)
 {
-	static const char *const texts[] = { "A: 1\r\nB: 2\r\n\r\nX", "A: 1\nB: 2\n\nX", "\r\nX", "\nX" };
+	static const char *const texts[] = { "A: 1\r\nB: 2\r\n\r\nX", "A: 1\nB: 2\n\nX", "\r\nX",
+		"\nX" };
 	struct request rq;
 	struct sock s;
 	struct far f = { .p = texts[_i], .n = strlen(texts[_i]), .step = 1 };
@@ -309,7 +315,7 @@ START_TEST(never_ends)
 }
 END_TEST
 
-/* --- bodies ---------------------------------------------------------------------------------------- */
+/* --- bodies ----------------------------------------------------------------------------------- */
 
 static const struct {
 	const char *name, *head, *sent;
@@ -324,8 +330,10 @@ static const struct {
 	{ "cut short", "Content-Length: 5", "hell", 100, 400, NULL },
 	{ "empty", "Content-Length: 0", "", 100, 400, NULL },
 	{ "no length", "A: b", "hello", 100, 411, NULL },
-	{ "chunked", "Transfer-Encoding: chunked", "3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n", 100, 0, "hello" },
-	{ "chunked, over the limit", "Transfer-Encoding: chunked", "6\r\nhello!\r\n0\r\n\r\n", 5, 413, NULL },
+	{ "chunked", "Transfer-Encoding: chunked", "3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n", 100, 0,
+		"hello" },
+	{ "chunked, over the limit", "Transfer-Encoding: chunked", "6\r\nhello!\r\n0\r\n\r\n", 5,
+		413, NULL },
 	{ "chunked, broken", "Transfer-Encoding: chunked", "zz\r\n", 100, 400, NULL },
 	{ "chunked, cut short", "Transfer-Encoding: chunked", "5\r\nhel", 100, 400, NULL },
 };
@@ -382,7 +390,7 @@ START_TEST(expect_continue)
 }
 END_TEST
 
-/* --- query strings --------------------------------------------------------------------------------- */
+/* --- query strings ---------------------------------------------------------------------------- */
 
 static const struct {
 	const char *query, *key, *value;        /* NULL = not there */
@@ -414,7 +422,8 @@ START_TEST(query)
 	bool there = query_get(queries[_i].query, queries[_i].key, got, sizeof(got));
 
 	ck_assert_msg(there == (queries[_i].value != NULL) &&
-		strcmp(got, there ? queries[_i].value : "") == 0, "%s: %d \"%s\"", queries[_i].query, there, got);
+		strcmp(got, there ? queries[_i].value : "") == 0, "%s: %d \"%s\"",
+			queries[_i].query, there, got);
 }
 END_TEST
 

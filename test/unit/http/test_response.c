@@ -116,7 +116,8 @@ static const struct {
 	{ "WMV", "Content-Type: video/x-ms-wmv\r\n", "x-audiocast" },
 	{ "WMA", "Content-Type: audio/x-ms-wma\r\n", "x-audiocast" },
 	{ "ASX", "Content-Type: video/x-ms-asf\r\n", "x-audiocast" },
-	{ "MOV", "Connection: close\r\nContent-Length: 10000000\r\nAccess-Control-Allow-Origin: *\r\n",
+	{ "MOV", "Connection: close\r\nContent-Length: 10000000\r\nAccess-Control-Allow-Origin: "
+		"*\r\n",
 		"octet" },
 	{ "MP3", "Content-Type: audio/mpeg\r\n", "Content-Length" },
 	{ "TS", "Content-Type: video/mp2t\r\n", "octet" },
@@ -130,8 +131,10 @@ START_TEST(stream_types)
 
 	buf_init(&out, 1 << 16);
 	http_stream_head(&out, i);
-	ck_assert_msg(strstr(buf_cstr(&out), types[_i].has) != NULL, "%s: %s", types[_i].type, buf_cstr(&out));
-	ck_assert_msg(strstr(buf_cstr(&out), types[_i].lacks) == NULL, "%s: %s", types[_i].type, buf_cstr(&out));
+	ck_assert_msg(strstr(buf_cstr(&out), types[_i].has) != NULL, "%s: %s", types[_i].type,
+		buf_cstr(&out));
+	ck_assert_msg(strstr(buf_cstr(&out), types[_i].lacks) == NULL, "%s: %s", types[_i].type,
+		buf_cstr(&out));
 	chaninfo_unref(&i);
 	buf_fini(&out);
 }
@@ -144,7 +147,8 @@ static const struct {
 } mimes[] = {
 	{ "video/x-flv", true }, { "audio/mpeg", true }, { "application/x-ogg", true },
 	{ "application/octet-stream", true }, { "video/vnd.rn-realvideo", true },
-	{ "text/html", false }, { "TEXT/HTML", false }, { "image/svg+xml", false }, { "text/xml", false },
+	{ "text/html", false }, { "TEXT/HTML", false }, { "image/svg+xml", false }, { "text/xml",
+		false },
 	{ "application/xhtml+XML", false }, { "text/javascript", false }, { "video", false },
 	{ "", false }, { "/x", false }, { "a/", false }, { "a/b;c=d", false }, { "a/b c", false },
 	{ "a/b\r\nX: y", false }, { "text/html ", false }, { "a/b/c", false }, { "a/\xff", false },
@@ -221,10 +225,12 @@ static const struct {
 	bool head_only;
 	const char *starts, *has, *ends;
 } answers[] = {
-	{ "404", 404, NULL, false, "HTTP/1.0 404 Not Found\r\nServer: PeerCast/0.1218 (SV01)\r\nDate: ",
+	{ "404", 404, NULL, false, "HTTP/1.0 404 Not Found\r\nServer: PeerCast/0.1218 "
+		"(SV01)\r\nDate: ",
 		"\r\nContent-Length: 24\r\n", "\r\n\r\nHTTP/1.0 404 Not Found\n\n" },
 	{ "400 and why", 400, "so", false, "HTTP/1.0 400 Bad Request\r\n",
-		"\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n",
+		"\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: "
+			"nosniff\r\n",
 		"\n\nso\n" },
 	{ "head only", 503, "so", true, "HTTP/1.0 503 Service Unavailable\r\n",
 		"\r\nContent-Length: 37\r\n", "\r\n\r\n" },
@@ -242,9 +248,11 @@ START_TEST(answer)
 	response_error(&rs, answers[_i].status, answers[_i].detail);
 	send_it(&rs, answers[_i].head_only, &got);
 	p = (const char *)got.p;
-	ck_assert_msg(strncmp(p, answers[_i].starts, strlen(answers[_i].starts)) == 0, "%s: %s", answers[_i].name, p);
+	ck_assert_msg(strncmp(p, answers[_i].starts, strlen(answers[_i].starts)) == 0, "%s: %s",
+		answers[_i].name, p);
 	ck_assert_msg(strstr(p, answers[_i].has) != NULL, "%s: %s", answers[_i].name, p);
-	ck_assert_msg(strcmp(p + got.len - strlen(answers[_i].ends), answers[_i].ends) == 0, "%s: %s",
+	ck_assert_msg(strcmp(p + got.len - strlen(answers[_i].ends), answers[_i].ends) == 0,
+		"%s: %s",
 		answers[_i].name, p);
 	response_fini(&rs);
 	buf_fini(&got);
@@ -310,7 +318,8 @@ static const struct {
 	const char *text;
 } dates[] = {
 	{ 0, "Thu, 01 Jan 1970 00:00:00 GMT" }, { 1795167245, "Fri, 20 Nov 2026 09:34:05 GMT" },
-	{ 951782399, "Mon, 28 Feb 2000 23:59:59 GMT" }, { 951782400, "Tue, 29 Feb 2000 00:00:00 GMT" },
+	{ 951782399, "Mon, 28 Feb 2000 23:59:59 GMT" }, { 951782400,
+		"Tue, 29 Feb 2000 00:00:00 GMT" },
 };
 
 START_TEST(date)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Whole exchanges with a node that has no threads: routes, methods, rights, pages, playlists, commands. */
+/* Whole exchanges with a node without threads: routes, rights, pages, playlists, commands. */
 #include "http/router.h"
 
 #include <stdio.h>
@@ -16,7 +16,8 @@ static unsigned int started;            /* relays asked for */
 static struct host started_tip;
 
 /* In place of the thread that would fetch: the channel is there, and plays at once or never. */
-static enum status start(struct node *n, const struct gnuid *id, const struct host *tip, struct chan **out)
+static enum status start(struct node *n, const struct gnuid *id, const struct host *tip,
+	struct chan **out)
 {
 	char hex[GNUID_STRLEN];
 
@@ -102,7 +103,7 @@ static const char *body_of(const struct buf *got)
 	return p + 4;
 }
 
-/* --- one request, one answer ------------------------------------------------------------------------ */
+/* --- one request, one answer ------------------------------------------------------------------ */
 
 #define LO "Host: 127.0.0.1:7144\r\n"
 #define PW "Authorization: Basic OnB3\r\n"
@@ -125,11 +126,15 @@ static const struct {
 	{ "GET /hls/x HTTP/1.0\n" END, false, 404, NULL },
 	{ "GET /public/ HTTP/1.0\n" END, false, 403, NULL },
 	/* pages */
-	{ "GET /html/en/index.html HTTP/1.0\n" END, false, 200, "Content-Security-Policy: default-src 'self';" },
+	{ "GET /html/en/index.html HTTP/1.0\n" END, false, 200,
+		"Content-Security-Policy: default-src 'self';" },
 	{ "GET /html/ja/index.html HTTP/1.0\n" END, false, 200, "<title>PeerCast</title>" },
-	{ "GET /html/en/relays.html HTTP/1.0\n" END, false, 200, "Content-Type: text/html; charset=utf-8\r\n" },
-	{ "GET /html/app.js HTTP/1.0\n" END, false, 200, "Content-Type: text/javascript; charset=utf-8\r\n" },
-	{ "GET /html/style.css?x HTTP/1.0\n" END, false, 200, "Content-Type: text/css; charset=utf-8\r\n" },
+	{ "GET /html/en/relays.html HTTP/1.0\n" END, false, 200,
+		"Content-Type: text/html; charset=utf-8\r\n" },
+	{ "GET /html/app.js HTTP/1.0\n" END, false, 200,
+		"Content-Type: text/javascript; charset=utf-8\r\n" },
+	{ "GET /html/style.css?x HTTP/1.0\n" END, false, 200,
+		"Content-Type: text/css; charset=utf-8\r\n" },
 	{ "HEAD /html/app.js HTTP/1.0\n" END, false, 200, "nosniff" },
 	{ "GET /html/ HTTP/1.0\n" END, false, 404, NULL },
 	{ "GET /html/en HTTP/1.0\n" END, false, 404, NULL },
@@ -144,8 +149,10 @@ static const struct {
 		"\r\nWWW-Authenticate: Basic realm=\"PeerCast Admin\"" },
 	{ "GET /html/en/index.html HTTP/1.0\n" PW END, true, 200, NULL },
 	/* methods */
-	{ "OPTIONS /stream/" FLV_ID " HTTP/1.1\n" END, true, 204, "\r\nAccess-Control-Allow-Methods: GET, HEAD\r\n" },
-	{ "OPTIONS /pls/" FLV_ID " HTTP/1.1\n" END, true, 204, "\r\nAccess-Control-Allow-Origin: *\r\n" },
+	{ "OPTIONS /stream/" FLV_ID " HTTP/1.1\n" END, true, 204,
+		"\r\nAccess-Control-Allow-Methods: GET, HEAD\r\n" },
+	{ "OPTIONS /pls/" FLV_ID " HTTP/1.1\n" END, true, 204,
+		"\r\nAccess-Control-Allow-Origin: *\r\n" },
 	{ "OPTIONS /api/1 HTTP/1.1\n" END, false, 405, "\r\nAllow: GET, HEAD, POST\r\n" },
 	{ "OPTIONS / HTTP/1.1\n" END, false, 405, "\r\nAllow: GET, HEAD\r\n" },
 	{ "PUT /api/1 HTTP/1.1\n" END, false, 405, "\r\nAllow: GET, HEAD, POST\r\n" },
@@ -155,56 +162,79 @@ static const struct {
 	/* the API */
 	{ "GET /api/1 HTTP/1.0\n" END, true, 200, "\r\nContent-Type: application/json\r\n" },
 	{ "GET /api/1/ HTTP/1.0\n" END, false, 200,
-		"\r\n\r\n{\"agentName\":\"PeerCast/0.1218 (SV01)\",\"apiVersion\":\"1.0.0\",\"jsonrpc\":\"2.0\"}" },
+		"\r\n\r\n{\"agentName\":\"PeerCast/0.1218 "
+			"(SV01)\",\"apiVersion\":\"1.0.0\",\"jsonrpc\":\"2.0\"}" },
 	{ "GET /api/1?x=y HTTP/1.0\n" END, false, 200, "agentName" },
 	{ "HEAD /api/1 HTTP/1.0\n" END, false, 200, "\r\nContent-Length: 75\r\n" },
 	{ "POST /api/1 HTTP/1.0\n" LO END, false, 411, NULL },
 	{ "POST /api/1 HTTP/1.0\nContent-Length: 0\n" END, false, 400, NULL },
 	{ "POST /api/1 HTTP/1.0\nContent-Length: 9\n" END "{}", false, 400, NULL },
 	{ "POST /api/1 HTTP/1.0\nContent-Length: 262145\n" END, false, 413, NULL },
-	{ "POST /api/1 HTTP/1.0\nContent-Length: 4\nContent-Type: application/x-www-form-urlencoded\n" END "nope", false,
+	{ "POST /api/1 HTTP/1.0\nContent-Length: 4\nContent-Type: "
+		"application/x-www-form-urlencoded\n" END "nope", false,
 		200, "\"code\":-32700" },
-	{ "POST /api/1/ HTTP/1.1\nTransfer-Encoding: chunked\n" END "2\r\n{}\r\n0\r\n\r\n", false, 200,
+	{ "POST /api/1/ HTTP/1.1\nTransfer-Encoding: chunked\n" END "2\r\n{}\r\n0\r\n\r\n", false,
+		200,
 		"\"code\":-32600" },
-	{ "POST /api/1 HTTP/1.1\nContent-Length: 40\n" END "{\"jsonrpc\":\"2.0\",\"method\":\"getChannels\"}", false, 204,
+	{ "POST /api/1 HTTP/1.1\nContent-Length: "
+		"40\n" END "{\"jsonrpc\":\"2.0\",\"method\":\"getChannels\"}", false, 204,
 		NULL },
 	{ "POST /api/1 HTTP/1.0\nContent-Length: 2\n" END "{}", true, 401, "WWW-Authenticate" },
-	{ "POST /api/1 HTTP/1.0\nX-Requested-With: XMLHttpRequest\nContent-Length: 2\n" END "{}", true, 403, NULL },
-	{ "POST /api/1 HTTP/1.0\nX-Requested-With: x\n" PW "Content-Length: 2\n" END "{}", true, 200, NULL },
+	{ "POST /api/1 HTTP/1.0\nX-Requested-With: XMLHttpRequest\nContent-Length: 2\n" END "{}",
+		true, 403, NULL },
+	{ "POST /api/1 HTTP/1.0\nX-Requested-With: x\n" PW "Content-Length: 2\n" END "{}", true,
+		200, NULL },
 	{ "POST /api/1?pass=pw HTTP/1.0\nContent-Length: 2\n" END "{}", true, 200, NULL },
-	{ "POST /api/1 HTTP/1.0\n" LO "Origin: http://evil.example\nContent-Length: 2\n" END "{}", false, 403, NULL },
-	{ "POST /api/1 HTTP/1.0\nHost: evil.example\nContent-Length: 2\n" END "{}", false, 401, NULL },
+	{ "POST /api/1 HTTP/1.0\n" LO "Origin: http://evil.example\nContent-Length: 2\n" END "{}",
+		false, 403, NULL },
+	{ "POST /api/1 HTTP/1.0\nHost: evil.example\nContent-Length: 2\n" END "{}", false, 401,
+		NULL },
 	/* /admin */
 	{ "GET /admin HTTP/1.0\n" END, false, 302, "\r\nLocation: /html/en/index.html\r\n" },
 	{ "GET /admin?cmd=nope HTTP/1.0\n" END, false, 400, NULL },
 	{ "GET /admin? HTTP/1.0\n" END, false, 400, NULL },
 	{ "GET /admin?cmd=viewxml HTTP/1.0\n\n", false, 200, "\r\nContent-Type: text/xml\r\n" },
-	{ "GET /admin/?x=y&cmd=viewxml&id=" FLV_ID " HTTP/1.0\n" END, false, 200, "<channels_found total=\"2\">" },
+	{ "GET /admin/?x=y&cmd=viewxml&id=" FLV_ID " HTTP/1.0\n" END, false, 200,
+		"<channels_found total=\"2\">" },
 	{ "GET /admin?cmd=viewxml HTTP/1.0\n" END, true, 401, "WWW-Authenticate: Basic" },
 	{ "GET /admin?cmd=viewxml HTTP/1.0\n" PW END, true, 200, "</peercast>\n" },
-	{ "POST /admin HTTP/1.0\nContent-Length: 11\n" END "cmd=viewxml", false, 200, "<peercast>" },
-	{ "POST /admin?cmd=viewxml HTTP/1.0\nContent-Length: 3\n" END "x=y", false, 200, "<peercast>" },
-	{ "POST /admin?cmd=nope HTTP/1.0\nContent-Length: 11\n" END "cmd=viewxml", false, 200, "<peercast>" },
-	{ "POST /admin?cmd=viewxml HTTP/1.0\nContent-Length: 8\n" END "cmd=nope", false, 400, NULL },
-	{ "POST /admin HTTP/1.0\nContent-Length: 19\n" END "cmd=viewxml&pass=pw", true, 200, "<peercast>" },
+	{ "POST /admin HTTP/1.0\nContent-Length: 11\n" END "cmd=viewxml", false, 200,
+		"<peercast>" },
+	{ "POST /admin?cmd=viewxml HTTP/1.0\nContent-Length: 3\n" END "x=y", false, 200,
+		"<peercast>" },
+	{ "POST /admin?cmd=nope HTTP/1.0\nContent-Length: 11\n" END "cmd=viewxml", false, 200,
+		"<peercast>" },
+	{ "POST /admin?cmd=viewxml HTTP/1.0\nContent-Length: 8\n" END "cmd=nope", false, 400,
+		NULL },
+	{ "POST /admin HTTP/1.0\nContent-Length: 19\n" END "cmd=viewxml&pass=pw", true, 200,
+		"<peercast>" },
 	{ "POST /admin?cmd=viewxml HTTP/1.0\n" END, false, 411, NULL },
 	/* commands lead back where they came from, if that is here */
-	{ "GET /admin?cmd=keep&id=" FLV_ID " HTTP/1.0\n" END, false, 302, "\r\nLocation: /html/en/relays.html\r\n" },
-	{ "GET /admin?cmd=bump&id=" FLV_ID " HTTP/1.0\n" END, false, 302, "\r\nLocation: /html/en/channels.html\r\n" },
+	{ "GET /admin?cmd=keep&id=" FLV_ID " HTTP/1.0\n" END, false, 302,
+		"\r\nLocation: /html/en/relays.html\r\n" },
+	{ "GET /admin?cmd=bump&id=" FLV_ID " HTTP/1.0\n" END, false, 302,
+		"\r\nLocation: /html/en/channels.html\r\n" },
 	{ "GET /admin?cmd=bump&id=nonsense HTTP/1.0\n" END, false, 302, NULL },
 	{ "GET /admin?cmd=stop&id=" NO_ID " HTTP/1.0\n" END, false, 302, NULL },
-	{ "GET /admin?cmd=keep&id=" FLV_ID " HTTP/1.0\n" LO "Referer: http://127.0.0.1:7144/html/en/relayinfo.html?id=x\n"
+	{ "GET /admin?cmd=keep&id=" FLV_ID " HTTP/1.0\n" LO "Referer: "
+		"http://127.0.0.1:7144/html/en/relayinfo.html?id=x\n"
 		END, false, 302, "\r\nLocation: /html/en/relayinfo.html?id=x\r\n" },
-	{ "GET /admin?cmd=keep&id=" FLV_ID " HTTP/1.0\n" LO "Referer: http://evil.example/\n" END, false, 403, NULL },
-	{ "GET /admin?cmd=viewxml HTTP/1.0\n" LO "Referer: http://evil.example/\n" END, false, 200, NULL },
+	{ "GET /admin?cmd=keep&id=" FLV_ID " HTTP/1.0\n" LO "Referer: http://evil.example/\n" END,
+		false, 403, NULL },
+	{ "GET /admin?cmd=viewxml HTTP/1.0\n" LO "Referer: http://evil.example/\n" END, false,
+		200, NULL },
 	{ "HEAD /admin?cmd=stop&id=" FLV_ID " HTTP/1.0\n" END, false, 405, NULL },
 	/* playlists */
 	{ "GET /pls/" FLV_ID ".anything HTTP/1.0\n" LO END, false, 200,
 		"\r\n\r\nhttp://127.0.0.1:7144/stream/" FLV_ID ".flv?auth=" },
-	{ "GET /pls/" FLV_ID " HTTP/1.0\nHost: my.example:80\n" END, true, 200, "\r\n\r\nhttp://my.example:80/stream/" },
-	{ "GET /pls/" FLV_ID " HTTP/1.0\nHost: a\"><b\n" END, false, 200, ":7144/stream/" FLV_ID ".flv?auth=" },
-	{ "GET /pls/" WMV_ID " HTTP/1.0\n" LO END, true, 200, "<REF href=\"http://127.0.0.1:7144/stream/" WMV_ID ".wmv?auth=" },
-	{ "GET /pls/" WMV_ID "?pls=m3u HTTP/1.0\n" LO END, true, 200, "\r\n\r\nhttp://127.0.0.1:7144/stream/" },
+	{ "GET /pls/" FLV_ID " HTTP/1.0\nHost: my.example:80\n" END, true, 200,
+		"\r\n\r\nhttp://my.example:80/stream/" },
+	{ "GET /pls/" FLV_ID " HTTP/1.0\nHost: a\"><b\n" END, false, 200,
+		":7144/stream/" FLV_ID ".flv?auth=" },
+	{ "GET /pls/" WMV_ID " HTTP/1.0\n" LO END, true, 200,
+		"<REF href=\"http://127.0.0.1:7144/stream/" WMV_ID ".wmv?auth=" },
+	{ "GET /pls/" WMV_ID "?pls=m3u HTTP/1.0\n" LO END, true, 200,
+		"\r\n\r\nhttp://127.0.0.1:7144/stream/" },
 	{ "GET /pls/wm HTTP/1.0\n" LO END, false, 200, "<ASX Version=\"3.0\">\r\n" },
 	{ "GET /pls/wm HTTP/1.0\n" LO END, true, 404, NULL },
 	{ "GET /pls/ HTTP/1.0\n" END, false, 404, NULL },
@@ -221,11 +251,15 @@ START_TEST(exchange)
 {
 	struct buf got;
 
-	ask(rows[_i].remote ? host_v4(198, 18, (uint8_t)(_i >> 8), (uint8_t)_i, 9) : home(), rows[_i].request, &got);
-	ck_assert_msg(status_of(&got) == rows[_i].status, "%s gives %s", rows[_i].request, (const char *)got.p);
-	ck_assert_msg(rows[_i].has == NULL || strstr((const char *)got.p, rows[_i].has) != NULL, "%s gives %s",
+	ask(rows[_i].remote ? host_v4(198, 18, (uint8_t)(_i >> 8), (uint8_t)_i, 9) : home(),
+		rows[_i].request, &got);
+	ck_assert_msg(status_of(&got) == rows[_i].status, "%s gives %s", rows[_i].request,
+		(const char *)got.p);
+	ck_assert_msg(rows[_i].has == NULL || strstr((const char *)got.p, rows[_i].has) != NULL,
+		"%s gives %s",
 		rows[_i].request, (const char *)got.p);
-	ck_assert_ptr_nonnull(strstr((const char *)got.p, "\r\nServer: PeerCast/0.1218 (SV01)\r\nDate: "));
+	ck_assert_ptr_nonnull(strstr((const char *)got.p,
+		"\r\nServer: PeerCast/0.1218 (SV01)\r\nDate: "));
 	ck_assert_ptr_nonnull(strstr((const char *)got.p, "\r\nConnection: close\r\n"));
 	if (strncmp(rows[_i].request, "HEAD", 4) == 0 || rows[_i].status == 204)
 		ck_assert_str_eq(body_of(&got), "");
@@ -253,7 +287,8 @@ START_TEST(pls_golden)
 	buf_put(&want, body.p, (size_t)(auth - (const char *)body.p));
 	buf_puts(&want, token);
 	buf_puts(&want, auth + 32);
-	ask(home(), "GET /pls/" FLV_ID "?tip=203.0.113.20:7144 HTTP/1.1\nHost: 127.0.0.1:7144\n\n", &got);
+	ask(home(), "GET /pls/" FLV_ID "?tip=203.0.113.20:7144 HTTP/1.1\nHost: "
+		"127.0.0.1:7144\n\n", &got);
 	ck_assert_str_eq(body_of(&got), buf_cstr(&want));
 	ck_assert_ptr_nonnull(strstr((const char *)got.p, "\r\nContent-Type: audio/x-mpegurl\r\n"));
 	ck_assert_ptr_nonnull(strstr((const char *)got.p, "\r\nContent-Disposition: inline\r\n"));
@@ -290,7 +325,8 @@ START_TEST(pls_starts)
 		servmgr_own(node.sm, &own);
 		ck_assert(gnuid_parse(&chan, NEW_ID));
 		auth_token(token, &own.bcid, &chan);
-		snprintf(text, sizeof(text), "GET /pls/" NEW_ID "?tip=198.51.100.1:7150&auth=%s HTTP/1.0\n\n", token);
+		snprintf(text, sizeof(text),
+			"GET /pls/" NEW_ID "?tip=198.51.100.1:7150&auth=%s HTTP/1.0\n\n", token);
 		ask(stranger(), text, &got);
 	}
 	ck_assert_int_eq(status_of(&got), 200);
@@ -369,7 +405,8 @@ static const struct {
 	{ DIRECT_OFF, true, "GET /pls/" FLV_ID " HTTP/1.0\n\n", 503, NULL },
 	{ JAPANESE, false, "GET / HTTP/1.0\n\n", 302, "\r\nLocation: /html/ja/index.html\r\n" },
 	{ ODD_PATH, false, "GET / HTTP/1.0\n\n", 302, "\r\nLocation: /html/en/index.html\r\n" },
-	{ BASIC_MODE, true, "POST /api/1 HTTP/1.0\nX-Requested-With: x\nContent-Length: 2\n\n{}", 401,
+	{ BASIC_MODE, true, "POST /api/1 HTTP/1.0\nX-Requested-With: x\nContent-Length: 2\n\n{}",
+		401,
 		"realm=\"PeerCast Admin\"" },
 	{ NO_PASSWORD, true, "GET /admin?cmd=viewxml&pass= HTTP/1.0\n\n", 401, NULL },
 	{ UNTRUSTED, false, "GET /admin?cmd=viewxml HTTP/1.0\n\n", 401, NULL },
@@ -390,9 +427,11 @@ START_TEST(by_settings)
 	d->trust_localhost = s != UNTRUSTED;
 	up_with(d);
 	ask(configured[_i].remote ? stranger() : home(), configured[_i].request, &got);
-	ck_assert_msg(status_of(&got) == configured[_i].status, "%s gives %s", configured[_i].request,
+	ck_assert_msg(status_of(&got) == configured[_i].status, "%s gives %s",
+		configured[_i].request,
 		(const char *)got.p);
-	ck_assert(configured[_i].has == NULL || strstr((const char *)got.p, configured[_i].has) != NULL);
+	ck_assert(configured[_i].has == NULL || strstr((const char *)got.p,
+		configured[_i].has) != NULL);
 	buf_fini(&got);
 	down();
 }
@@ -407,17 +446,25 @@ START_TEST(bodies)
 		enum playlist kind;
 		const char *want;
 	} b[] = {
-		{ "FLV", "", "", false, PLAYLIST_M3U, "http://h:1/stream/" FLV_ID ".flv?auth=T\r\n" },
-		{ "OGM", "", "", false, PLAYLIST_RAM, "http://h:1/stream/" FLV_ID ".ogg?auth=T\r\n" },
+		{ "FLV", "", "", false, PLAYLIST_M3U,
+			"http://h:1/stream/" FLV_ID ".flv?auth=T\r\n" },
+		{ "OGM", "", "", false, PLAYLIST_RAM,
+			"http://h:1/stream/" FLV_ID ".ogg?auth=T\r\n" },
 		{ "RAW", "", "", false, PLAYLIST_M3U, "http://h:1/stream/" FLV_ID "?auth=T\r\n" },
-		{ "X", ".a\r\nb", "", false, PLAYLIST_M3U, "http://h:1/stream/" FLV_ID "?auth=T\r\n" },
-		{ "X", "\"><b", "", false, PLAYLIST_M3U, "http://h:1/stream/" FLV_ID "?auth=T\r\n" },
-		{ "X", ".xyz", "", false, PLAYLIST_M3U, "http://h:1/stream/" FLV_ID ".xyz?auth=T\r\n" },
-		{ "WMV", "", "", false, PLAYLIST_ASX, "<ASX Version=\"3.0\">\r\n<ENTRY>\r\n<REF href=\"http://h:1/stream/"
+		{ "X", ".a\r\nb", "", false, PLAYLIST_M3U,
+			"http://h:1/stream/" FLV_ID "?auth=T\r\n" },
+		{ "X", "\"><b", "", false, PLAYLIST_M3U,
+			"http://h:1/stream/" FLV_ID "?auth=T\r\n" },
+		{ "X", ".xyz", "", false, PLAYLIST_M3U,
+			"http://h:1/stream/" FLV_ID ".xyz?auth=T\r\n" },
+		{ "WMV", "", "", false, PLAYLIST_ASX,
+			"<ASX Version=\"3.0\">\r\n<ENTRY>\r\n<REF href=\"http://h:1/stream/"
 			FLV_ID ".wmv?auth=T\" />\r\n</ENTRY>\r\n</ASX>\r\n" },
-		{ "WMA", "", "", true, PLAYLIST_ASX, "<ASX Version=\"3.0\">\r\n<ENTRY>\r\n<REF href=\"mms://h:1/stream/"
+		{ "WMA", "", "", true, PLAYLIST_ASX,
+			"<ASX Version=\"3.0\">\r\n<ENTRY>\r\n<REF href=\"mms://h:1/stream/"
 			FLV_ID ".wma?auth=T\" />\r\n</ENTRY>\r\n</ASX>\r\n" },
-		{ "FLV", "", "asx", false, PLAYLIST_ASX, "<ASX Version=\"3.0\">\r\n<ENTRY>\r\n<REF href=\"http://h:1/stream/"
+		{ "FLV", "", "asx", false, PLAYLIST_ASX,
+			"<ASX Version=\"3.0\">\r\n<ENTRY>\r\n<REF href=\"http://h:1/stream/"
 			FLV_ID ".flv?auth=T\" />\r\n</ENTRY>\r\n</ASX>\r\n" },
 	};
 	struct chanmeta m;

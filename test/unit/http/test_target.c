@@ -19,7 +19,8 @@ static const struct {
 	{ "/stream/" FLV_ID ".flv", TARGET_STREAM, true, "", "flv", "", "" },
 	{ "/stream/" FLV_ID ".XYZ?a=b", TARGET_STREAM, true, "", "xyz", "", "" },
 	{ "/stream/" FLV_ID ".", TARGET_STREAM, true, "", "", "", "" },
-	{ "/stream/" FLV_ID ".a-very-long-extension", TARGET_STREAM, true, "", "a-very-long-ext", "", "" },
+	{ "/stream/" FLV_ID ".a-very-long-extension", TARGET_STREAM, true, "", "a-very-long-ext",
+		"", "" },
 	{ "/pls/" FLV_ID ".m3u?tip=1.2.3.4:7144", TARGET_PLS, true, "", "m3u", "1.2.3.4:7144", "" },
 	{ "/pls/" FLV_ID "?auth=abc&tip=%5B::1%5D:7", TARGET_PLS, true, "", "", "[::1]:7", "abc" },
 	{ "/pls/" FLV_ID "?tip=a&ip=b", TARGET_PLS, true, "", "", "b", "" },
@@ -33,7 +34,8 @@ static const struct {
 	{ "/stream/a+b", TARGET_STREAM, false, "a+b", "", "", "" },
 	{ "/stream/a%0d%0ab", TARGET_STREAM, false, "a  b", "", "", "" },
 	{ "/stream/a%00b", TARGET_STREAM, false, "a", "", "", "" },
-	{ "/stream/%83e%83X%83g", TARGET_STREAM, false, "\xe3\x83\x86\xe3\x82\xb9\xe3\x83\x88", "", "", "" },
+	{ "/stream/%83e%83X%83g", TARGET_STREAM, false, "\xe3\x83\x86\xe3\x82\xb9\xe3\x83\x88",
+		"", "", "" },
 	/* no id: short, long, not hex, zero */
 	{ "/stream/5942D78C0D0D12273317E281AE0E7B7", TARGET_STREAM, false,
 		"5942D78C0D0D12273317E281AE0E7B7", "", "", "" },
@@ -59,7 +61,8 @@ START_TEST(parse)
 	char hex[GNUID_STRLEN];
 	bool ok = http_target_parse(rows[_i].target, &t);
 
-	ck_assert_msg(ok == (rows[_i].kind != TARGET_NONE) && t.kind == rows[_i].kind, "%s", rows[_i].target);
+	ck_assert_msg(ok == (rows[_i].kind != TARGET_NONE) && t.kind == rows[_i].kind, "%s",
+		rows[_i].target);
 	ck_assert_msg(t.has_id == rows[_i].has_id, "%s", rows[_i].target);
 	if (t.has_id)
 		ck_assert_str_eq(gnuid_str(&t.id, hex), FLV_ID);
@@ -106,7 +109,7 @@ START_TEST(find)
 }
 END_TEST
 
-/* --- tips ------------------------------------------------------------------------------------------- */
+/* --- tips ------------------------------------------------------------------------------------- */
 
 static const struct {
 	const char *tip;
@@ -147,7 +150,8 @@ START_TEST(tip)
 		memset(&t, 0, sizeof(t));
 		text_copy(t.tip, sizeof(t.tip), tips[_i].tip);
 		sv = servent_up(&n, peers[k], &far);
-		ck_assert_msg(http_target_tip(&n, sv, &t, &h, clk_deadline(SOON)) == want, "%s from %d",
+		ck_assert_msg(http_target_tip(&n, sv, &t, &h, clk_deadline(SOON)) == want,
+			"%s from %d",
 			tips[_i].tip, k);
 		if (want)
 			ck_assert_str_eq(host_str(&h, text), tips[_i].want);
@@ -158,7 +162,7 @@ START_TEST(tip)
 }
 END_TEST
 
-/* --- rights ------------------------------------------------------------------------------------------ */
+/* --- rights ----------------------------------------------------------------------------------- */
 
 START_TEST(may_start)
 {
@@ -244,12 +248,14 @@ START_TEST(access_rights)
 		settings_filters_clear(d);
 	node_up(&n, d);
 	sv = servent_up(&n, home(), &far);
-	ck_assert_msg(http_allowed(&n, sv, access_rows[_i].allow) == access_rows[_i].local, "%s, local",
+	ck_assert_msg(http_allowed(&n, sv, access_rows[_i].allow) == access_rows[_i].local,
+		"%s, local",
 		access_rows[_i].name);
 	servent_end(&sv);
 	close(far);
 	sv = servent_up(&n, stranger(), &far);
-	ck_assert_msg(http_allowed(&n, sv, access_rows[_i].allow) == access_rows[_i].remote, "%s, remote",
+	ck_assert_msg(http_allowed(&n, sv, access_rows[_i].allow) == access_rows[_i].remote,
+		"%s, remote",
 		access_rows[_i].name);
 	servent_end(&sv);
 	close(far);

@@ -83,9 +83,11 @@ START_TEST(bare)
 		bool compat;
 		const char *hits;
 	} rows[] = {
-		{ true, "<hits hosts=\"0\" listeners=\"0\" relays=\"0\" firewalled=\"0\" closest=\"10000\" "
+		{ true, "<hits hosts=\"0\" listeners=\"0\" relays=\"0\" firewalled=\"0\" "
+			"closest=\"10000\" "
 			"furthest=\"0\" newest=\"1795167327\"/>\n" },
-		{ false, "<hits hosts=\"0\" listeners=\"0\" relays=\"0\" firewalled=\"0\" closest=\"0\" "
+		{ false, "<hits hosts=\"0\" listeners=\"0\" relays=\"0\" firewalled=\"0\" "
+			"closest=\"0\" "
 			"furthest=\"0\" newest=\"0\"/>\n" },
 	};
 	struct chanlog_writer *w = chanlog_writer_new();
@@ -98,7 +100,8 @@ START_TEST(bare)
 	ck_assert(gnuid_parse(&id, "5942d78c0d0d12273317e281ae0e7b79"));
 	buf_init(&out, 4096);
 	snprintf(want, sizeof(want), "<update time=\"1795167327\">\n"
-		"<channel name=\"\" id=\"5942D78C0D0D12273317E281AE0E7B79\" bitrate=\"0\" type=\"UNKNOWN\" "
+		"<channel name=\"\" id=\"5942D78C0D0D12273317E281AE0E7B79\" bitrate=\"0\" "
+			"type=\"UNKNOWN\" "
 		"genre=\"\" desc=\"\" url=\"\" uptime=\"0\" comment=\"\" skips=\"0\" age=\"0\" "
 		"bcflags=\"0\">\n%s"
 		"<track title=\"\" artist=\"\" album=\"\" genre=\"\" contact=\"\"/>\n"
@@ -230,7 +233,8 @@ START_TEST(limits)
 	struct chanmeta m;
 	struct chaninfo *info;
 	struct chanlog_update u = { .time_s = 1, .created = 0, .now = T0,
-		.stats = { .hosts = 1, .listeners = UINT64_MAX, .relays = UINT64_MAX, .newest = T0 + 1 } };
+		.stats = { .hosts = 1, .listeners = UINT64_MAX, .relays = UINT64_MAX,
+			.newest = T0 + 1 } };
 	struct buf out, small;
 	const uint8_t *p;
 	size_t n;
@@ -250,7 +254,8 @@ START_TEST(limits)
 	d = xml_strict(out.p, out.len);
 	ck_assert_ptr_nonnull(d);
 	/* A clock that seems to run backwards gives 0, not a huge or negative number. */
-	ck_assert_uint_eq(num(child(child(xmlDocGetRootElement(d), "channel"), "hits"), "newest"), 0);
+	ck_assert_uint_eq(num(child(child(xmlDocGetRootElement(d), "channel"), "hits"), "newest"),
+		0);
 	xmlFreeDoc(d);
 
 	buf_init(&small, 100);

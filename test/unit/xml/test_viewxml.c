@@ -18,7 +18,8 @@ static nsec ago(uint64_t s)
 static void hit_of(xmlNodePtr at, struct hit *h)
 {
 	static const struct { const char *name; uint8_t bit; } flags[] = {
-		{ "push", HIT_PUSH }, { "relay", HIT_RELAY }, { "direct", HIT_DIRECT }, { "cin", HIT_CIN },
+		{ "push", HIT_PUSH }, { "relay", HIT_RELAY }, { "direct", HIT_DIRECT }, { "cin",
+			HIT_CIN },
 		{ "tracker", HIT_TRACKER },
 	};
 	char ip[64];
@@ -211,7 +212,7 @@ START_TEST(carried)
 }
 END_TEST
 
-/* --- what scrapers read ------------------------------------------------------------------------ */
+/* --- what scrapers read ----------------------------------------------------------------------- */
 
 static struct chaninfo *info_named(uint8_t tag, const char *name)
 {
@@ -406,7 +407,8 @@ START_TEST(big)
 	ck_assert_int_eq(viewxml_emit(&v, &out), ST_OK);
 	d = xml_strict(out.p, out.len);
 	ck_assert_ptr_nonnull(d);
-	ck_assert_uint_eq(xmlChildElementCount(child(xmlDocGetRootElement(d), "channels_found")), 1000);
+	ck_assert_uint_eq(xmlChildElementCount(child(xmlDocGetRootElement(d), "channels_found")),
+		1000);
 	xmlFreeDoc(d);
 	viewxml_fini(&v);
 	buf_fini(&out);
