@@ -31,6 +31,13 @@ static enum status start(struct node *n, const struct gnuid *id, const struct ho
 	return ST_OK;
 }
 
+static unsigned int kept;
+
+static void on_kept(struct node *n)
+{
+	kept++;
+}
+
 static void up_with(struct settings *d)
 {
 	if (d == NULL)
@@ -39,7 +46,8 @@ static void up_with(struct settings *d)
 		text_copy(d->password, sizeof(d->password), "pw");
 	node_up(&node, d);
 	node.ops.relay_start = start;
-	started = 0;
+	node.ops.kept_changed = on_kept;
+	started = kept = 0;
 	chan_up(&node, info_new(FLV_ID, "A <b> & \"c\"", "FLV"), CHAN_BROADCAST, CHAN_BROADCASTING);
 	chan_up(&node, info_new(WMV_ID, "wm", "WMV"), CHAN_RELAY, CHAN_RECEIVING);
 }
@@ -363,6 +371,7 @@ START_TEST(commands)
 	chan_view(c, &v);
 	ck_assert(!v.keep);
 	chan_view_fini(&v);
+	ck_assert_uint_eq(kept, 2);
 
 	ask(home(), "GET /admin?cmd=bump&id=" WMV_ID "&ip=198.51.100.3 HTTP/1.0\n\n", &got);
 	buf_fini(&got);
