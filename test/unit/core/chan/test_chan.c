@@ -480,6 +480,13 @@ START_TEST(view_follows_the_ring)
 	ck_assert_uint_ne(v.stream, stream);
 	chan_view_fini(&v);
 
+	/* so does one that steps back without starting over */
+	ck_assert_int_eq(data(&g, "0101"), ST_OK);
+	ck_assert_int_eq(head(&g, 50, 16), ST_OK);
+	chan_view(g.c, &v);
+	ck_assert(v.oldest == 50 && v.newest == 50 && v.pos == 66);
+	chan_view_fini(&v);
+
 	chan_reset(g.c, g.token + 1);           /* not the source */
 	chan_view(g.c, &v);
 	ck_assert_uint_eq(v.head_len, 16);
@@ -901,6 +908,44 @@ START_TEST(bump)
 }
 END_TEST
 
+/* What goes up goes to the source's session, but never back to where it came from. */
+START_TEST(post_source)
+{
+	struct chan *c = chan_make(CHAN_RELAY);
+	const struct gnuid up = { { 7 } }, other = { { 8 } }, none = { { 0 } };
+	struct blob *b = blob_new("x", 1);
+	struct mbox mb;
+	uint32_t token;
+
+	ck_assert_int_eq(mbox_init(&mb), ST_OK);
+	ck_assert_int_eq(chan_post_source(c, b, &none), ST_LIMIT);     /* nobody */
+	ck_assert_int_eq(chan_attach(c, &mb, &token, SOON), ST_OK);
+	ck_assert_int_eq(chan_post_source(c, b, &none), ST_LIMIT);     /* not connected */
+	chan_set_source(c, NULL, &up, NULL);
+	ck_assert_int_eq(chan_post_source(c, b, &up), ST_LIMIT);       /* it came from there */
+	ck_assert_ptr_null(mbox_take(&mb));
+	ck_assert_int_eq(chan_post_source(c, b, &other), ST_OK);
+	ck_assert_int_eq(chan_post_source(c, b, &none), ST_OK);
+	ck_assert_int_eq(chan_post_source(c, b, NULL), ST_OK);
+	for (int i = 0; i < 3; i++) {
+		struct blob *got = mbox_take(&mb);
+
+		ck_assert_ptr_eq(got, b);
+		blob_unref(&got);
+	}
+	for (int i = 0; i < MBOX_QUEUE; i++)
+		ck_assert_int_eq(chan_post_source(c, b, NULL), ST_OK);
+	ck_assert_int_eq(chan_post_source(c, b, NULL), ST_LIMIT);
+	chan_close(c);
+	ck_assert_int_eq(chan_post_source(c, b, NULL), ST_STOPPED);
+	chan_detach(c, token);
+	ck_assert_int_eq(chan_post_source(c, b, NULL), ST_LIMIT);
+	mbox_fini(&mb);
+	blob_unref(&b);
+	chan_unref(&c);
+}
+END_TEST
+
 /* --- what others see ---------------------------------------------------------------------------------- */
 
 static const struct info_row {
@@ -1208,6 +1253,7 @@ Suite *unit_suite(void)
 	tcase_add_loop_test(t, wait_head_ends, 0, 2);
 	tcase_add_test(t, takeover);
 	tcase_add_test(t, bump);
+	tcase_add_test(t, post_source);
 	tcase_add_loop_test(t, set_info, 0, NELEM(info_rows));
 	tcase_add_test(t, status);
 	tcase_add_test(t, stress);

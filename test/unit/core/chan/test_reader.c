@@ -319,6 +319,41 @@ START_TEST(flush_is_cut_and_goes_on)
 }
 END_TEST
 
+/* As long as the peer takes something the time starts anew; when it takes nothing it is over. */
+START_TEST(flush_slow)
+{
+	struct sink *k = sink_new(true, 1);
+	struct pkt *p[16];
+	unsigned tries = 0;
+	enum status st;
+
+	for (uint32_t i = 0; i < NELEM(p); i++)
+		p[i] = mark_pkt(PKT_DATA, i * 3000u, 0, i + 1, 1, 3000);
+	take(k, p, NELEM(p));
+	do {
+		const uint64_t was = atomic_load(&k->s.nwritten);
+
+		st = reader_flush_slow(&k->r, 0);
+		ck_assert(st == ST_OK || st == ST_TIMEOUT);
+		ck_assert_uint_gt(atomic_load(&k->s.nwritten), was);
+		if (st == ST_TIMEOUT) {
+			/* full: not a byte more */
+			const uint64_t full = atomic_load(&k->s.nwritten);
+
+			ck_assert_int_eq(reader_flush_slow(&k->r, NSEC_PER_MSEC), ST_TIMEOUT);
+			ck_assert_uint_eq(atomic_load(&k->s.nwritten), full);
+		}
+		ck_assert(tape_drain(&k->tape, k->far));
+		ck_assert_uint_lt(++tries, 1000);
+	} while (st != ST_OK);
+	ck_assert_uint_gt(tries, 2);
+	arrived(k, NELEM(p), true);
+	ck_assert_uint_eq(k->tape.gaps, 0);
+	sink_free(k);
+	drop(p, NELEM(p));
+}
+END_TEST
+
 START_TEST(flush_stopped_at_a_border)
 {
 	struct sink *k = sink_new(false, 0);
@@ -423,6 +458,7 @@ Suite *unit_suite(void)
 	tcase_add_test(t, flush_nothing);
 	tcase_add_test(t, flush_passes_over);
 	tcase_add_test(t, flush_is_cut_and_goes_on);
+	tcase_add_test(t, flush_slow);
 	tcase_add_test(t, flush_stopped_at_a_border);
 	tcase_add_test(t, flush_peer_gone);
 	tcase_add_test(t, reclaim_at_once);
