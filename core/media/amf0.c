@@ -18,7 +18,8 @@ static double amf0_double(struct rd *r)
 	return v;
 }
 
-static enum status amf0_value(struct amf0_walk *w, struct rd *r, struct amf0_val *v, unsigned depth);
+static enum status amf0_value(
+	struct amf0_walk *w, struct rd *r, struct amf0_val *v, unsigned depth);
 
 /* Properties up to the empty name and the end marker. */
 static enum status amf0_props(struct amf0_walk *w, struct rd *r, unsigned depth)
@@ -49,7 +50,8 @@ static enum status amf0_items(struct amf0_walk *w, struct rd *r, unsigned depth)
 {
 	const uint32_t n = rd_be32(r);
 
-	/* every element takes a byte at least: a claimed count is never trusted further than that */
+	/* every element takes a byte at least: a claimed count is never trusted further than
+	 * that */
 	if (r->err != ST_OK || n > r->left)
 		return ST_PROTO;
 	for (uint32_t i = 0; i < n; i++) {

@@ -133,8 +133,8 @@ static enum status dc_step(struct dechunk *d, uint8_t c)
 	}
 }
 
-enum status dechunk_feed(struct dechunk *d, const void *p, size_t n, size_t *used, dechunk_sink *sink,
-                         void *ctx)
+enum status dechunk_feed(
+	struct dechunk *d, const void *p, size_t n, size_t *used, dechunk_sink *sink, void *ctx)
 {
 	const uint8_t *b = p;
 	size_t i = 0;

@@ -23,11 +23,12 @@ struct ebml_el {
 	bool unknown;           /* size is all ones */
 };
 
-/* An element's id and size from its first n bytes; EBML_BAD for ids over 4 and sizes over 8 bytes. */
+/* An element's id and size from its first n bytes; EBML_BAD for ids over 4 and sizes over 8
+ * bytes. */
 enum ebml ebml_head(const uint8_t *p, size_t n, struct ebml_el *e);
 
-/* The next child of r with its payload in *body. false at the end and when it is broken: unknown size,
- * larger than what is left (then r->err is set). */
+/* The next child of r with its payload in *body. false at the end and when it is broken: unknown
+ * size, larger than what is left (then r->err is set). */
 bool ebml_child(struct rd *r, struct ebml_el *e, struct rd *body);
 
 /* An unsigned integer element; 0 when empty, false when longer than 8 bytes. */
@@ -36,8 +37,8 @@ bool ebml_uint(const struct rd *body, uint64_t *v);
 /* Is DocType "webm"? p is the payload of the EBML header. */
 bool ebml_doc_is_webm(const uint8_t *p, size_t n);
 
-/* Write an element's id and size, the size in `width` bytes (1..8; 0 = the least that fit). Returns the
- * bytes written, at most EBML_HEAD_MAX. */
+/* Write an element's id and size, the size in `width` bytes (1..8; 0 = the least that fit). Returns
+ * the bytes written, at most EBML_HEAD_MAX. */
 size_t ebml_put_head(uint8_t out[EBML_HEAD_MAX], uint32_t id, uint64_t size, unsigned width);
 
 #endif

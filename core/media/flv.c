@@ -3,9 +3,10 @@
  *
  *   FILE -> TAGS -> (three bad tags) RESYNC -> TAGS
  *
- * Tags are handled whole. What is configuration goes into the head and not into the data; the head goes out
- * with the first coded frame after a file header or a change of configuration. Until the first head a tag
- * counts only when it is proven: by its trailing size, or by a sane header right behind it.
+ * Tags are handled whole. What is configuration goes into the head and not into the data; the head
+ * goes out with the first coded frame after a file header or a change of configuration. Until the
+ * first head a tag counts only when it is proven: by its trailing size, or by a sane header right
+ * behind it.
  *
  * source   media.md 3.2, 7.4, 9.1 rows 2-6
  */
@@ -30,8 +31,8 @@
 #define FLV_BAD_TAGS    3
 #define FLV_UNKNOWN     100             /* tags of unknown type in a row */
 #define FLV_RESYNC      (1u << 20)      /* bytes searched for a tag */
-#define FLV_RESYNC_OPEN 61440           /* the same, before the first head: garbage is out within 64 KiB */
-#define FLV_GUESS       4096            /* a tag with a stream id not seen before is believed up to here */
+#define FLV_RESYNC_OPEN 61440           /* the same, before the first head: out within 64 KiB */
+#define FLV_GUESS       4096            /* longest tag believed with a stream id not seen before */
 #define FLV_NEXT_MS     10000           /* two tags in a row that are further apart prove nothing */
 
 enum { TAG_AUDIO = 8, TAG_VIDEO = 9, TAG_SCRIPT = 18 };
@@ -82,7 +83,7 @@ static uint32_t be32(const uint8_t *p)
 	return (uint32_t)p[0] << 24 | be24(p + 1);
 }
 
-/* --- what a tag is ----------------------------------------------------------------------------- */
+/* --- what a tag is ---------------------------------------------------------------------------- */
 
 enum flv_kind {
 	FLV_DATA,               /* neither frame nor configuration */
@@ -141,7 +142,7 @@ static enum flv_kind flv_video(const uint8_t *p, size_t n, uint16_t *key)
 	if ((b & 0x80) == 0) {
 		if (frame == 5)
 			return FLV_DATA;
-		if (pt == 7 || pt == 12) {      /* AVC, and the common way to carry HEVC before enhanced FLV */
+		if (pt == 7 || pt == 12) {      /* AVC, and the way of HEVC before enhanced FLV */
 			const uint8_t type = rd_u8(&r);
 
 			*key = CONF_KEY(0, 0);
@@ -213,7 +214,7 @@ static enum flv_kind flv_audio(const uint8_t *p, size_t n, uint16_t *key)
 	}
 }
 
-/* --- onMetaData -------------------------------------------------------------------------------- */
+/* --- onMetaData ------------------------------------------------------------------------------- */
 
 static double flv_rate(const struct amf0_val *v)
 {
@@ -237,18 +238,38 @@ static void flv_leaf(void *ctx, const uint8_t *name, size_t nlen, const struct a
 {
 	struct flv_meta *m = ctx;
 	const bool num = v->type == AMF0_NUMBER && v->num > 0 && v->num < 1e9;
-	const struct { const char *name; double *to; bool rate; } numbers[] = {
-		{ "width", &m->width, false }, { "height", &m->height, false }, { "videocodecid", &m->vcodec, false },
-		{ "audiocodecid", &m->acodec, false }, { "videodatarate", &m->vrate, true },
-		{ "audiodatarate", &m->arate, true }, { "maxBitrate", &m->maxrate, true },
+	const struct {
+		const char *name;
+		double *to;
+		bool rate;
+	} numbers[] = {
+		{ "width", &m->width, false },
+		{ "height", &m->height, false },
+		{ "videocodecid", &m->vcodec, false },
+		{ "audiocodecid", &m->acodec, false },
+		{ "videodatarate", &m->vrate, true },
+		{ "audiodatarate", &m->arate, true },
+		{ "maxBitrate", &m->maxrate, true },
 	};
-	const struct { const char *name; char *to; } texts[] = {
-		{ "title", m->title }, { "artist", m->artist }, { "album", m->album }, { "genre", m->genre },
+	const struct {
+		const char *name;
+		char *to;
+	} texts[] = {
+		{ "title", m->title },
+		{ "artist", m->artist },
+		{ "album", m->album },
+		{ "genre", m->genre },
 		{ "url", m->url },
 	};
 	static const char *const others[] = {
-		"framerate", "audiosamplerate", "audiosamplesize", "audiochannels", "stereo", "encoder",
-		"hasVideo", "hasAudio",
+		"framerate",
+		"audiosamplerate",
+		"audiosamplesize",
+		"audiochannels",
+		"stereo",
+		"encoder",
+		"hasVideo",
+		"hasAudio",
 	};
 	char key[24];
 	bool known = false;
@@ -296,8 +317,8 @@ static void flv_leaf(void *ctx, const uint8_t *name, size_t nlen, const struct a
 	}
 }
 
-/* Read a script tag's payload. false when it is not a readable onMetaData. *p, *n: without the RTMP command
- * that may stand in front. */
+/* Read a script tag's payload. false when it is not a readable onMetaData. *p, *n: without the RTMP
+ * command that may stand in front. */
 static bool flv_meta_read(struct flv_meta *meta, const uint8_t **p, size_t *n)
 {
 	struct rd r = rd_of(*p, *n);
@@ -357,7 +378,9 @@ static enum status flv_meta_info(struct media *m, const struct flv_meta *meta)
 /* Keep the metadata for the head: as it is, or the keys that matter when it is long. */
 static void flv_meta_keep(struct flv *f, const struct flv_meta *meta, const uint8_t *p, size_t n)
 {
-	static const uint8_t name[] = { AMF0_STRING, 0, 10, 'o', 'n', 'M', 'e', 't', 'a', 'D', 'a', 't', 'a' };
+	static const uint8_t name[] = {
+		AMF0_STRING, 0, 10, 'o', 'n', 'M', 'e', 't', 'a', 'D', 'a', 't', 'a',
+	};
 	const uint8_t *q = p;
 	size_t left = n;
 	struct flv_meta again;
@@ -379,7 +402,7 @@ static void flv_meta_keep(struct flv *f, const struct flv_meta *meta, const uint
 		buf_reset(&f->meta);
 }
 
-/* --- the head ---------------------------------------------------------------------------------- */
+/* --- the head --------------------------------------------------------------------------------- */
 
 static void flv_put_tag(struct buf *b, uint8_t type, const uint8_t *p, size_t n)
 {
@@ -388,7 +411,10 @@ static void flv_put_tag(struct buf *b, uint8_t type, const uint8_t *p, size_t n)
 	};
 	const size_t total = n + FLV_TAG_HEAD;
 	const uint8_t tail[FLV_TRAILER] = {
-		(uint8_t)(total >> 24), (uint8_t)(total >> 16), (uint8_t)(total >> 8), (uint8_t)total,
+		(uint8_t)(total >> 24),
+		(uint8_t)(total >> 16),
+		(uint8_t)(total >> 8),
+		(uint8_t)total,
 	};
 
 	buf_put(b, head, sizeof(head));
@@ -396,8 +422,8 @@ static void flv_put_tag(struct buf *b, uint8_t type, const uint8_t *p, size_t n)
 	buf_put(b, tail, sizeof(tail));
 }
 
-/* The flags say which streams there are; a player waits for those that never come. The file header's own
- * are used only while nothing better is known. */
+/* The flags say which streams there are; a player waits for those that never come. The file
+ * header's own are used only while nothing better is known. */
 static uint8_t flv_flags(const struct flv *f)
 {
 	bool v = f->video || f->facts.has_vcodec || f->facts.width > 0;
@@ -412,7 +438,9 @@ static uint8_t flv_flags(const struct flv *f)
 
 static enum status flv_publish(struct media *m, struct flv *f)
 {
-	const uint8_t file[FLV_FILE_HEAD + FLV_TRAILER] = { 'F', 'L', 'V', 1, flv_flags(f), 0, 0, 0, 9 };
+	const uint8_t file[FLV_FILE_HEAD + FLV_TRAILER] = {
+		'F', 'L', 'V', 1, flv_flags(f), 0, 0, 0, FLV_FILE_HEAD,
+	};
 	size_t total = sizeof(file);
 	struct buf b;
 	enum status st;
@@ -422,14 +450,15 @@ static enum status flv_publish(struct media *m, struct flv *f)
 	for (int i = 0; i < f->nconf; i++)
 		total += f->conf[i].n + FLV_TAG_HEAD + FLV_TRAILER;
 	if (total > MEDIA_HEAD_MAX)
-		return media_fail(m, ST_LIMIT, "FLV head of %zu bytes (limit %d)", total, MEDIA_HEAD_MAX);
+		return media_fail(
+			m, ST_LIMIT, "FLV head of %zu bytes (limit %d)", total, MEDIA_HEAD_MAX);
 	buf_init(&b, total);
 	buf_put(&b, file, sizeof(file));
 	if (f->meta.len > 0)
 		flv_put_tag(&b, TAG_SCRIPT, f->meta.p, f->meta.len);
 	for (int i = 0; i < f->nconf; i++)
-		flv_put_tag(&b, (f->conf[i].key & CONF_AUDIO) != 0 ? TAG_AUDIO : TAG_VIDEO, f->conf[i].p,
-		            f->conf[i].n);
+		flv_put_tag(&b, (f->conf[i].key & CONF_AUDIO) != 0 ? TAG_AUDIO : TAG_VIDEO,
+			f->conf[i].p, f->conf[i].n);
 	if (b.err != ST_OK)
 		st = media_fail(m, ST_LIMIT, "no memory for a head of %zu bytes", total);
 	else
@@ -442,8 +471,8 @@ static enum status flv_publish(struct media *m, struct flv *f)
 }
 
 /* Remember a configuration. *changed: it is new. */
-static enum status flv_conf_put(struct media *m, struct flv *f, uint16_t key, const uint8_t *p, size_t n,
-                                bool *changed)
+static enum status flv_conf_put(
+	struct media *m, struct flv *f, uint16_t key, const uint8_t *p, size_t n, bool *changed)
 {
 	struct flv_conf *c;
 	uint8_t *copy;
@@ -475,16 +504,19 @@ static enum status flv_conf_put(struct media *m, struct flv *f, uint16_t key, co
 	return ST_OK;
 }
 
-/* --- tags -------------------------------------------------------------------------------------- */
+/* --- tags ------------------------------------------------------------------------------------- */
 
 /* One tag into the data: head and payload at p; the trailing size is ours, so that it is right. */
-static enum status flv_emit(struct media *m, struct flv *f, const uint8_t *p, size_t n, enum flv_kind kind)
+static enum status flv_emit(
+	struct media *m, struct flv *f, const uint8_t *p, size_t n, enum flv_kind kind)
 {
 	const uint32_t ts = be24(p + 4) | (uint32_t)p[7] << 24;
 	const bool video = kind == FLV_KEY || kind == FLV_INTER;
 	const bool frame = video || kind == FLV_SOUND;
 	const size_t total = n + FLV_TRAILER;
-	struct unit u = { .kind = UNIT_OTHER, .ms = ts, .n = total, .nparts = 1, .part = { { p, total } } };
+	struct unit u = {
+		.kind = UNIT_OTHER, .ms = ts, .n = total, .nparts = 1, .part = { { p, total } }
+	};
 
 	if (frame && (!f->has_ts || (int32_t)(ts - f->ra_ts) < -1000)) {
 		f->has_ts = true;
@@ -492,7 +524,7 @@ static enum status flv_emit(struct media *m, struct flv *f, const uint8_t *p, si
 	}
 	if (kind == FLV_KEY)
 		u.kind = UNIT_KEY;
-	else if (video)         /* no key frame for long: an encoder that refreshes in parts has none */
+	else if (video) /* no key frame for long: an encoder that refreshes in parts has none */
 		u.kind = (int32_t)(ts - f->ra_ts) >= MEDIA_KEY_MS ? UNIT_KEY : UNIT_INTER;
 	else if (kind == FLV_SOUND)
 		u.kind = f->video ? UNIT_AUDIO : UNIT_FREE;
@@ -508,7 +540,8 @@ static enum status flv_emit(struct media *m, struct flv *f, const uint8_t *p, si
 	return media_unit(m, &u);
 }
 
-static enum status flv_script(struct media *m, struct flv *f, const uint8_t *p, size_t n, bool *data)
+static enum status flv_script(
+	struct media *m, struct flv *f, const uint8_t *p, size_t n, bool *data)
 {
 	const uint8_t *q = p;
 	size_t left = n;
@@ -520,7 +553,8 @@ static enum status flv_script(struct media *m, struct flv *f, const uint8_t *p, 
 	memset(&meta, 0, sizeof(meta));
 	if (!flv_meta_read(&meta, &q, &left)) {
 		if (n >= 13 && memcmp(p + 3, "onMetaData", 10) == 0)
-			media_note(m, NOTE_FLV_META, "FLV onMetaData cannot be read: passed on as it is");
+			media_note(m, NOTE_FLV_META,
+				"FLV onMetaData cannot be read: passed on as it is");
 		return ST_OK;
 	}
 	if (f->open || (f->meta.len > 0 && flv_meta_differs(&f->facts, &meta))) {
@@ -548,7 +582,8 @@ static enum status flv_release(struct media *m, struct flv *f)
 	return st;
 }
 
-/* Count a tag that is no frame while there is no head yet, and see whether that has lasted long enough. */
+/* Count a tag that is no frame while there is no head yet, and see whether that has lasted long
+ * enough. */
 static enum status flv_opening(struct media *m, struct flv *f, size_t n)
 {
 	enum status st;
@@ -611,7 +646,7 @@ static enum status flv_tag(struct media *m, struct flv *f, const uint8_t *p, siz
 	return st == ST_OK && data ? flv_emit(m, f, p, n, kind) : st;
 }
 
-/* --- reading ----------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static bool flv_known(uint8_t type)
 {
@@ -629,7 +664,8 @@ static bool flv_plausible(const struct flv *f, const uint8_t *p)
 /* Does the tag head q follow the tag head p by its time? */
 static bool flv_follows(const uint8_t *p, const uint8_t *q)
 {
-	const int32_t dt = (int32_t)((be24(q + 4) | (uint32_t)q[7] << 24) - (be24(p + 4) | (uint32_t)p[7] << 24));
+	const int32_t dt = (int32_t)((be24(q + 4) | (uint32_t)q[7] << 24) -
+				     (be24(p + 4) | (uint32_t)p[7] << 24));
 
 	return memcmp(q, "FLV\x01", 4) == 0 || (dt > -FLV_NEXT_MS && dt < FLV_NEXT_MS);
 }
@@ -683,8 +719,9 @@ static enum status flv_search(struct media *m, struct flv *f)
 	f->searched = 0;
 	f->bad = f->unknown = 0;
 	if (!f->open)
-		media_note(m, NOTE_FLV_RESYNC, "FLV tags out of step at byte %llu: looking for the next one",
-		           (unsigned long long)m->in.taken);
+		media_note(m, NOTE_FLV_RESYNC,
+			"FLV tags out of step at byte %llu: looking for the next one",
+			(unsigned long long)m->in.taken);
 	return ST_OK;
 }
 
@@ -707,13 +744,15 @@ static enum status flv_next(struct media *m, struct flv *f, bool *more)
 	const size_t n = FLV_TAG_HEAD + size;
 	const bool big = size > MEDIA_UNIT_MAX;
 
-	/* before the head, and behind a bad tag, a tag head that makes no sense is not trusted with a length */
+	/* before the head, and behind a bad tag, a tag head that makes no sense is not trusted with
+	 * a length */
 	if (f->open && (be24(p + 8) != f->sid || (big && !known)))
 		return flv_search(m, f);
 	if (f->bad > 0 && (big || !known))
 		return flv_search(m, f);
 	if (big)
-		return media_fail(m, ST_LIMIT, "FLV tag of %zu bytes (limit %u)", size, MEDIA_UNIT_MAX);
+		return media_fail(
+			m, ST_LIMIT, "FLV tag of %zu bytes (limit %u)", size, MEDIA_UNIT_MAX);
 	st = media_peek(m, n + FLV_TRAILER, &p);
 	*more = p == NULL;
 	if (p == NULL)
@@ -732,13 +771,15 @@ static enum status flv_next(struct media *m, struct flv *f, bool *more)
 		f->bad = 0;
 	} else {
 		f->bad++;
-		media_note(m, NOTE_FLV_TRAILER, "FLV tag with a wrong trailing size (%u instead of %zu): corrected",
-		           be32(p + n), n);
+		media_note(m, NOTE_FLV_TRAILER,
+			"FLV tag with a wrong trailing size (%u instead of %zu): corrected",
+			be32(p + n), n);
 	}
 	if (!known) {
 		media_note(m, NOTE_FLV_TYPE, "FLV tag of unknown type %u: dropped", p[0]);
 		if (++f->unknown >= FLV_UNKNOWN)
-			return media_fail(m, ST_PROTO, "%d FLV tags of unknown type in a row", FLV_UNKNOWN);
+			return media_fail(
+				m, ST_PROTO, "%d FLV tags of unknown type in a row", FLV_UNKNOWN);
 	} else {
 		f->unknown = 0;
 		st = flv_tag(m, f, p, n);
@@ -767,16 +808,18 @@ static size_t flv_candidate(const struct flv *f, const uint8_t *p, size_t n)
 		return 0;
 	if (n < size + FLV_TRAILER + FLV_TAG_HEAD)
 		return SIZE_MAX;
-	return flv_plausible(f, p + size + FLV_TRAILER) && flv_follows(p, p + size + FLV_TRAILER) ? size : 0;
+	if (!flv_plausible(f, p + size + FLV_TRAILER) || !flv_follows(p, p + size + FLV_TRAILER))
+		return 0;
+	return size;
 }
 
-/* Find the next tag that can be proven. Offsets are tried in order, each until it is decided, so the result
- * does not depend on how the input was split. */
+/* Find the next tag that can be proven. Offsets are tried in order, each until it is decided, so
+ * the result does not depend on how the input was split. */
 static enum status flv_seek(struct media *m, struct flv *f, bool *more)
 {
 	const uint32_t budget = f->open ? FLV_RESYNC_OPEN : FLV_RESYNC;
 	const size_t all = in_avail(&m->in);
-	const size_t n = MIN(all, (size_t)2 * FLV_RESYNC);      /* any candidate can be decided within */
+	const size_t n = MIN(all, (size_t)2 * FLV_RESYNC); /* any candidate can be decided within */
 	const uint8_t *p;
 	size_t at, found = 0;
 	enum status st = media_peek(m, n, &p);
@@ -862,6 +905,10 @@ static void flv_fini(struct media *m)
 }
 
 const struct parser parser_flv = {
-	.size = sizeof(struct flv), .open = flv_open, .run = flv_run, .tick = flv_tick, .deadline = flv_deadline,
+	.size = sizeof(struct flv),
+	.open = flv_open,
+	.run = flv_run,
+	.tick = flv_tick,
+	.deadline = flv_deadline,
 	.fini = flv_fini,
 };

@@ -8,7 +8,8 @@ size_t in_view_slow(struct in *in, size_t want, const uint8_t **p)
 	if (have < want && in->n > 0) {
 		const size_t add = MIN(want - have, in->n);
 
-		/* Move the live bytes down only when that frees as much, or there is no room: O(1) a byte. */
+		/* Move the live bytes down only when that frees as much, or there is no room: O(1)
+		 * a byte. */
 		if (in->pos > 0 && (in->pos >= have || in->carry.len + add > in->carry.max)) {
 			buf_consume(&in->carry, in->pos);
 			in->pos = 0;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A parser's view of its input: whole units in one piece, however the input was split.
  *
- * What the caller feeds is looked at in place; only a unit that does not end in this piece is carried
- * over in a heap buffer, which grows with the bytes received and is given back when it was large.
- * Private to core/media. in_feed(), then in_peek()/in_view() and in_drop() until a peek comes back
- * NULL; by then everything fed is consumed or carried.
+ * What the caller feeds is looked at in place; only a unit that does not end in this piece is
+ * carried over in a heap buffer, which grows with the bytes received and is given back when it was
+ * large. Private to core/media. in_feed(), then in_peek()/in_view() and in_drop() until a peek
+ * comes back NULL; by then everything fed is consumed or carried.
  */
 #ifndef CORE_MEDIA_IN_H
 #define CORE_MEDIA_IN_H

@@ -10,7 +10,8 @@
 
 #define HEAD_REFILL  (5 * NSEC_PER_SEC)         /* media.md 9.2: heads per minute */
 #define HEAD_BURST   (12 * HEAD_REFILL)
-/* Media time going back by more than this is a restart, not the usual crossing of audio and video. */
+/* Media time going back by more than this is a restart, not the usual crossing of audio and
+ * video. */
 #define BACK_MS      1000
 #define CARRY_SLACK  4096                       /* around the payload of a largest unit */
 
@@ -49,7 +50,7 @@ enum status media_peek(struct media *m, size_t want, const uint8_t **p)
 	return ST_OK;
 }
 
-/* --- head and info ----------------------------------------------------------------------------- */
+/* --- head and info ---------------------------------------------------------------------------- */
 
 static enum status media_tell(struct media *m)
 {
@@ -83,7 +84,8 @@ bool media_head_ready(struct media *m)
 	}
 	if (m->heads >= HEAD_REFILL)
 		return true;
-	media_note(m, NOTE_HEADS, "stream header changes too often: data dropped until the next one may go out");
+	media_note(m, NOTE_HEADS,
+		"stream header changes too often: data dropped until the next one may go out");
 	return false;
 }
 
@@ -94,7 +96,8 @@ enum status media_head(struct media *m, const void *p, size_t n)
 	if (st != ST_OK)
 		return st;
 	if (n > MEDIA_HEAD_MAX)
-		return media_fail(m, ST_LIMIT, "%s head of %zu bytes (limit %d)", m->type, n, MEDIA_HEAD_MAX);
+		return media_fail(
+			m, ST_LIMIT, "%s head of %zu bytes (limit %d)", m->type, n, MEDIA_HEAD_MAX);
 	m->heads -= MIN(HEAD_REFILL, m->heads);
 	if (!m->informed)
 		st = media_tell(m);
@@ -104,7 +107,7 @@ enum status media_head(struct media *m, const void *p, size_t n)
 	return st;
 }
 
-/* --- packets ----------------------------------------------------------------------------------- */
+/* --- packets ---------------------------------------------------------------------------------- */
 
 enum status media_emit(struct media *m, const void *p, size_t n, uint8_t cont)
 {
@@ -130,8 +133,11 @@ enum status media_flush(struct media *m)
 static uint8_t unit_cont(enum unit_kind k)
 {
 	static const uint8_t cont[] = {
-		[UNIT_OTHER] = MEDIA_FRAGMENT, [UNIT_AUDIO] = MEDIA_AUDIO, [UNIT_INTER] = MEDIA_INTER,
-		[UNIT_FREE] = 0, [UNIT_KEY] = 0,
+		[UNIT_OTHER] = MEDIA_FRAGMENT,
+		[UNIT_AUDIO] = MEDIA_AUDIO,
+		[UNIT_INTER] = MEDIA_INTER,
+		[UNIT_FREE] = 0,
+		[UNIT_KEY] = 0,
 	};
 
 	return cont[k];
@@ -151,8 +157,8 @@ static bool unit_parts_from_stage(const struct media *m, const struct unit *u)
 		return true;
 	if (dt >= MEDIA_FLUSH_MS || dt < -BACK_MS)
 		return true;
-	/* A frame may join audio that waits, whatever its size: one packet per frame instead of two keeps
-	 * relays alive that take about a hundred packets a second. */
+	/* A frame may join audio that waits, whatever its size: one packet per frame instead of two
+	 * keeps relays alive that take about a hundred packets a second. */
 	if (unit_is_video(u))
 		return m->cutting.one_frame && m->stage_video;
 	return m->nstage + u->n > m->cutting.soft;
@@ -219,7 +225,7 @@ enum status media_unit(struct media *m, const struct unit *u)
 	return st;
 }
 
-/* --- choosing the parser ----------------------------------------------------------------------- */
+/* --- choosing the parser ---------------------------------------------------------------------- */
 
 static bool type_is(const char *a, const char *const *set)
 {
@@ -236,7 +242,11 @@ static enum status media_open(struct media *m, const char *type)
 	(void)text_copy(m->type, sizeof(m->type), type);
 	if (m->declared[0] != '\0' && strcmp(m->declared, m->type) != 0)
 		media_note(m, NOTE_TYPE, "declared %s, but the stream is %s", m->declared, m->type);
-	m->par = strcmp(type, "FLV") == 0 ? &parser_flv : type_is(type, mkv) ? &parser_mkv : &parser_raw;
+	m->par = &parser_raw;
+	if (strcmp(type, "FLV") == 0)
+		m->par = &parser_flv;
+	else if (type_is(type, mkv))
+		m->par = &parser_mkv;
 	m->self = calloc(1, MAX(m->par->size, (size_t)1));
 	if (m->self == NULL)
 		return media_fail(m, ST_LIMIT, "no memory for the %s parser", m->type);
@@ -261,7 +271,8 @@ static enum status media_sniff(struct media *m, bool end)
 	size_t n;
 	enum sniff s;
 
-	/* in small steps: most types are known by 4 bytes, and what is looked at may have to be carried */
+	/* in small steps: most types are known by 4 bytes, and what is looked at may have to be
+	 * carried */
 	for (size_t want = 64;; want = MIN(4 * want, (size_t)SNIFF_MAX)) {
 		n = in_view(&m->in, want, &p);
 		if (m->in.carry.err != ST_OK)
@@ -290,10 +301,11 @@ static enum status media_sniff(struct media *m, bool end)
 		return media_open(m, m->declared);
 	/* no answer ever comes before byte 5: the same sentence for every split */
 	hex_emit(hex, sizeof(hex), p, MIN(n, (size_t)4));
-	return media_fail(m, ST_PROTO, "declared %s, but the stream begins with %s", m->declared, hex);
+	return media_fail(
+		m, ST_PROTO, "declared %s, but the stream begins with %s", m->declared, hex);
 }
 
-/* --- outside ----------------------------------------------------------------------------------- */
+/* --- outside ---------------------------------------------------------------------------------- */
 
 struct media *media_new(const char *type, const struct media_ops *ops, void *ctx)
 {
@@ -341,8 +353,8 @@ static enum status media_run(struct media *m, bool end)
 	return st;
 }
 
-/* Remember how it ended. A fault of the stream, which has a sentence of ours, takes nothing along that was
- * whole; when an op has refused, nothing more is told to it. */
+/* Remember how it ended. A fault of the stream, which has a sentence of ours, takes nothing along
+ * that was whole; when an op has refused, nothing more is told to it. */
 static enum status media_done(struct media *m, enum status st)
 {
 	if (st != ST_OK && m->error[0] != '\0')
@@ -401,8 +413,9 @@ enum status media_tick(struct media *m, nsec now)
 		if (m->par == NULL)
 			st = media_run(m, true);
 		if (st == ST_OK && !m->headed && m->nstage == 0)
-			st = media_fail(m, ST_TIMEOUT, "no complete %s header and frame within %d s", m->type,
-			                MEDIA_START_MS / 1000);
+			st = media_fail(m, ST_TIMEOUT,
+				"no complete %s header and frame within %d s", m->type,
+				MEDIA_START_MS / 1000);
 	}
 	if (st == ST_OK && m->nstage > 0 && now >= m->stage_since + MEDIA_FLUSH_MS * NSEC_PER_MSEC)
 		st = media_flush(m);
@@ -422,8 +435,9 @@ enum status media_end(struct media *m, nsec now)
 	if (st == ST_OK)
 		st = media_flush(m);
 	if (st == ST_OK && !m->headed)
-		st = media_fail(m, ST_PROTO, "the %s stream ended before its header and first frame were complete",
-		                m->type);
+		st = media_fail(m, ST_PROTO,
+			"the %s stream ended before its header and first frame were complete",
+			m->type);
 	return media_done(m, st);
 }
 

@@ -3,11 +3,11 @@
  *
  *   TOP (EBML, Segment and what stands in it) <-> CLUSTER (its children, block by block)
  *
- * The head is written anew from what matters in EBML header, Info, Tracks and small Tags, with a Segment of
- * unknown size. Clusters go out with unknown size too, because they are forwarded before their end is
- * here and because a new one is begun in front of every key frame (and every second of pure audio), so that a
- * packet to start at always begins `Cluster, Timecode, block`. The bytes of blocks stay as they are,
- * their 16-bit relative timecode excepted where the cluster is ours.
+ * The head is written anew from what matters in EBML header, Info, Tracks and small Tags, with a
+ * Segment of unknown size. Clusters go out with unknown size too, because they are forwarded before
+ * their end is here and because a new one is begun in front of every key frame (and every second of
+ * pure audio), so that a packet to start at always begins `Cluster, Timecode, block`. The bytes of
+ * blocks stay as they are, their 16-bit relative timecode excepted where the cluster is ours.
  *
  * source   media.md 3.3, 9.1 rows 7-10
  */
@@ -28,19 +28,19 @@
 #define MKV_DEPTH_MAX    8
 #define MKV_AUDIO_MS     1000           /* between places to start, without video */
 #define MKV_MS_MAX       (INT64_C(1) << 53)
-#define MKV_TICKS_MAX    (UINT64_C(1) << 60)    /* sums of it and a relative timecode do not overflow */
+#define MKV_TICKS_MAX    (UINT64_C(1) << 60)    /* and a relative timecode: no overflow */
 
 enum {
-	ID_EBML = 0x1A45DFA3, ID_SEGMENT = 0x18538067, ID_SEEKHEAD = 0x114D9B74, ID_INFO = 0x1549A966,
-	ID_TRACKS = 0x1654AE6B, ID_CUES = 0x1C53BB6B, ID_TAGS = 0x1254C367, ID_ATTACHMENTS = 0x1941A469,
-	ID_CHAPTERS = 0x1043A770, ID_CLUSTER = 0x1F43B675, ID_VOID = 0xEC, ID_CRC32 = 0xBF,
-	ID_MAX_ID = 0x42F2, ID_MAX_SIZE = 0x42F3,
-	ID_SCALE = 0x2AD7B1, ID_DURATION = 0x4489, ID_TITLE = 0x7BA9,
-	ID_TRACK = 0xAE, ID_NUMBER = 0xD7, ID_TYPE = 0x83, ID_PRIVATE = 0x63A2,
-	ID_TIMECODE = 0xE7, ID_SIMPLEBLOCK = 0xA3, ID_BLOCKGROUP = 0xA0, ID_BLOCK = 0xA1, ID_REFERENCE = 0xFB,
+	ID_EBML = 0x1A45DFA3, ID_SEGMENT = 0x18538067, ID_SEEKHEAD = 0x114D9B74,
+	ID_INFO = 0x1549A966, ID_TRACKS = 0x1654AE6B, ID_CUES = 0x1C53BB6B, ID_TAGS = 0x1254C367,
+	ID_ATTACHMENTS = 0x1941A469, ID_CHAPTERS = 0x1043A770, ID_CLUSTER = 0x1F43B675,
+	ID_VOID = 0xEC, ID_CRC32 = 0xBF, ID_MAX_ID = 0x42F2, ID_MAX_SIZE = 0x42F3,
+	ID_SCALE = 0x2AD7B1, ID_DURATION = 0x4489, ID_TITLE = 0x7BA9, ID_TRACK = 0xAE,
+	ID_NUMBER = 0xD7, ID_TYPE = 0x83, ID_PRIVATE = 0x63A2, ID_TIMECODE = 0xE7,
+	ID_SIMPLEBLOCK = 0xA3, ID_BLOCKGROUP = 0xA0, ID_BLOCK = 0xA1, ID_REFERENCE = 0xFB,
 	ID_TAG = 0x7373, ID_TARGETS = 0x63C0, ID_TRACK_UID = 0x63C5, ID_EDITION_UID = 0x63C9,
-	ID_CHAPTER_UID = 0x63C4, ID_ATTACH_UID = 0x63C6,
-	ID_SIMPLETAG = 0x67C8, ID_TAG_NAME = 0x45A3, ID_TAG_STRING = 0x4487,
+	ID_CHAPTER_UID = 0x63C4, ID_ATTACH_UID = 0x63C6, ID_SIMPLETAG = 0x67C8,
+	ID_TAG_NAME = 0x45A3, ID_TAG_STRING = 0x4487,
 };
 
 enum { TRACK_VIDEO = 1, TRACK_AUDIO = 2, TRACK_SUBTITLE = 0x11 };
@@ -77,10 +77,15 @@ struct mkv {
 	char info_title[TEXT_MAX];
 };
 
-static const uint8_t segment_head[] = { 0x18, 0x53, 0x80, 0x67, 0x01, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
-static const uint8_t cluster_head[] = { 0x1f, 0x43, 0xb6, 0x75, 0x01, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+/* Both of unknown size. */
+static const uint8_t segment_head[] = {
+	0x18, 0x53, 0x80, 0x67, 0x01, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+};
+static const uint8_t cluster_head[] = {
+	0x1f, 0x43, 0xb6, 0x75, 0x01, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+};
 
-/* --- the head ---------------------------------------------------------------------------------- */
+/* --- the head --------------------------------------------------------------------------------- */
 
 static void mkv_put_head(struct buf *b, uint32_t id, uint64_t size)
 {
@@ -105,9 +110,11 @@ static enum status mkv_ebml(struct media *m, struct mkv *k, const struct mkv_el 
 
 	while (ebml_child(&r, &e, &body)) {
 		if (e.id == ID_MAX_ID && (!ebml_uint(&body, &v) || v > 4))
-			return media_fail(m, ST_PROTO, "Matroska with element ids of more than 4 bytes");
+			return media_fail(
+				m, ST_PROTO, "Matroska with element ids of more than 4 bytes");
 		if (e.id == ID_MAX_SIZE && (!ebml_uint(&body, &v) || v > 8))
-			return media_fail(m, ST_PROTO, "Matroska with element sizes of more than 8 bytes");
+			return media_fail(
+				m, ST_PROTO, "Matroska with element sizes of more than 8 bytes");
 	}
 	if (r.err != ST_OK)
 		return media_fail(m, ST_PROTO, "broken EBML header");
@@ -190,15 +197,17 @@ static enum status mkv_tracks(struct media *m, struct mkv *k, const struct mkv_e
 		if (!mkv_track_read(body, &t))
 			return media_fail(m, ST_PROTO, "broken Matroska track");
 		if (k->ntracks == MKV_TRACK_MAX)
-			return media_fail(m, ST_LIMIT, "more than %d Matroska tracks", MKV_TRACK_MAX);
+			return media_fail(
+				m, ST_LIMIT, "more than %d Matroska tracks", MKV_TRACK_MAX);
 		k->track[k->ntracks++] = t;
 		if (t.type == TRACK_VIDEO && k->video == 0)
 			k->video = t.number;
 		if (t.dropped) {
 			edited = true;
 			left_out += e.hlen + body.left;
-			media_note(m, NOTE_MKV_TRACK, "Matroska subtitle track %llu dropped: its header is too large",
-			           (unsigned long long)t.number);
+			media_note(m, NOTE_MKV_TRACK,
+				"Matroska subtitle track %llu dropped: its header is too large",
+				(unsigned long long)t.number);
 		}
 	}
 	if (r.err != ST_OK || k->ntracks == 0)
@@ -240,13 +249,20 @@ static void mkv_simpletag(struct mkv *k, struct rd r, unsigned depth)
 	if (name == NULL || text == NULL || depth > 3)  /* 3: not nested in another one */
 		return;
 
-	const struct { const char *name; char *to; } known[] = {
-		{ "TITLE", k->title }, { "ARTIST", k->artist }, { "ALBUM", k->album }, { "GENRE", k->genre },
+	const struct {
+		const char *name;
+		char *to;
+	} known[] = {
+		{ "TITLE", k->title },
+		{ "ARTIST", k->artist },
+		{ "ALBUM", k->album },
+		{ "GENRE", k->genre },
 		{ "URL", k->url },
 	};
 
 	for (size_t i = 0; i < NELEM(known); i++)
-		if (nlen == strlen(known[i].name) && ascii_ncasecmp((const char *)name, known[i].name, nlen) == 0)
+		if (nlen == strlen(known[i].name) &&
+			ascii_ncasecmp((const char *)name, known[i].name, nlen) == 0)
 			(void)text_clean(known[i].to, TEXT_MAX, text, tlen);
 }
 
@@ -258,8 +274,8 @@ static bool mkv_tag_is_global(struct rd r)
 	uint64_t v;
 
 	while (ebml_child(&r, &e, &body)) {
-		const bool uid = e.id == ID_TRACK_UID || e.id == ID_EDITION_UID || e.id == ID_CHAPTER_UID ||
-		                 e.id == ID_ATTACH_UID;
+		const bool uid = e.id == ID_TRACK_UID || e.id == ID_EDITION_UID ||
+				 e.id == ID_CHAPTER_UID || e.id == ID_ATTACH_UID;
 
 		if (uid && ebml_uint(&body, &v) && v != 0)
 			return false;
@@ -301,7 +317,7 @@ static enum status mkv_tell_track(struct media *m, const struct mkv *k)
 	return changed ? media_inform(m) : ST_OK;
 }
 
-/* --- blocks ------------------------------------------------------------------------------------ */
+/* --- blocks ----------------------------------------------------------------------------------- */
 
 struct mkv_block {
 	const uint8_t *p;       /* SimpleBlock or BlockGroup, head included */
@@ -377,15 +393,21 @@ static enum unit_kind mkv_kind(struct mkv *k, const struct mkv_block *b, int64_t
 {
 	const struct mkv_track *t = mkv_track_find(k, b->track);
 	const uint8_t type = t == NULL ? 0 : t->type;
-	enum unit_kind kind = type == TRACK_VIDEO ? UNIT_INTER : type == TRACK_AUDIO ? UNIT_AUDIO : UNIT_OTHER;
+	enum unit_kind kind = UNIT_OTHER;
 	bool ra;
+
+	if (type == TRACK_VIDEO)
+		kind = UNIT_INTER;
+	else if (type == TRACK_AUDIO)
+		kind = UNIT_AUDIO;
 
 	if (kind == UNIT_OTHER || !k->has_tc)
 		return kind;
 	if (k->has_ra && ms < k->ra_ms - 1000)
 		k->ra_ms = ms;
 	if (k->video != 0)      /* intra refresh has no key frames: let viewers in all the same */
-		ra = b->track == k->video && (b->key || (k->has_ra && ms - k->ra_ms >= MEDIA_KEY_MS));
+		ra = b->track == k->video &&
+		     (b->key || (k->has_ra && ms - k->ra_ms >= MEDIA_KEY_MS));
 	else
 		ra = kind == UNIT_AUDIO && (!k->has_ra || ms - k->ra_ms >= MKV_AUDIO_MS);
 	if (ra || !k->has_ra)
@@ -419,8 +441,9 @@ static enum status mkv_block(struct media *m, struct mkv *k, const struct mkv_bl
 {
 	const struct mkv_track *t = mkv_track_find(k, b->track);
 	const int64_t ms = mkv_ms(k, k->tc, b->rel);
-	/* in ticks of the track of clusters; a frame before time 0 stays relative to 0 */
-	const uint64_t abs = b->rel < 0 && (uint64_t)-b->rel > k->tc ? 0 : k->tc + (uint64_t)(int64_t)b->rel;
+	/* in ticks; what lies before time 0 stays relative to 0 */
+	const uint64_t abs =
+		b->rel < 0 && (uint64_t)-b->rel > k->tc ? 0 : k->tc + (uint64_t)(int64_t)b->rel;
 	uint8_t start[40], rel[2];
 	struct unit u = { .ms = ms };
 	size_t nstart = 0;
@@ -429,7 +452,8 @@ static enum status mkv_block(struct media *m, struct mkv *k, const struct mkv_bl
 	if (t != NULL && t->dropped)
 		return ST_OK;
 	if (!k->has_tc)
-		media_note(m, NOTE_MKV_TIMECODE, "Matroska cluster without a timecode: passed on, nobody can start there");
+		media_note(m, NOTE_MKV_TIMECODE,
+			"Matroska cluster without a timecode: passed on, nobody can start there");
 	u.kind = mkv_kind(k, b, ms);
 	if (k->first || !k->wire)
 		nstart = mkv_cluster(k, k->has_tc, k->tc, start);
@@ -457,7 +481,7 @@ static enum status mkv_block(struct media *m, struct mkv *k, const struct mkv_bl
 	return media_unit(m, &u);
 }
 
-/* --- reading ----------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 /* A new document: forget the old one, but not what is known of the track. */
 static void mkv_reset(struct mkv *k)
@@ -472,12 +496,13 @@ static void mkv_reset(struct mkv *k)
 }
 
 /* All of an element, once it is here. *more is set when it is not. */
-static enum status mkv_whole(struct media *m, const struct ebml_el *e, uint64_t max, const char *what,
-                             struct mkv_el *el, bool *more)
+static enum status mkv_whole(struct media *m, const struct ebml_el *e, uint64_t max,
+	const char *what, struct mkv_el *el, bool *more)
 {
 	const uint8_t *p;
 	enum status st;
 
+	*el = (struct mkv_el){ .p = NULL };
 	if (e->unknown)
 		return media_fail(m, ST_PROTO, "Matroska %s of unknown size", what);
 	if (e->size > max)
@@ -488,7 +513,10 @@ static enum status mkv_whole(struct media *m, const struct ebml_el *e, uint64_t 
 	if (p == NULL)
 		return st;
 	*el = (struct mkv_el){
-		.p = p, .n = e->hlen + (size_t)e->size, .e = *e, .body = rd_of(p + e->hlen, (size_t)e->size),
+		.p = p,
+		.n = e->hlen + (size_t)e->size,
+		.e = *e,
+		.body = rd_of(p + e->hlen, (size_t)e->size),
 	};
 	return ST_OK;
 }
@@ -496,10 +524,11 @@ static enum status mkv_whole(struct media *m, const struct ebml_el *e, uint64_t 
 static enum status mkv_skip(struct media *m, struct mkv *k, const struct ebml_el *e, uint64_t max)
 {
 	if (e->unknown)
-		return media_fail(m, ST_PROTO, "Matroska element %X of unknown size", (unsigned)e->id);
+		return media_fail(
+			m, ST_PROTO, "Matroska element %X of unknown size", (unsigned)e->id);
 	if (e->size > max)
-		return media_fail(m, ST_LIMIT, "Matroska element %X of %llu bytes (limit %llu)", (unsigned)e->id,
-		                  (unsigned long long)e->size, (unsigned long long)max);
+		return media_fail(m, ST_LIMIT, "Matroska element %X of %llu bytes (limit %llu)",
+			(unsigned)e->id, (unsigned long long)e->size, (unsigned long long)max);
 	k->skip = e->hlen + e->size;
 	return ST_OK;
 }
@@ -507,13 +536,23 @@ static enum status mkv_skip(struct media *m, struct mkv *k, const struct ebml_el
 /* Info, Tracks, Tags and the EBML header. */
 static enum status mkv_header(struct media *m, struct mkv *k, const struct ebml_el *e, bool *more)
 {
-	const uint64_t max = e->id == ID_INFO ? MKV_INFO_MAX : e->id == ID_TRACKS ? MKV_TRACKS_MAX :
-	                     e->id == ID_TAGS ? MKV_TAGS_MAX : EBML_DOC_MAX;
-	const char *what = e->id == ID_INFO ? "segment information" : e->id == ID_TRACKS ? "track list" :
-	                   e->id == ID_TAGS ? "tag list" : "EBML header";
+	static const struct {
+		uint32_t id;
+		uint64_t max;
+		const char *what;
+	} kinds[] = {
+		{ ID_INFO, MKV_INFO_MAX, "segment information" },
+		{ ID_TRACKS, MKV_TRACKS_MAX, "track list" },
+		{ ID_TAGS, MKV_TAGS_MAX, "tag list" },
+		{ ID_EBML, EBML_DOC_MAX, "EBML header" },
+	};
+	size_t i = 0;
 	struct mkv_el el;
-	enum status st = mkv_whole(m, e, max, what, &el, more);
+	enum status st;
 
+	while (i + 1 < NELEM(kinds) && kinds[i].id != e->id)
+		i++;
+	st = mkv_whole(m, e, kinds[i].max, kinds[i].what, &el, more);
 	if (st != ST_OK || *more)
 		return st;
 	k->head_bytes += el.n;
@@ -544,9 +583,11 @@ static enum status mkv_header(struct media *m, struct mkv *k, const struct ebml_
 	}
 	in_drop(&m->in, el.n);
 	if (st == ST_OK && k->head.err != ST_OK)
-		st = media_fail(m, ST_LIMIT, "Matroska header too large (limit %d bytes)", MEDIA_HEAD_MAX);
+		st = media_fail(
+			m, ST_LIMIT, "Matroska header too large (limit %d bytes)", MEDIA_HEAD_MAX);
 	if (st == ST_OK && k->due && k->head_bytes > MKV_HEAD_BYTES)
-		st = media_fail(m, ST_LIMIT, "Matroska header of more than %u bytes", MKV_HEAD_BYTES);
+		st = media_fail(
+			m, ST_LIMIT, "Matroska header of more than %u bytes", MKV_HEAD_BYTES);
 	return st;
 }
 
@@ -554,7 +595,8 @@ static enum status mkv_header(struct media *m, struct mkv *k, const struct ebml_
 static enum status mkv_top(struct media *m, struct mkv *k, const struct ebml_el *e, bool *more)
 {
 	if (!k->doc && e->id != ID_EBML)
-		return media_fail(m, ST_PROTO, "not Matroska: begins with element %X", (unsigned)e->id);
+		return media_fail(
+			m, ST_PROTO, "not Matroska: begins with element %X", (unsigned)e->id);
 	switch (e->id) {
 	case ID_VOID:
 	case ID_CRC32:
@@ -572,7 +614,8 @@ static enum status mkv_top(struct media *m, struct mkv *k, const struct ebml_el 
 		break;
 	}
 	if (!k->segment)
-		return media_fail(m, ST_PROTO, "Matroska element %X before the segment", (unsigned)e->id);
+		return media_fail(
+			m, ST_PROTO, "Matroska element %X before the segment", (unsigned)e->id);
 	switch (e->id) {
 	case ID_INFO:
 	case ID_TRACKS:
@@ -600,7 +643,8 @@ static enum status mkv_top(struct media *m, struct mkv *k, const struct ebml_el 
 	default:
 		k->head_bytes += e->size;
 		if (k->due && k->head_bytes > MKV_HEAD_BYTES)
-			return media_fail(m, ST_LIMIT, "Matroska header of more than %u bytes", MKV_HEAD_BYTES);
+			return media_fail(m, ST_LIMIT, "Matroska header of more than %u bytes",
+				MKV_HEAD_BYTES);
 		return mkv_skip(m, k, e, MKV_ODD_MAX);
 	}
 }
@@ -612,9 +656,11 @@ static enum status mkv_child(struct media *m, struct mkv *k, const struct ebml_e
 	enum status st;
 	uint64_t v;
 
-	if (!k->cl_open_end && !e->unknown && (e->hlen > k->cl_left || e->size > k->cl_left - e->hlen))
-		return media_fail(m, ST_PROTO, "Matroska element %X of %llu bytes runs past its cluster",
-		                  (unsigned)e->id, (unsigned long long)e->size);
+	if (!k->cl_open_end && !e->unknown &&
+		(e->hlen > k->cl_left || e->size > k->cl_left - e->hlen))
+		return media_fail(m, ST_PROTO,
+			"Matroska element %X of %llu bytes runs past its cluster", (unsigned)e->id,
+			(unsigned long long)e->size);
 	switch (e->id) {
 	case ID_TIMECODE:
 		st = mkv_whole(m, e, 8, "timecode", &el, more);

@@ -2,7 +2,8 @@
 /* Between media.c and the containers: input, packet cutting, head, info. Private to core/media.
  *
  * A parser reads whole units from m->in, hands heads to media_head() and units (FLV tags, Matroska
- * blocks) to media_unit(), which cuts packets from them. It runs until m->in has nothing it can use.
+ * blocks) to media_unit(), which cuts packets from them. It runs until m->in has nothing it can
+ * use.
  */
 #ifndef CORE_MEDIA_PARSER_H
 #define CORE_MEDIA_PARSER_H
@@ -21,7 +22,8 @@ struct parser {
 	/* Its own deadline passed (m->now is set). May be NULL. */
 	enum status (*tick)(struct media *m);
 	nsec (*deadline)(const struct media *m);
-	/* End of input; whole units are already eaten. Sets the error when there was no head. May be NULL. */
+	/* End of input; whole units are already eaten. Sets the error when there was no head. May
+	 * be NULL. */
 	enum status (*end)(struct media *m);
 	/* Frees what hangs on m->self, not m->self. May be NULL. */
 	void (*fini)(struct media *m);
@@ -34,7 +36,7 @@ enum unit_kind {
 	UNIT_OTHER,             /* neither audio nor video */
 	UNIT_AUDIO,             /* audio beside a video */
 	UNIT_INTER,             /* a video frame that needs earlier ones */
-	UNIT_FREE,              /* a good start if a packet happens to begin here: audio without video */
+	UNIT_FREE,              /* a good start if a packet begins here: audio without video */
 	UNIT_KEY,               /* a random access point: begins a packet */
 };
 
@@ -90,12 +92,13 @@ struct media {
 enum status media_fail(struct media *m, enum status st, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* ops->note(), once per bit. */
 enum note {
-	NOTE_TYPE, NOTE_FLV_TRAILER, NOTE_FLV_TYPE, NOTE_FLV_RESYNC, NOTE_FLV_META, NOTE_HEADS, NOTE_MKV_TRACK,
-	NOTE_MKV_TIMECODE,
+	NOTE_TYPE, NOTE_FLV_TRAILER, NOTE_FLV_TYPE, NOTE_FLV_RESYNC, NOTE_FLV_META, NOTE_HEADS,
+	NOTE_MKV_TRACK, NOTE_MKV_TIMECODE,
 };
 void media_note(struct media *m, enum note bit, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
-/* Is another head within the budget (12 a minute, then 1 per 5 s)? While not, the parser drops data. */
+/* Is another head within the budget (12 a minute, then 1 per 5 s)? While not, the parser drops
+ * data. */
 bool media_head_ready(struct media *m);
 /* Let waiting data out, info() when due, then the head. Too large a head fails. */
 enum status media_head(struct media *m, const void *p, size_t n) NODISCARD;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Bitrate of a stream over its last 10 seconds (media.md 3.0.1). Private to core/media.
  *
- * The clock is the caller's: media time where the container has one, so that a file pushed faster than
- * it plays still gets its own bitrate.
+ * The clock is the caller's: media time where the container has one, so that a file pushed faster
+ * than it plays still gets its own bitrate.
  */
 #ifndef CORE_MEDIA_RATE_H
 #define CORE_MEDIA_RATE_H
@@ -25,8 +25,8 @@ struct rate {
 	uint32_t kbps;          /* published; 0 = not yet */
 };
 
-/* n bytes at time ms. returns true when r->kbps changed and is to be told. A jump of more than 10 s starts
- * a new window. */
+/* n bytes at time ms. returns true when r->kbps changed and is to be told. A jump of more than 10 s
+ * starts a new window. */
 bool rate_add(struct rate *r, int64_t ms, size_t n);
 
 #endif

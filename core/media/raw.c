@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Streams we do not look into: blocks of MEDIA_RAW_BLOCK bytes, every one a place to start, no head. */
+/* Streams we do not look into: blocks of MEDIA_RAW_BLOCK bytes, every one a place to start, no
+ * head. */
 #include "core/media/parser.h"
 
 #include <string.h>

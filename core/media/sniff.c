@@ -51,7 +51,7 @@ static enum sniff sniff_mp4(const uint8_t *p, size_t n, const char **type)
 	static const char box[][5] = { "ftyp", "styp", "moof" };
 
 	*type = "MP4";
-	/* A box size has its top byte 0 in any stream; that keeps texts from waiting for 8 bytes. */
+	/* no box here is as large as 16 MiB; so a text need not wait for 8 bytes */
 	if (n > 0 && p[0] != 0)
 		return SNIFF_NONE;
 	if (n < 8)
@@ -178,8 +178,8 @@ static size_t mp3_frame(const uint8_t *p)
 	const unsigned layer = 4 - (p[1] >> 1 & 3);     /* 1..3, 4 = reserved */
 	const unsigned ri = p[2] >> 4, hi = p[2] >> 2 & 3, pad = p[2] >> 1 & 1;
 
-	if (p[0] != 0xff || (p[1] & 0xe0) != 0xe0 || version == 1 || layer == 4 || ri == 0 || ri == 15 ||
-	    hi == 3)
+	if (p[0] != 0xff || (p[1] & 0xe0) != 0xe0 || version == 1 || layer == 4 || ri == 0 ||
+		ri == 15 || hi == 3)
 		return 0;
 
 	const uint32_t bps = 1000u * rate[version == 3 ? layer - 1 : layer == 1 ? 3 : 4][ri];
@@ -209,8 +209,9 @@ static enum sniff sniff_mp3(const uint8_t *p, size_t n, const char **type)
 	if (n < len + 4)
 		return SNIFF_MORE;
 	/* same version, layer and sampling rate */
-	return mp3_frame(p + len) > 0 && ((p[1] ^ p[len + 1]) & 0xfe) == 0 && ((p[2] ^ p[len + 2]) & 0x0c) == 0
-		? SNIFF_WEAK : SNIFF_NONE;
+	if (mp3_frame(p + len) == 0 || ((p[1] ^ p[len + 1]) & 0xfe) != 0)
+		return SNIFF_NONE;
+	return ((p[2] ^ p[len + 2]) & 0x0c) == 0 ? SNIFF_WEAK : SNIFF_NONE;
 }
 
 static enum sniff sniff_aac(const uint8_t *p, size_t n, const char **type)
@@ -235,12 +236,12 @@ static enum sniff sniff_aac(const uint8_t *p, size_t n, const char **type)
 enum sniff sniff_type(const uint8_t *p, size_t n, bool end, const char **type)
 {
 	static enum sniff (*const all[])(const uint8_t *, size_t, const char **) = {
-		sniff_flv, sniff_mkv, sniff_ogg, sniff_asf, sniff_mp4, sniff_nsv, sniff_ts, sniff_mp3, sniff_aac,
-		sniff_m2ts,
+		sniff_flv, sniff_mkv, sniff_ogg, sniff_asf, sniff_mp4, sniff_nsv, sniff_ts,
+		sniff_mp3, sniff_aac, sniff_m2ts,
 	};
 
-	/* In order, and none is passed over while it could still say yes: so the answer for a prefix holds
-	 * for everything that begins with it. */
+	/* In order, and none is passed over while it could still say yes: so the answer for a
+	 * prefix holds for everything that begins with it. */
 	for (size_t i = 0; i < NELEM(all); i++) {
 		enum sniff s = all[i](p, MIN(n, (size_t)SNIFF_MAX), type);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What a stream is, by its first bytes. Private to core/media.
  *
- * The answer for a prefix that is long enough never changes with more bytes, so it does not depend on how
- * the input was split.
+ * The answer for a prefix that is long enough never changes with more bytes, so it does not depend
+ * on how the input was split.
  * source   media.md 1.2 (1.2.1, 1.2.2)
  */
 #ifndef CORE_MEDIA_SNIFF_H

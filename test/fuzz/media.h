@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Shared by the fuzz targets of core/media: the same input whole and split must give the same output, every
- * packet must keep its limits, and what came out must be readable again. */
+/* Shared by the fuzz targets of core/media: the same input whole and split must give the same
+ * output, every packet must keep its limits, and what came out must be readable again. */
 #ifndef TEST_FUZZ_MEDIA_H
 #define TEST_FUZZ_MEDIA_H
 
@@ -59,9 +59,12 @@ static inline enum status fuzz_info(void *ctx, const struct media_info *mi)
 	return ST_OK;
 }
 
-static const struct media_ops fuzz_ops = { .head = fuzz_head, .data = fuzz_data, .info = fuzz_info };
+static const struct media_ops fuzz_ops = {
+	.head = fuzz_head, .data = fuzz_data, .info = fuzz_info
+};
 
-static inline void fuzz_run(struct fuzz_out *o, const char *type, const uint8_t *p, size_t n, uint32_t seed)
+static inline void fuzz_run(
+	struct fuzz_out *o, const char *type, const uint8_t *p, size_t n, uint32_t seed)
 {
 	struct media *m;
 

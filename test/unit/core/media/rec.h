@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Shared by the tests of core/media: feeds a parser in every manner and writes down what comes out. */
+/* Shared by the tests of core/media: feeds a parser in every manner and writes down what comes
+ * out. */
 #ifndef TEST_UNIT_MEDIA_REC_H
 #define TEST_UNIT_MEDIA_REC_H
 
@@ -67,7 +68,8 @@ static inline enum status rec_data(void *ctx, const void *p, size_t n, uint8_t c
 	ck_assert_int_lt(r->npkts, REC_PKTS);
 	if (r->refuse != ST_OK)
 		return r->refuse;
-	r->pkt[r->npkts++] = (struct rec_pkt){ .at = r->body.len, .n = n, .cont = cont, .head = r->nheads - 1 };
+	r->pkt[r->npkts++] =
+		(struct rec_pkt){ .at = r->body.len, .n = n, .cont = cont, .head = r->nheads - 1 };
 	buf_put(&r->body, p, n);
 	buf_printf(&r->log, "D%zu/%u:", n, cont);
 	buf_put(&r->log, p, n);
@@ -81,7 +83,8 @@ static inline enum status rec_info(void *ctx, const struct media_info *mi)
 	r->ninfos++;
 	r->info = *mi;
 	ck_assert(text_copy(r->type, sizeof(r->type), mi->type));
-	buf_printf(&r->log, "I%s/%u/%d/%s/%s:", mi->type, mi->bitrate_kbps, mi->declared, mi->title, mi->artist);
+	buf_printf(&r->log, "I%s/%u/%d/%s/%s:", mi->type, mi->bitrate_kbps, mi->declared, mi->title,
+		mi->artist);
 	return ST_OK;
 }
 
@@ -126,10 +129,10 @@ static inline uint32_t rec_rand(uint32_t *seed)
 	return *seed >> 8;
 }
 
-/* Feed n bytes in pieces: step 0 = random sizes up to 3000, else that many bytes each. Each piece lies in
- * memory of exactly its size, so that a read past it is seen. end: call media_end() too. */
-static inline struct rec *rec_run(const char *type, const void *p, size_t n, size_t step, uint32_t seed,
-                                  bool end)
+/* Feed n bytes in pieces: step 0 = random sizes up to 3000, else that many bytes each. Each piece
+ * lies in memory of exactly its size, so that a read past it is seen. end: call media_end() too. */
+static inline struct rec *rec_run(
+	const char *type, const void *p, size_t n, size_t step, uint32_t seed, bool end)
 {
 	struct rec *r = rec_new();
 	struct media *m = media_new(type, &rec_ops, r);
@@ -152,7 +155,8 @@ static inline struct rec *rec_run(const char *type, const void *p, size_t n, siz
 	if (r->st == ST_OK && end)
 		r->st = media_end(m, NSEC_PER_SEC);
 	(void)text_copy(r->error, sizeof(r->error), media_error(m));
-	ck_assert_int_eq(r->st != ST_OK && r->st == media_feed(m, "x", 1, NSEC_PER_SEC), r->st != ST_OK);
+	ck_assert_int_eq(
+		r->st != ST_OK && r->st == media_feed(m, "x", 1, NSEC_PER_SEC), r->st != ST_OK);
 	media_free(&m);
 	ck_assert_ptr_null(m);
 	return r;
@@ -160,14 +164,16 @@ static inline struct rec *rec_run(const char *type, const void *p, size_t n, siz
 
 static inline void rec_same(const struct rec *a, const struct rec *b, const char *what)
 {
-	ck_assert_msg(a->st == b->st, "%s: status %d and %d (%s, %s)", what, a->st, b->st, a->error, b->error);
+	ck_assert_msg(a->st == b->st, "%s: status %d and %d (%s, %s)", what, a->st, b->st, a->error,
+		b->error);
 	ck_assert_msg(a->log.len == b->log.len && memcmp(a->log.p, b->log.p, a->log.len) == 0,
-	              "%s: output differs: %d/%d heads, %d/%d packets, %zu/%zu bytes", what, a->nheads, b->nheads,
-	              a->npkts, b->npkts, a->body.len, b->body.len);
+		"%s: output differs: %d/%d heads, %d/%d packets, %zu/%zu bytes", what, a->nheads,
+		b->nheads, a->npkts, b->npkts, a->body.len, b->body.len);
 	ck_assert_str_eq(a->error, b->error);
 }
 
-/* Whole, byte by byte, odd sizes, at random: the output must be the same. Returns that of the whole. */
+/* Whole, byte by byte, odd sizes, at random: the output must be the same. Returns that of the
+ * whole. */
 static inline struct rec *rec_all(const char *type, const void *p, size_t n)
 {
 	static const size_t step[] = { 1, 2, 13, 4096, 65536 };

@@ -24,7 +24,8 @@ static enum status sink(void *ctx, const void *p, size_t n)
 }
 
 /* Feed all in pieces of `step`; *left: what was not taken. */
-static enum status decode(struct dechunk *d, struct sunk *s, const void *p, size_t n, size_t step, size_t *left)
+static enum status decode(
+	struct dechunk *d, struct sunk *s, const void *p, size_t n, size_t step, size_t *left)
 {
 	enum status st = ST_OK;
 	size_t at = 0, used;
@@ -58,7 +59,8 @@ static const struct {
 	{ "upper case hex", "A\r\n0123456789\r\n0\r\n\r\n", "0123456789", ST_EOF, 0, "" },
 	{ "lower case hex", "a\r\n0123456789\r\n0\r\n\r\n", "0123456789", ST_EOF, 0, "" },
 	{ "leading zeros", "0000000000000005\r\nhello\r\n0\r\n\r\n", "hello", ST_EOF, 0, "" },
-	{ "17 digits", "00000000000000005\r\nhello\r\n", "", ST_LIMIT, 9, "chunk size has more than 16 digits" },
+	{ "17 digits", "00000000000000005\r\nhello\r\n", "", ST_LIMIT, 9,
+		"chunk size has more than 16 digits" },
 	{ "extension", "5;name=value\r\nhello\r\n0;last\r\n\r\n", "hello", ST_EOF, 0, "" },
 	{ "quoted extension", "5;a=\"b;c d\"\r\nhello\r\n0\r\n\r\n", "hello", ST_EOF, 0, "" },
 	{ "blanks before extension", "5 \t;x\r\nhello\r\n0\r\n\r\n", "hello", ST_EOF, 0, "" },
@@ -75,27 +77,37 @@ static const struct {
 	{ "plus", "+5\r\nhello\r\n", "", ST_PROTO, 10, "chunk size is not hexadecimal" },
 	{ "leading blank", " 5\r\nhello\r\n", "", ST_PROTO, 10, "chunk size is not hexadecimal" },
 	{ "trailing blank", "5 \r\nhello\r\n", "", ST_PROTO, 8, "chunk size is not hexadecimal" },
-	{ "bare LF behind the size", "5\nhello\r\n", "", ST_PROTO, 7, "chunk size is not hexadecimal" },
+	{ "bare LF behind the size", "5\nhello\r\n", "", ST_PROTO, 7,
+		"chunk size is not hexadecimal" },
 	{ "bare LF in an extension", "5;x\nhello\r\n", "", ST_PROTO, 7,
-	  "control character in a chunk extension" },
+		"control character in a chunk extension" },
 	{ "bare CR behind the size", "5\rhello\r\n", "", ST_PROTO, 6,
-	  "chunk size line does not end in CRLF" },
-	{ "bare LF behind the body", "1\r\nx\n0\r\n\r\n", "x", ST_PROTO, 5, "chunk does not end in CRLF" },
+		"chunk size line does not end in CRLF" },
+	{ "bare LF behind the body", "1\r\nx\n0\r\n\r\n", "x", ST_PROTO, 5,
+		"chunk does not end in CRLF" },
 	{ "body too long", "1\r\nxy\r\n0\r\n\r\n", "x", ST_PROTO, 7, "chunk does not end in CRLF" },
 	{ "bare CR behind the body", "1\r\nx\ry", "x", ST_PROTO, 0, "chunk does not end in CRLF" },
 	{ "largest", "7fffffff\r\nxy", "xy", ST_OK, 0, "" },
 	{ "one more", "80000000\r\nxy", "", ST_LIMIT, 3, "chunk is larger than 2147483647 bytes" },
-	{ "2^63", "8000000000000000\r\nxy", "", ST_LIMIT, 3, "chunk is larger than 2147483647 bytes" },
-	{ "2^64 - 1", "ffffffffffffffff\r\nxy", "", ST_LIMIT, 3, "chunk is larger than 2147483647 bytes" },
+	{ "2^63", "8000000000000000\r\nxy", "", ST_LIMIT, 3,
+		"chunk is larger than 2147483647 bytes" },
+	{ "2^64 - 1", "ffffffffffffffff\r\nxy", "", ST_LIMIT, 3,
+		"chunk is larger than 2147483647 bytes" },
 	{ "2^32 + 1", "100000001\r\nxy", "", ST_LIMIT, 3, "chunk is larger than 2147483647 bytes" },
-	{ "line of 256", "1" A60 A60 A60 A60 ";bcdefghijklmno\r\nx\r\n0\r\n\r\n", "x", ST_EOF, 0, "" },
+	{ "line of 256", "1" A60 A60 A60 A60 ";bcdefghijklmno\r\nx\r\n0\r\n\r\n", "x", ST_EOF, 0,
+		"" },
 	{ "line of 257", "1" A60 A60 A60 A60 ";bcdefghijklmnop\r\nx", "", ST_LIMIT, 3,
-	  "chunk size line is longer than 256 bytes" },
-	{ "zeros without end", Z64 Z64 Z64 Z64, "", ST_LIMIT, 239, "chunk size has more than 16 digits" },
-	{ "bare LF as end of trailers", "0\r\n\n", "", ST_PROTO, 0, "chunk trailer does not end in CRLF" },
-	{ "bare LF in a trailer", "0\r\nA: b\n\r\n", "", ST_PROTO, 2, "chunk trailer does not end in CRLF" },
-	{ "bare CR in a trailer", "0\r\nA: b\rc", "", ST_PROTO, 0, "chunk trailer does not end in CRLF" },
-	{ "bare CR as end of trailers", "0\r\n\rx", "", ST_PROTO, 0, "chunk trailer does not end in CRLF" },
+		"chunk size line is longer than 256 bytes" },
+	{ "zeros without end", Z64 Z64 Z64 Z64, "", ST_LIMIT, 239,
+		"chunk size has more than 16 digits" },
+	{ "bare LF as end of trailers", "0\r\n\n", "", ST_PROTO, 0,
+		"chunk trailer does not end in CRLF" },
+	{ "bare LF in a trailer", "0\r\nA: b\n\r\n", "", ST_PROTO, 2,
+		"chunk trailer does not end in CRLF" },
+	{ "bare CR in a trailer", "0\r\nA: b\rc", "", ST_PROTO, 0,
+		"chunk trailer does not end in CRLF" },
+	{ "bare CR as end of trailers", "0\r\n\rx", "", ST_PROTO, 0,
+		"chunk trailer does not end in CRLF" },
 	{ "html", "<html>", "", ST_PROTO, 5, "chunk size is not hexadecimal" },
 };
 
@@ -111,11 +123,13 @@ START_TEST(table)
 		enum status st = decode(&d, &s, row[_i].in, n, step, &left);
 
 		ck_assert_msg(st == row[_i].st, "%s, step %zu: status %d", row[_i].name, step, st);
-		ck_assert_msg(left == row[_i].left, "%s, step %zu: %zu left", row[_i].name, step, left);
-		ck_assert_msg(s.body.len == blen && (blen == 0 || memcmp(s.body.p, row[_i].body, blen) == 0),
-		              "%s, step %zu: body of %zu bytes", row[_i].name, step, s.body.len);
-		ck_assert_msg(strcmp(dechunk_error(&d), row[_i].error) == 0, "%s: '%s'", row[_i].name,
-		              dechunk_error(&d));
+		ck_assert_msg(
+			left == row[_i].left, "%s, step %zu: %zu left", row[_i].name, step, left);
+		ck_assert_msg(s.body.len == blen &&
+				      (blen == 0 || memcmp(s.body.p, row[_i].body, blen) == 0),
+			"%s, step %zu: body of %zu bytes", row[_i].name, step, s.body.len);
+		ck_assert_msg(strcmp(dechunk_error(&d), row[_i].error) == 0, "%s: '%s'",
+			row[_i].name, dechunk_error(&d));
 		if (st != ST_OK) {      /* final */
 			size_t used = 99;
 
@@ -138,7 +152,9 @@ START_TEST(trailers_are_limited)
 	buf_init(&in, 1u << 16);
 	buf_puts(&in, "0\r\n");
 	while (in.len < 3 + DECHUNK_TRAILER_MAX - 2)
-		buf_puts(&in, in.len < 8000 ? "A: 345678901234567890123456789012345678901234567890\r\n" : "B:\r\n");
+		buf_puts(&in, in.len < 8000
+				      ? "A: 345678901234567890123456789012345678901234567890\r\n"
+				      : "B:\r\n");
 	in.len = 3 + DECHUNK_TRAILER_MAX - 6;
 	memcpy(in.p + in.len - 2, "\r\n", 2);
 	buf_puts(&in, "C:\r\n\r\n");            /* 8192 with the last CRLF */

@@ -116,8 +116,8 @@ static void simple_meta(double width, double vrate)
 
 /* --- looking at FLV ---------------------------------------------------------------------------- */
 
-/* The tags in p as "18:40@0 9:10@0 ...": type, payload bytes, time; checks trailing sizes. "" when it does not
- * consist of whole tags. */
+/* The tags in p as "18:40@0 9:10@0 ...": type, payload bytes, time; checks trailing sizes. "" when
+ * it does not consist of whole tags. */
 static char listing[65536];
 
 static const char *tags(const uint8_t *p, size_t n)
@@ -135,11 +135,13 @@ static const char *tags(const uint8_t *p, size_t n)
 		if (n - at < size + 15)
 			return "";
 		at += size + 15;
-		ck_assert_uint_eq((size_t)p[at - 4] << 24 | (size_t)p[at - 3] << 16 | (size_t)p[at - 2] << 8 | p[at - 1],
-		                  size + 11);
+		ck_assert_uint_eq((size_t)p[at - 4] << 24 | (size_t)p[at - 3] << 16 |
+					  (size_t)p[at - 2] << 8 | p[at - 1],
+			size + 11);
 		if (out + 40 < sizeof(listing))
-			out += (size_t)snprintf(listing + out, sizeof(listing) - out, "%s%u:%zu@%u", out > 0 ? " " : "",
-			                        t[0], size, (unsigned)(t[4] << 16 | t[5] << 8 | t[6]) | (unsigned)t[7] << 24);
+			out += (size_t)snprintf(listing + out, sizeof(listing) - out, "%s%u:%zu@%u",
+				out > 0 ? " " : "", t[0], size,
+				(unsigned)(t[4] << 16 | t[5] << 8 | t[6]) | (unsigned)t[7] << 24);
 	}
 	return listing;
 }
@@ -212,7 +214,8 @@ START_TEST(long_tags_are_split)
 	inter(80, 15360 - 14);
 	sound(90, 20000);
 	r = run(ST_OK);
-	ck_assert_str_eq(tags(r->body.p, r->body.len), "9:40000@0 9:15345@40 9:15346@80 8:20000@90");
+	ck_assert_str_eq(
+		tags(r->body.p, r->body.len), "9:40000@0 9:15345@40 9:15346@80 8:20000@90");
 	conts(r, "0 1 1 2 2 3 4 5");
 	ck_assert_uint_eq(r->pkt[0].n, 15360);
 	ck_assert_uint_eq(r->pkt[1].n, 15360);
@@ -239,7 +242,8 @@ START_TEST(bundles)
 	sound(267, 2000);
 	sound(268, 2000);
 	r = run(ST_OK);
-	/* 0..70 | 100.. (first 100 ms after the packet's first tag) | 220..260 | 265 266 | 267 268: 4 KiB */
+	/* 0..70 | 100.. (first 100 ms after the packet's first tag) | 220..260 | 265 266 | 267 268:
+	 * 4 KiB */
 	conts(r, "0 4 2 2 4");
 	ck_assert_str_eq(tags(rec_pkt_p(r, 0), r->pkt[0].n), "9:100@0 8:50@10 8:50@40 8:50@70");
 	ck_assert_str_eq(tags(rec_pkt_p(r, 1), r->pkt[1].n), "8:50@100 8:50@130 8:50@160 8:50@190");
@@ -382,7 +386,7 @@ static const struct {
 	uint8_t type;
 	const char *p;
 	size_t n;
-	int what;               /* 'c' config, 'k' key, 'i' inter, 'a' audio, 'd' data, 's' soft config */
+	int what; /* 'c' config, 'k' key, 'i' inter, 'a' audio, 'd' data, 's' soft config */
 } classes[] = {
 #define C(name, type, p, what) { name, type, p, sizeof(p) - 1, what }
 	C("hevc start", VIDEO, "\x90hvc1\1\2\3", 'c'),
@@ -456,11 +460,13 @@ START_TEST(classified)
 	big(AUDIO, 600, "\x2f", 1, 77);
 	r = run(ST_OK);
 	(void)snprintf(want, sizeof(want), "%u:%zu@400", classes[_i].type, classes[_i].n);
-	ck_assert_msg(r->nheads == (what == 'c' ? 2 : 1), "%s: %d heads", classes[_i].name, r->nheads);
+	ck_assert_msg(
+		r->nheads == (what == 'c' ? 2 : 1), "%s: %d heads", classes[_i].name, r->nheads);
 	ck_assert_int_eq(strstr(tags(r->body.p, r->body.len), want) == NULL, what == 'c');
 	if (what == 'c') {
 		(void)snprintf(want, sizeof(want), "%u:%zu@0", classes[_i].type, classes[_i].n);
-		ck_assert_msg(strcmp(head_tags(r, 1), want) == 0, "%s: head %s", classes[_i].name, listing);
+		ck_assert_msg(strcmp(head_tags(r, 1), want) == 0, "%s: head %s", classes[_i].name,
+			listing);
 	}
 	for (int i = 0; i < r->npkts; i++)
 		if (strcmp(tags(rec_pkt_p(r, i), r->pkt[i].n), want) == 0)
@@ -552,7 +558,8 @@ START_TEST(head_flags_are_right)
 	else
 		sound(0, 100);
 	r = run(ST_OK);
-	ck_assert_msg(head_flags(r, 0) == flags[_i].out, "%s: %u", flags[_i].name, head_flags(r, 0));
+	ck_assert_msg(
+		head_flags(r, 0) == flags[_i].out, "%s: %u", flags[_i].name, head_flags(r, 0));
 	rec_free(r);
 }
 END_TEST
@@ -616,7 +623,8 @@ START_TEST(empty_and_unknown_tags)
 	inter(60, 10);
 	r = run(ST_OK);
 	ck_assert_str_eq(head_tags(r, 0), "9:10@0");
-	ck_assert_str_eq(tags(r->body.p, r->body.len), "18:9@0 9:100@0 9:0@10 8:0@20 8:10@40 9:10@60");
+	ck_assert_str_eq(
+		tags(r->body.p, r->body.len), "18:9@0 9:100@0 9:0@10 8:0@20 8:10@40 9:10@60");
 	ck_assert_int_eq(r->nnotes, 1);
 	rec_free(r);
 	for (int i = 0; i < 100; i++)
@@ -639,7 +647,8 @@ START_TEST(head_without_frame)
 	ck_assert_int_eq(in.err, ST_OK);
 	r = rec_all("FLV", in.p, in.len);
 	ck_assert_int_eq(r->st, ST_PROTO);
-	ck_assert_str_eq(r->error, "the FLV stream ended before its header and first frame were complete");
+	ck_assert_str_eq(
+		r->error, "the FLV stream ended before its header and first frame were complete");
 	rec_free(r);
 	TAG(SCRIPT, 0, "\2\0\6onText");
 	r = run(ST_OK);
@@ -686,7 +695,13 @@ END_TEST
 
 /* --- metadata ---------------------------------------------------------------------------------- */
 
-static const struct { const char *name; double v, a; const char *max; bool audio; uint32_t kbps; } rates[] = {
+static const struct {
+	const char *name;
+	double v, a;
+	const char *max;
+	bool audio;
+	uint32_t kbps;
+} rates[] = {
 	{ "both", 1000, 128, NULL, false, 1128 },
 	{ "video only", 1000, 0, NULL, false, 1000 },
 	{ "video not known", 0, 128, NULL, false, 0 },
@@ -715,7 +730,8 @@ START_TEST(bitrates)
 	meta_end(0);
 	sound(0, 100);
 	r = run(ST_OK);
-	ck_assert_msg(r->info.bitrate_kbps == rates[_i].kbps, "%s: %u", rates[_i].name, r->info.bitrate_kbps);
+	ck_assert_msg(r->info.bitrate_kbps == rates[_i].kbps, "%s: %u", rates[_i].name,
+		r->info.bitrate_kbps);
 	ck_assert_int_eq(r->info.declared, rates[_i].kbps > 0);
 	rec_free(r);
 }
@@ -795,13 +811,21 @@ END_TEST
 /* 3.2.8: what AMF0 cannot be read is data like any other. */
 START_TEST(broken_metadata)
 {
-	static const struct { const char *name; const char *p; size_t n; bool deep, many; } bad[] = {
+	static const struct {
+		const char *name;
+		const char *p;
+		size_t n;
+		bool deep, many;
+	} bad[] = {
 		{ "cut", "\x03\0\5wid", 6, false, false },
 		{ "type 4", "\x03\0\1a\x04\0\0\x09", 8, false, false },
 		{ "typed object", "\x10\0\1a\0\0\x09", 7, false, false },
 		{ "array of 2^31", "\x0a\x80\0\0\0", 5, false, false },
 		{ "array of 2^32 - 1", "\x03\0\1a\x0a\xff\xff\xff\xff\0\0\0", 12, false, false },
-		{ "long string of 2^32 - 1", "\x03\0\1a\x0c\xff\xff\xff\xff" "abc", 12, false, false },
+		{ "long string of 2^32 - 1",
+			"\x03\0\1a\x0c\xff\xff\xff\xff"
+			"abc",
+			12, false, false },
 		{ "a number instead", "\0\0\0\0\0\0\0\0\0", 9, false, false },
 		{ "nothing", "", 0, false, false },
 		{ "too deep", "", 0, true, false },
@@ -829,7 +853,8 @@ START_TEST(broken_metadata)
 		TAG(VIDEO, 0, AVC_CONF);
 		key(0, 10);
 		r = run(ST_OK);
-		ck_assert_msg(strcmp(head_tags(r, 0), "9:10@0") == 0, "%s: %s", bad[i].name, listing);
+		ck_assert_msg(
+			strcmp(head_tags(r, 0), "9:10@0") == 0, "%s: %s", bad[i].name, listing);
 		ck_assert_uint_eq(r->body.len, 15 + meta.len + 25);
 		ck_assert_int_eq(r->nnotes, 1);
 		rec_free(r);
@@ -864,7 +889,8 @@ END_TEST
 
 START_TEST(bad_file_headers)
 {
-	static const char *const bad[] = { "FLV\x01\5\0\0\0\x08", "FLV\x01\5\xff\xff\xff\xff", "FLV\x01\5\0\0\4\1" };
+	static const char *const bad[] = { "FLV\x01\5\0\0\0\x08", "FLV\x01\5\xff\xff\xff\xff",
+		"FLV\x01\5\0\0\4\1" };
 
 	for (size_t i = 0; i < NELEM(bad); i++) {
 		struct rec *r;
@@ -1007,7 +1033,9 @@ START_TEST(wrong_trailing_sizes)
 	inter(900, 50);
 	r = run(ST_OK);
 	/* all there, corrected, said once (and once that it looked for a tag) */
-	ck_assert_int_eq(strncmp(tags(r->body.p, r->body.len), "9:100@0 9:101@40 9:102@80 9:103@120 9:104@160", 40), 0);
+	ck_assert_int_eq(strncmp(tags(r->body.p, r->body.len),
+				 "9:100@0 9:101@40 9:102@80 9:103@120 9:104@160", 40),
+		0);
 	ck_assert_uint_eq(r->body.len, 115 + 20 * 115 + 210 + 65);
 	ck_assert_int_eq(r->nnotes, 2);
 	rec_free(r);
@@ -1031,7 +1059,8 @@ START_TEST(resync)
 	inter(40, 200);
 	key(80, 100);
 	r = run(ST_OK);
-	ck_assert_str_eq(tags(r->body.p, r->body.len), "9:100@0 9:10@10 9:10@11 9:10@12 9:200@40 9:100@80");
+	ck_assert_str_eq(
+		tags(r->body.p, r->body.len), "9:100@0 9:10@10 9:10@11 9:10@12 9:200@40 9:100@80");
 	ck_assert_int_eq(r->nheads, 1);
 	ck_assert_int_eq(r->nnotes, 2);
 	rec_free(r);
@@ -1119,7 +1148,7 @@ START_TEST(odd_times)
 	key(0x80000000, 100);
 	r = run(ST_OK);
 	ck_assert_str_eq(tags(r->body.p, r->body.len),
-	                 "9:100@4294967280 9:100@20 9:100@500000000 9:100@0 8:100@4294967295 9:100@2147483648");
+		"9:100@4294967280 9:100@20 9:100@500000000 9:100@0 8:100@4294967295 9:100@2147483648");
 	rec_free(r);
 }
 END_TEST
@@ -1145,7 +1174,8 @@ START_TEST(no_key_frames)
 			continue;
 		starts++;
 		ck_assert_uint_eq(p[0], VIDEO);
-		ck_assert_uint_eq((unsigned)p[4] << 16 | (unsigned)p[5] << 8 | p[6], (unsigned)(starts - 1) * 20000);
+		ck_assert_uint_eq((unsigned)p[4] << 16 | (unsigned)p[5] << 8 | p[6],
+			(unsigned)(starts - 1) * 20000);
 	}
 	ck_assert_int_eq(starts, 3);
 	rec_free(r);
@@ -1170,7 +1200,13 @@ END_TEST
 
 /* --- real streams ------------------------------------------------------------------------------ */
 
-static const struct { const char *file; int frames; uint8_t flags; const char *title; size_t conf; } real[] = {
+static const struct {
+	const char *file;
+	int frames;
+	uint8_t flags;
+	const char *title;
+	size_t conf;
+} real[] = {
 	{ "test/data/media/flv_avc_aac.flv", 206, 5, "T1", 3 },
 	{ "test/data/media/flv_aac.flv", 0, 4, "", 2 },
 	{ "test/data/media/flv_h263.flv", 0, 1, "", 1 },
@@ -1206,7 +1242,8 @@ START_TEST(real_streams)
 		total += r->pkt[i].n;
 	}
 	ck_assert_int_ge(starts, 2);
-	/* nothing is lost: head and data make up the file, but for a tag that is cut off at its end */
+	/* nothing is lost: head and data make up the file, but for a tag that is cut off at its
+	 * end */
 	ck_assert_uint_le(total + r->head[0].n, f.len + 16);
 	ck_assert_uint_ge(total + r->head[0].n + 8192, f.len);
 	rec_free(r);

@@ -74,10 +74,25 @@ static void open_end(uint32_t v, bool longform)
 }
 
 enum {
-	EBML = 0x1A45DFA3, SEGMENT = 0x18538067, SEEKHEAD = 0x114D9B74, INFO = 0x1549A966, TRACKS = 0x1654AE6B,
-	CUES = 0x1C53BB6B, TAGS = 0x1254C367, ATTACH = 0x1941A469, CHAPTERS = 0x1043A770, CLUSTER = 0x1F43B675,
-	VOID = 0xEC, CRC = 0xBF, TC = 0xE7, SIMPLE = 0xA3, GROUP = 0xA0, BLOCK = 0xA1, REF = 0xFB,
-	POSITION = 0xA7, PREVSIZE = 0xAB,
+	EBML = 0x1A45DFA3,
+	SEGMENT = 0x18538067,
+	SEEKHEAD = 0x114D9B74,
+	INFO = 0x1549A966,
+	TRACKS = 0x1654AE6B,
+	CUES = 0x1C53BB6B,
+	TAGS = 0x1254C367,
+	ATTACH = 0x1941A469,
+	CHAPTERS = 0x1043A770,
+	CLUSTER = 0x1F43B675,
+	VOID = 0xEC,
+	CRC = 0xBF,
+	TC = 0xE7,
+	SIMPLE = 0xA3,
+	GROUP = 0xA0,
+	BLOCK = 0xA1,
+	REF = 0xFB,
+	POSITION = 0xA7,
+	PREVSIZE = 0xAB,
 };
 
 static void ebml(const char *doctype)
@@ -165,9 +180,9 @@ static void group(uint8_t trk, int rel, bool key, size_t n)
 
 /* --- looking at it ----------------------------------------------------------------------------- */
 
-/* "C0 v0! a10 v40 | C100 v100!": clusters with their timecodes, blocks with absolute times, `!` = key, `g` in
- * front = BlockGroup; `|` between packets that begin with a whole element. Clusters must be of unknown
- * size; everything must be whole elements. */
+/* "C0 v0! a10 v40 | C100 v100!": clusters with their timecodes, blocks with absolute times, `!` =
+ * key, `g` in front = BlockGroup; `|` between packets that begin with a whole element. Clusters
+ * must be of unknown size; everything must be whole elements. */
 static char listing[1 << 18];
 
 static const char *blocks(const uint8_t *p, size_t n)
@@ -193,11 +208,12 @@ static const char *blocks(const uint8_t *p, size_t n)
 			if (r.left > 0 && r.p[0] == TC) {
 				ck_assert(ebml_child(&r, &e, &body));
 				ck_assert(ebml_uint(&body, &tc));
-				out += (size_t)snprintf(listing + out, sizeof(listing) - out, "%sC%llu",
-				                        out > 0 ? " " : "", (unsigned long long)tc);
+				out += (size_t)snprintf(listing + out, sizeof(listing) - out,
+					"%sC%llu", out > 0 ? " " : "", (unsigned long long)tc);
 			} else {
 				tc = 0;
-				out += (size_t)snprintf(listing + out, sizeof(listing) - out, "%sC-", out > 0 ? " " : "");
+				out += (size_t)snprintf(listing + out, sizeof(listing) - out,
+					"%sC-", out > 0 ? " " : "");
 			}
 			continue;
 		}
@@ -222,8 +238,9 @@ static const char *blocks(const uint8_t *p, size_t n)
 		if (e.id == SIMPLE)
 			key = (h[3] & 0x80) != 0;
 		kind = h[0] == 0x81 ? 'v' : h[0] == 0x82 ? 'a' : 'x';
-		out += (size_t)snprintf(listing + out, sizeof(listing) - out, " %s%c%lld%s", e.id == GROUP ? "g" : "", kind,
-		                        (long long)tc + (int16_t)(h[1] << 8 | h[2]), key ? "!" : "");
+		out += (size_t)snprintf(listing + out, sizeof(listing) - out, " %s%c%lld%s",
+			e.id == GROUP ? "g" : "", kind, (long long)tc + (int16_t)(h[1] << 8 | h[2]),
+			key ? "!" : "");
 		/* the payload is untouched */
 		for (size_t i = 1; i < b.left; i++)
 			ck_assert_uint_eq((uint8_t)(b.p[i] - b.p[i - 1]), 7);
@@ -488,7 +505,7 @@ START_TEST(far_from_its_cluster)
 	simple(2, -30001, false, 10);
 	r = run(ST_OK);
 	ck_assert_str_eq(blocks(r->body.p, r->body.len),
-	                 "C40000 v7232! C10000 v10000! a42767 C42768 a42768 a72767 a10000 C9999 a9999");
+		"C40000 v7232! C10000 v10000! a42767 C42768 a42768 a72767 a10000 C9999 a9999");
 	check_starts(r, true);
 	rec_free(r);
 }
@@ -567,7 +584,8 @@ static const char *elements(const struct rec *r, int i)
 
 	while (rd.left > 0) {
 		ck_assert_int_eq(ebml_head(rd.p, rd.left, &e), EBML_OK);
-		out += (size_t)snprintf(listing + out, sizeof(listing) - out, "%s%X", out > 0 ? " " : "", (unsigned)e.id);
+		out += (size_t)snprintf(listing + out, sizeof(listing) - out, "%s%X",
+			out > 0 ? " " : "", (unsigned)e.id);
 		if (e.id == SEGMENT) {
 			ck_assert(e.unknown);
 			(void)rd_take(&rd, e.hlen);
@@ -745,37 +763,50 @@ END_TEST
 
 /* --- 9.1 rows 7-10 ----------------------------------------------------------------------------- */
 
-static const struct { const char *name; const char *p; size_t n; bool in_cluster; enum status st; const char *error; }
-bad[] = {
+static const struct {
+	const char *name;
+	const char *p;
+	size_t n;
+	bool in_cluster;
+	enum status st;
+	const char *error;
+} bad[] = {
 #define B(name, p, c, st, error) { name, p, sizeof(p) - 1, c, st, error }
-	B("id of 5 bytes", "\x08\x12\x34\x56\x78\x81x", false, ST_PROTO, "not a Matroska element at byte 204"),
+	B("id of 5 bytes", "\x08\x12\x34\x56\x78\x81x", false, ST_PROTO,
+		"not a Matroska element at byte 204"),
 	B("size of 9 bytes", "\xec\0\x81x", false, ST_PROTO, "not a Matroska element at byte 204"),
-	B("zeros", "\0\0\0\0\0\0\0\0\0\0\0\0", true, ST_PROTO, "not a Matroska element at byte 201"),
+	B("zeros", "\0\0\0\0\0\0\0\0\0\0\0\0", true, ST_PROTO,
+		"not a Matroska element at byte 201"),
 	B("text", "\r\nHTTP/1.1 200 OK", true, ST_PROTO, "not a Matroska element at byte 201"),
-	B("void of unknown size", "\xec\xff", false, ST_PROTO, "Matroska element EC of unknown size"),
+	B("void of unknown size", "\xec\xff", false, ST_PROTO,
+		"Matroska element EC of unknown size"),
 	B("void of 2^56 - 2", "\xec\x01\xff\xff\xff\xff\xff\xff\xfe", false, ST_LIMIT,
-	  "Matroska element EC of 72057594037927934 bytes (limit 1048576)"),
-	B("tracks of unknown size", "\x16\x54\xae\x6b\xff", false, ST_PROTO, "Matroska track list of unknown size"),
+		"Matroska element EC of 72057594037927934 bytes (limit 1048576)"),
+	B("tracks of unknown size", "\x16\x54\xae\x6b\xff", false, ST_PROTO,
+		"Matroska track list of unknown size"),
 	B("tracks of 2 MiB", "\x16\x54\xae\x6b\x10\x20\0\0", false, ST_LIMIT,
-	  "Matroska track list of 2097152 bytes (limit 1048576)"),
+		"Matroska track list of 2097152 bytes (limit 1048576)"),
 	B("cues of 2 GiB", "\x1c\x53\xbb\x6b\x08\x80\0\0\0", false, ST_LIMIT,
-	  "Matroska element 1C53BB6B of 2147483648 bytes (limit 1073741824)"),
+		"Matroska element 1C53BB6B of 2147483648 bytes (limit 1073741824)"),
 	B("EBML of 5000 bytes", "\x1a\x45\xdf\xa3\x53\x88", false, ST_LIMIT,
-	  "Matroska EBML header of 5000 bytes (limit 4096)"),
-	B("block of unknown size", "\xa3\xff\x81\0\0\x80x", true, ST_PROTO, "Matroska block of unknown size"),
+		"Matroska EBML header of 5000 bytes (limit 4096)"),
+	B("block of unknown size", "\xa3\xff\x81\0\0\x80x", true, ST_PROTO,
+		"Matroska block of unknown size"),
 	B("block of 8 MiB + 1", "\xa3\x10\x80\0\1\x81\0\0\x80x", true, ST_LIMIT,
-	  "Matroska block of 8388609 bytes (limit 8388608)"),
+		"Matroska block of 8388609 bytes (limit 8388608)"),
 	B("block of 3 bytes", "\xa3\x83\x81\0\0", true, ST_PROTO, "broken Matroska block"),
 	B("block without a track", "\xa3\x85\0\0\0\x80x", true, ST_PROTO, "broken Matroska block"),
 	B("empty group", "\xa0\x80", true, ST_PROTO, "broken Matroska block"),
-	B("group with a child too long", "\xa0\x83\xa1\x85x", true, ST_PROTO, "broken Matroska block"),
+	B("group with a child too long", "\xa0\x83\xa1\x85x", true, ST_PROTO,
+		"broken Matroska block"),
 	B("timecode of 9 bytes", "\xe7\x89\0\0\0\0\0\0\0\0\0", true, ST_LIMIT,
-	  "Matroska timecode of 9 bytes (limit 8)"),
+		"Matroska timecode of 9 bytes (limit 8)"),
 	B("document with long ids", "\x1a\x45\xdf\xa3\x84\x42\xf2\x81\x05", false, ST_PROTO,
-	  "Matroska with element ids of more than 4 bytes"),
+		"Matroska with element ids of more than 4 bytes"),
 	B("document with long sizes", "\x1a\x45\xdf\xa3\x84\x42\xf3\x81\x09", false, ST_PROTO,
-	  "Matroska with element sizes of more than 8 bytes"),
-	B("broken document", "\x1a\x45\xdf\xa3\x83\x42\x82\x88", false, ST_PROTO, "broken EBML header"),
+		"Matroska with element sizes of more than 8 bytes"),
+	B("broken document", "\x1a\x45\xdf\xa3\x83\x42\x82\x88", false, ST_PROTO,
+		"broken EBML header"),
 	B("unknown element", "\x4f\xff\x81x", false, ST_OK, ""),
 	B("unknown child", "\xaf\x81x", true, ST_OK, ""),
 	B("half an element", "\xa3", true, ST_OK, ""),
@@ -819,7 +850,7 @@ START_TEST(past_its_cluster)
 	simple(1, 0, true, 10);
 	r = run(ST_PROTO);
 	ck_assert_str_eq(r->error, "Matroska element A3 of 15 bytes runs past its cluster");
-	ck_assert_str_eq(blocks(r->body.p, r->body.len), "C0 v0!");      /* what was whole is not lost */
+	ck_assert_str_eq(blocks(r->body.p, r->body.len), "C0 v0!"); /* what was whole is not lost */
 	rec_free(r);
 }
 END_TEST
@@ -881,18 +912,21 @@ START_TEST(long_track_number)
 	end();
 	r = run(ST_OK);
 	conts(r, "2 0");
-	ck_assert_mem_eq(r->body.p + r->body.len - 6, "\x41\x2c\0\0\x80x", 6);   /* relative to its own cluster */
+	ck_assert_mem_eq(r->body.p + r->body.len - 6, "\x41\x2c\0\0\x80x",
+		6); /* relative to its own cluster */
 	rec_free(r);
 }
 END_TEST
 
 START_TEST(not_a_channel)
 {
-	static const struct { const char *name; int what; const char *error; } rows[] = {
+	static const struct { const char *name; int what; const char *error;
+	} rows[] = {
 		{ "cluster without tracks", 0, "Matroska cluster before any tracks" },
 		{ "tracks without tracks", 1, "broken Matroska tracks" },
 		{ "no segment", 2, "Matroska element 1654AE6B before the segment" },
-		{ "header only", 3, "the MKV stream ended before its header and first frame were complete" },
+		{ "header only", 3,
+			"the MKV stream ended before its header and first frame were complete" },
 		{ "too many tracks", 4, "more than 64 Matroska tracks" },
 		{ "endless header", 5, "Matroska header of more than 1048576 bytes" },
 	};
@@ -1027,7 +1061,12 @@ static size_t count_blocks(const uint8_t *p, size_t n)
 	return count;
 }
 
-static const struct { const char *file; const char *type, *title, *artist; int starts; bool video; } real[] = {
+static const struct {
+	const char *file;
+	const char *type, *title, *artist;
+	int starts;
+	bool video;
+} real[] = {
 	{ "test/data/media/h264.mkv", "MKV", "T1", "A1", 3, true },
 	{ "test/data/media/live.mkv", "MKV", "", "", 3, true },
 	{ "test/data/media/hevc.mkv", "MKV", "", "", 2, true },

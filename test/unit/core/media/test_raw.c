@@ -23,7 +23,8 @@ START_TEST(blocks)
 	ck_assert_uint_eq(r->head[0].n, 0);
 	ck_assert_int_eq(r->npkts, 13);
 	for (int i = 0; i < r->npkts; i++) {
-		ck_assert_uint_eq(r->pkt[i].n, i < 12 ? MEDIA_RAW_BLOCK : sizeof(noise) - 12 * MEDIA_RAW_BLOCK);
+		ck_assert_uint_eq(r->pkt[i].n,
+			i < 12 ? MEDIA_RAW_BLOCK : sizeof(noise) - 12 * MEDIA_RAW_BLOCK);
 		ck_assert_uint_eq(r->pkt[i].cont, 0);
 	}
 	ck_assert_uint_eq(r->body.len, sizeof(noise));
@@ -62,8 +63,8 @@ START_TEST(idle_flush)
 }
 END_TEST
 
-/* 100,000 bytes a second by the clock are 800 kbps, then twice that: told after 3 s, when it has grown by a
- * tenth, and 30 s after that again. */
+/* 100,000 bytes a second by the clock are 800 kbps, then twice that: told after 3 s, when it has
+ * grown by a tenth, and 30 s after that again. */
 START_TEST(bitrate)
 {
 	struct rec *r = rec_new();
@@ -75,7 +76,7 @@ START_TEST(bitrate)
 		const nsec now = (100 + i) * (NSEC_PER_SEC / 10);
 		const int before = r->ninfos;
 
-		for (int k = 0; k < (i < 500 ? 1 : 2); k++)     /* 10 kB, later 20 kB every 100 ms */
+		for (int k = 0; k < (i < 500 ? 1 : 2); k++) /* 10 kB, later 20 kB every 100 ms */
 			ck_assert_int_eq(media_feed(m, noise, 10000, now), ST_OK);
 		r->npkts = 0;
 		buf_reset(&r->body);
@@ -108,7 +109,8 @@ START_TEST(nothing_is_no_stream)
 
 	ck_assert_int_eq(media_tick(m, NSEC_PER_SEC * 100), ST_OK);
 	ck_assert_int_eq(media_end(m, NSEC_PER_SEC * 100), ST_PROTO);
-	ck_assert_str_eq(media_error(m), "the RAW stream ended before its header and first frame were complete");
+	ck_assert_str_eq(media_error(m),
+		"the RAW stream ended before its header and first frame were complete");
 	ck_assert_int_eq(r->nheads, 0);
 	media_free(&m);
 	media_free(&m);

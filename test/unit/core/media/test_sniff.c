@@ -30,12 +30,19 @@ static void fill(struct sample *s, uint8_t c, size_t n)
 
 static void flv(struct sample *s) { PUT(s, "FLV\x01\x05\0\0\0\x09\0\0\0\0"); }
 static void flv2(struct sample *s) { PUT(s, "FLV\x02\x05\0\0\0\x09\0\0\0\0"); fill(s, 1, 500); }
-static void webm(struct sample *s) { PUT(s, "\x1a\x45\xdf\xa3\x8b\x42\x86\x81\x01\x42\x82\x84webm"); }
+static void webm(struct sample *s)
+{
+	PUT(s, "\x1a\x45\xdf\xa3\x8b\x42\x86\x81\x01\x42\x82\x84webm");
+}
 static void webm0(struct sample *s) { PUT(s, "\x1a\x45\xdf\xa3\x89\x42\x82\x86webm\0\0"); }
 static void webmx(struct sample *s) { PUT(s, "\x1a\x45\xdf\xa3\x88\x42\x82\x85webmx"); }
 static void mkv(struct sample *s) { PUT(s, "\x1a\x45\xdf\xa3\x8b\x42\x82\x88matroska"); }
 static void mkv_empty(struct sample *s) { PUT(s, "\x1a\x45\xdf\xa3\x80"); }
-static void mkv_huge(struct sample *s) { PUT(s, "\x1a\x45\xdf\xa3\x08\x7f\xff\xff\xff"); fill(s, 0, 500); }
+static void mkv_huge(struct sample *s)
+{
+	PUT(s, "\x1a\x45\xdf\xa3\x08\x7f\xff\xff\xff");
+	fill(s, 0, 500);
+}
 static void mkv_open(struct sample *s) { PUT(s, "\x1a\x45\xdf\xa3\xff"); fill(s, 0, 500); }
 static void mkv_bad(struct sample *s) { PUT(s, "\x1a\x45\xdf\xa3\0\0\0\0"); fill(s, 0, 500); }
 static void mp4(struct sample *s) { PUT(s, "\0\0\0\x18" "ftypiso5"); }
@@ -52,10 +59,22 @@ static void ogg_page(struct sample *s, uint8_t flags, const char *body, size_t n
 	put(s, h, sizeof(h));
 	put(s, body, n);
 }
-static void vorbis(struct sample *s) { ogg_page(s, 2, "\x01vorbis-----", 12); ogg_page(s, 0, "\x03vorbis", 7); }
-static void opus(struct sample *s) { ogg_page(s, 2, "OpusHead-----", 13); ogg_page(s, 0, "OpusTags", 8); }
+static void vorbis(struct sample *s)
+{
+	ogg_page(s, 2, "\x01vorbis-----", 12);
+	ogg_page(s, 0, "\x03vorbis", 7);
+}
+static void opus(struct sample *s)
+{
+	ogg_page(s, 2, "OpusHead-----", 13);
+	ogg_page(s, 0, "OpusTags", 8);
+}
 static void theora(struct sample *s) { ogg_page(s, 2, "\x80theora----", 11); }
-static void theora2(struct sample *s) { ogg_page(s, 2, "\x01vorbis--", 9); ogg_page(s, 2, "\x80theora", 7); }
+static void theora2(struct sample *s)
+{
+	ogg_page(s, 2, "\x01vorbis--", 9);
+	ogg_page(s, 2, "\x80theora", 7);
+}
 static void oggless(struct sample *s) { PUT(s, "OggS\x01"); fill(s, 0, 500); }
 
 static void packets(struct sample *s, size_t at, size_t size)
@@ -182,8 +201,8 @@ START_TEST(prefixes)
 	if (was == SNIFF_SURE || was == SNIFF_WEAK)
 		ck_assert_str_eq(decided, row[_i].type);
 	for (size_t n = 0; n <= s.n; n++)
-		ck_assert_msg(sniff_type(s.p, n, true, &type) != SNIFF_MORE, "%s: no answer at the end",
-		              row[_i].name);
+		ck_assert_msg(sniff_type(s.p, n, true, &type) != SNIFF_MORE,
+			"%s: no answer at the end", row[_i].name);
 }
 END_TEST
 
@@ -201,9 +220,11 @@ static void takes(const char *name, const char *declared, const struct sample *s
 			ck_assert_msg(st == ST_PROTO && media_error(m)[0] != '\0' && r->nheads == 0,
 			              "%s as %s: %d %s", name, declared, st, media_error(m));
 		} else {
-			ck_assert_msg(strcmp(media_info_of(m)->type, want) == 0, "%s as %s: %s", name,
-			              declared == NULL ? "nothing" : declared, media_info_of(m)->type);
-			if (declared != NULL && strcmp(want, "UNKNOWN") != 0 && ascii_casecmp(declared, want) != 0)
+			ck_assert_msg(strcmp(media_info_of(m)->type, want) == 0, "%s as %s: %s",
+				name, declared == NULL ? "nothing" : declared,
+				media_info_of(m)->type);
+			if (declared != NULL && strcmp(want, "UNKNOWN") != 0 &&
+				ascii_casecmp(declared, want) != 0)
 				ck_assert_int_ge(r->nnotes, 1);
 		}
 		if (r->nheads > 0)
@@ -220,8 +241,10 @@ START_TEST(declared)
 	row[_i].make(&s);
 	if (s.n < 600)          /* enough for an answer: what follows is noise */
 		fill(&s, 0x55, row[_i].sniff == SNIFF_NONE ? 0 : 600 - s.n);
-	/* a matching header may be refused later for what follows: that is another test's subject */
-	if (strcmp(row[_i].type, "FLV") != 0 && strcmp(row[_i].type, "MKV") != 0 && strcmp(row[_i].type, "WEBM") != 0) {
+	/* a matching header may be refused later for what follows: that is another test's
+	 * subject */
+	if (strcmp(row[_i].type, "FLV") != 0 && strcmp(row[_i].type, "MKV") != 0 &&
+		strcmp(row[_i].type, "WEBM") != 0) {
 		takes(row[_i].name, NULL, &s, row[_i].type);
 		takes(row[_i].name, "FLV", &s, row[_i].as_flv);
 		takes(row[_i].name, "MKV", &s, row[_i].as_mkv);
@@ -269,10 +292,14 @@ END_TEST
 /* A real file under the wrong name is corrected before its head. */
 START_TEST(corrected)
 {
-	static const struct { const char *file, *declared, *type; } f[] = {
-		{ "test/data/media/vp8opus.webm", "FLV", "WEBM" }, { "test/data/media/vp8opus.webm", "MKV", "WEBM" },
-		{ "test/data/media/h264.mkv", "WEBM", "MKV" }, { "test/data/media/h264.mkv", NULL, "MKV" },
-		{ "test/data/media/flv_avc_aac.flv", "MKV", "FLV" }, { "test/data/media/flv_avc_aac.flv", NULL, "FLV" },
+	static const struct { const char *file, *declared, *type;
+	} f[] = {
+		{ "test/data/media/vp8opus.webm", "FLV", "WEBM" },
+		{ "test/data/media/vp8opus.webm", "MKV", "WEBM" },
+		{ "test/data/media/h264.mkv", "WEBM", "MKV" },
+		{ "test/data/media/h264.mkv", NULL, "MKV" },
+		{ "test/data/media/flv_avc_aac.flv", "MKV", "FLV" },
+		{ "test/data/media/flv_avc_aac.flv", NULL, "FLV" },
 		{ "test/data/media/flv_avc_aac.flv", "MP3", "FLV" },
 	};
 
