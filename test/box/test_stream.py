@@ -142,7 +142,7 @@ class Fan(BoxCase):
         self.push(node, interval=0.01, source=flv_stream(size=15000))
         cid = node.wait_channel("test")["channelId"]
         slow = self.closing(node.client())
-        slow.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 200000)
         slow.request("GET", "/stream/" + cid)
         slow.read_head()
         slow.read(50000)
