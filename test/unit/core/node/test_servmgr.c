@@ -43,8 +43,15 @@ static bool fails(void)
 	return fail_in >= 0 && fail_in-- == 0;
 }
 
+static void (*on_calloc)(void); /* what happens in the middle of the next one */
+
 void *__wrap_calloc(size_t n, size_t size)
 {
+	void (*const f)(void) = on_calloc;
+
+	on_calloc = NULL;
+	if (f != NULL)
+		f();
 	return fails() ? NULL : __real_calloc(n, size);
 }
 
@@ -893,6 +900,50 @@ START_TEST(select_without_memory)
 }
 END_TEST
 
+/* Between counting and collecting the table grows: all are collected, each referenced once. */
+static struct servent *crowded[100];
+
+static void many_come(void)
+{
+	for (uint32_t i = 1; i < NELEM(crowded); i++)
+		crowded[i] = admitted(i, SV_DIRECT, 1, false);
+}
+
+static void all_go(void)
+{
+	for (uint32_t i = 0; i < NELEM(crowded); i++)
+		servent_end(&crowded[i]);
+}
+
+START_TEST(table_moves_during_a_selection)
+{
+	const struct servent_query q = { .types = D };
+	struct servent **v;
+	struct servent_view *view;
+	size_t n;
+
+	crowded[0] = admitted(0, SV_DIRECT, 1, false);
+	on_calloc = many_come;
+	ck_assert_int_eq(servmgr_select(sm, &q, &v, &n), ST_OK);
+	ck_assert_uint_eq(n, NELEM(crowded));
+	for (size_t i = 0; i < n; i++) {
+		ck_assert_uint_eq(atomic_load(&v[i]->refs), 2);
+		servent_unref(&v[i]);
+	}
+	free(v);
+	on_calloc = all_go;
+	ck_assert_int_eq(servmgr_select(sm, &q, &v, &n), ST_OK);
+	ck_assert(n == 0 && v == NULL);
+
+	crowded[0] = admitted(0, SV_DIRECT, 1, false);
+	on_calloc = many_come;
+	ck_assert_int_eq(servmgr_views(sm, NULL, &view, &n), ST_OK);
+	ck_assert_uint_eq(n, NELEM(crowded));
+	free(view);
+	all_go();
+}
+END_TEST
+
 /* The newest thousand sessions behind a connection are routes; repeats do not push others out. */
 START_TEST(routes)
 {
@@ -1253,6 +1304,7 @@ Suite *unit_suite(void)
 	tcase_add_loop_test(t, queries, 0, NELEM(query_rows));
 	tcase_add_test(t, post_to_full_and_stopped);
 	tcase_add_test(t, select_without_memory);
+	tcase_add_test(t, table_moves_during_a_selection);
 	tcase_add_test(t, routes);
 	tcase_add_test(t, stop_all);
 	tcase_add_test(t, wait_for_threads);
