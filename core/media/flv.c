@@ -641,6 +641,8 @@ static enum status flv_tag(struct media *m, struct flv *f, const uint8_t *p, siz
 	} else if (f->open) {
 		if (data && f->hold.len + n + FLV_TRAILER <= FLV_HOLD_MAX)
 			buf_put(&f->hold, p, n + FLV_TRAILER);
+		if (f->hold.err != ST_OK)
+			return media_fail(m, ST_LIMIT, "no memory for FLV script data");
 		return flv_opening(m, f, n);
 	}
 	return st == ST_OK && data ? flv_emit(m, f, p, n, kind) : st;
