@@ -49,9 +49,10 @@ void *__wrap_calloc(size_t n, size_t size)
 {
 	void (*const f)(void) = on_calloc;
 
-	on_calloc = NULL;
-	if (f != NULL)
+	if (f != NULL) {
+		on_calloc = NULL;
 		f();
+	}
 	return fails() ? NULL : __real_calloc(n, size);
 }
 
