@@ -4,111 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An insertion that finds no memory leaves the element out; the caller looks at its handle. */
-#define HASH_NONFATAL_OOM 1
-#define uthash_nonfatal_oom(e) ((void)(e))
-#include <uthash.h>
 #include <utlist.h>
 
 #include "core/conf/settings.h"
+#include "core/node/table.h"
 #include "core/sys/assert.h"
 #include "core/sys/text.h"
 
-#define ADDRS       64          /* own addresses remembered */
 #define STOP_BATCH  64
 #define SELECT_MORE 16          /* room beyond what was counted: the table moves meanwhile */
-
-/* What counts against an address; there while somebody counts. */
-struct peer {
-	uint8_t ip[16];                 /* IPv6: the /64, all of it one subscriber's */
-	uint32_t open;                  /* accepted, not served */
-	uint32_t pending;
-	uint32_t refs;                  /* records that point here */
-	struct UT_hash_handle hh;
-};
-
-/* How a channel is used; there while a record points here. */
-struct use {
-	struct gnuid chan;
-	struct usage u;
-	uint32_t refs;
-	struct entry *members;          /* its relays and players */
-	struct UT_hash_handle hh;
-};
-
-/* A servent as the table has it. Guarded by lk_servmgr, but for sv (servent.h). */
-struct entry {
-	struct servent sv;              /* first */
-	struct entry *prev, *next;      /* the table, newest first */
-	struct entry *tprev, *tnext;    /* connected ones of the type */
-	struct entry *cprev, *cnext;    /* of the channel */
-	struct peer *peer;              /* NULL = dialled */
-	struct use *use;                /* NULL = no channel */
-	bool counted;                   /* account_locked() has added it */
-	bool served;                    /* is, or has been, a served relay, player or control */
-	bool hashed;                    /* in sids */
-	int told;                       /* 0, TOLD_SOFT, TOLD_HARD */
-	uint32_t reserved_kbps;         /* at least this is counted as its output until `reserve_end` */
-	nsec reserve_end;
-	uint32_t out_kbps;              /* what is counted */
-	nsec sampled;
-	uint64_t mark_out, mark_in;     /* counters at the last sample */
-	uint32_t rate_out, rate_in;     /* bytes/s of the last window */
-	struct gnuid *routes;           /* sessions heard behind it: a ring, newest overwrites oldest */
-	uint16_t n_routes, i_routes, cap_routes;
-	struct UT_hash_handle hh;       /* in sids */
-};
-
-enum { TOLD_SOFT = 1, TOLD_HARD };
-
-struct own_addr {
-	struct host h;                  /* port 0 */
-	bool interface;
-	uint64_t order;                 /* the newest has the greatest */
-};
-
-struct servmgr {
-	struct mtx mtx;                                         /* lk_servmgr */
-	struct gnuid sid;                                       /* constant */
-	struct cond empty;
-	_Atomic bool stopping;          /* set under the lock; release/acquire: a one-way flag */
-	_Atomic uint32_t lost;          /* relaxed: statistics */
-
-	struct limits limits            GUARDED_BY(lk_servmgr);
-	struct entry *all               GUARDED_BY(lk_servmgr);
-	struct entry *of_type[SV_TYPES] GUARDED_BY(lk_servmgr); /* connected */
-	struct entry *sids              GUARDED_BY(lk_servmgr); /* connected CIN and COUT by session */
-	struct peer *peers              GUARDED_BY(lk_servmgr);
-	struct use *uses                GUARDED_BY(lk_servmgr);
-	uint32_t last_id                GUARDED_BY(lk_servmgr);
-
-	/* sums over the table, kept by account_locked() alone */
-	uint32_t n                      GUARDED_BY(lk_servmgr);
-	uint32_t connected[SV_TYPES]    GUARDED_BY(lk_servmgr);
-	uint32_t public[SV_TYPES]       GUARDED_BY(lk_servmgr); /* connected, not private */
-	uint32_t pending                GUARDED_BY(lk_servmgr);
-	uint32_t serv_in                GUARDED_BY(lk_servmgr); /* accepted, not served */
-	uint64_t out_kbps               GUARDED_BY(lk_servmgr); /* connected, not private */
-
-	uint32_t refused[REFUSALS]      GUARDED_BY(lk_servmgr);
-	uint32_t started                GUARDED_BY(lk_servmgr);
-	nsec sampled                    GUARDED_BY(lk_servmgr);
-	uint64_t gone[2][2]             GUARDED_BY(lk_servmgr); /* unsampled bytes of ended ones */
-	uint64_t bps[2][2]              GUARDED_BY(lk_servmgr); /* [all, outside][out, in] */
-
-	struct own own                  GUARDED_BY(lk_servmgr);
-	struct own_addr addr[ADDRS]     GUARDED_BY(lk_servmgr);
-	uint32_t n_addr                 GUARDED_BY(lk_servmgr);
-	uint64_t addr_order             GUARDED_BY(lk_servmgr);
-	struct host forced[2]           GUARDED_BY(lk_servmgr); /* unset = none */
-};
-
-LOCK_DEFINE(sm, struct servmgr, mtx, lk_servmgr)
-
-static struct entry *entry_of(struct servent *sv)
-{
-	return CONTAINER_OF(sv, struct entry, sv);
-}
 
 /* --- names ------------------------------------------------------------------------------------ */
 
@@ -149,7 +53,6 @@ const char *refusal_str(enum refusal r)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-static void addresses_locked(struct servmgr *sm) REQUIRES(lk_servmgr);
 
 struct servmgr *servmgr_new(void)
 {
@@ -335,16 +238,6 @@ static void peer_key(uint8_t key[16], const struct host *h)
 	memcpy(key, h->ip, 16);
 	if (!host_is_v4(h))
 		memset(key + 8, 0, 8);
-}
-
-static bool is_local_locked(const struct servmgr *sm, const struct host *h) REQUIRES(lk_servmgr)
-{
-	if (host_is_loopback(h))
-		return true;
-	for (uint32_t i = 0; i < sm->n_addr; i++)
-		if (sm->addr[i].interface && host_same_ip(&sm->addr[i].h, h))
-			return true;
-	return false;
 }
 
 /* May one more be listed? p is its address' record; NULL = none yet, or dialled. */
@@ -1083,169 +976,4 @@ enum status servmgr_wait_empty(struct servmgr *sm, nsec deadline)
 bool servmgr_is_stopping(const struct servmgr *sm)
 {
 	return atomic_load_explicit(&sm->stopping, memory_order_acquire);
-}
-
-/* --- the node itself --------------------------------------------------------------------------- */
-
-void servmgr_own(struct servmgr *sm, struct own *o)
-{
-	sm_lock(sm);
-	*o = sm->own;
-	sm_unlock(sm);
-}
-
-const struct gnuid *servmgr_sid(const struct servmgr *sm)
-{
-	return &sm->sid;
-}
-
-void servmgr_set_bcid(struct servmgr *sm, const struct gnuid *bcid)
-{
-	sm_lock(sm);
-	sm->own.bcid = *bcid;
-	sm_unlock(sm);
-}
-
-void servmgr_set_port(struct servmgr *sm, uint16_t port)
-{
-	sm_lock(sm);
-	sm->own.port = port;
-	addresses_locked(sm);
-	sm_unlock(sm);
-}
-
-/* pcp.md 17.3; -1 = never told to anybody. */
-static int rank_of(const struct host *h)
-{
-	if (host_is_linklocal(h) || host_is_multicast(h))
-		return -1;
-	if (host_is_loopback(h))
-		return 0;
-	return host_is_global(h) ? 2 : 1;
-}
-
-/* Choose the addresses anew: the highest rank, the newest among equals. */
-static void addresses_locked(struct servmgr *sm) REQUIRES(lk_servmgr)
-{
-	for (int v6 = 0; v6 < 2; v6++) {
-		const struct own_addr *best = NULL, *local = NULL;
-
-		for (uint32_t i = 0; i < sm->n_addr; i++) {
-			const struct own_addr *a = &sm->addr[i];
-			const int rank = rank_of(&a->h);
-
-			if (rank < 0 || host_is_v4(&a->h) == (v6 == 1))
-				continue;
-			if (best == NULL || rank > rank_of(&best->h) ||
-			    (rank == rank_of(&best->h) && a->order > best->order))
-				best = a;
-			if (rank < 2 && (local == NULL || rank > rank_of(&local->h) ||
-			    (rank == rank_of(&local->h) && a->order > local->order)))
-				local = a;
-		}
-		/* The loopback address is always among them. */
-		ASSERT(best != NULL && local != NULL);
-		sm->own.global[v6] = host_is_set(&sm->forced[v6]) ? sm->forced[v6] : best->h;
-		sm->own.local[v6] = local->h;
-		sm->own.global[v6].port = sm->own.local[v6].port = sm->own.port;
-	}
-}
-
-/* Put h in front; the oldest that is no interface's makes room. */
-static void remember_locked(struct servmgr *sm, const struct host *h, bool interface)
-	REQUIRES(lk_servmgr)
-{
-	struct own_addr *a = NULL;
-
-	for (uint32_t i = 0; i < sm->n_addr && a == NULL; i++)
-		if (host_same_ip(&sm->addr[i].h, h))
-			a = &sm->addr[i];
-	if (a == NULL && sm->n_addr < ADDRS) {
-		a = &sm->addr[sm->n_addr++];
-		*a = (struct own_addr){ .h = *h };
-	} else if (a == NULL) {
-		for (uint32_t i = 0; i < sm->n_addr; i++)
-			if (!sm->addr[i].interface && (a == NULL || sm->addr[i].order < a->order))
-				a = &sm->addr[i];
-		if (a == NULL)
-			return;
-		*a = (struct own_addr){ .h = *h };
-	}
-	a->h.port = 0;
-	a->interface = a->interface || interface;
-	a->order = ++sm->addr_order;
-}
-
-bool servmgr_learn_address(struct servmgr *sm, const struct host *h, enum learnt how)
-{
-	const bool v6 = !host_is_v4(h);
-	struct host global[2], local[2];
-	bool changed = false;
-
-	sm_lock(sm);
-	memcpy(global, sm->own.global, sizeof(global));
-	memcpy(local, sm->own.local, sizeof(local));
-	if (how == LEARNT_FORCED && !host_is_set(h))
-		memset(sm->forced, 0, sizeof(sm->forced));
-	else if (how == LEARNT_FORCED)
-		sm->forced[v6] = *h;
-	else if (host_is_set(h))
-		remember_locked(sm, h, how == LEARNT_INTERFACE);
-	addresses_locked(sm);
-	for (int i = 0; i < 2; i++)
-		changed = changed || !host_equal(&global[i], &sm->own.global[i]) ||
-			!host_equal(&local[i], &sm->own.local[i]);
-	sm_unlock(sm);
-	return changed;
-}
-
-void servmgr_set_firewall(struct servmgr *sm, bool v6, enum firewall f)
-{
-	sm_lock(sm);
-	sm->own.fw[v6] = f;
-	sm_unlock(sm);
-}
-
-bool servmgr_settle_firewall(struct servmgr *sm, bool v6, enum firewall f)
-{
-	bool set;
-
-	sm_lock(sm);
-	set = sm->own.fw[v6] == FW_UNKNOWN && f != FW_UNKNOWN;
-	if (set)
-		sm->own.fw[v6] = f;
-	sm_unlock(sm);
-	return set;
-}
-
-void servmgr_set_disabled(struct servmgr *sm, bool yes)
-{
-	sm_lock(sm);
-	sm->own.disabled = yes;
-	sm_unlock(sm);
-}
-
-bool servmgr_is_self(struct servmgr *sm, const struct host *h)
-{
-	bool self = false;
-
-	sm_lock(sm);
-	if (h->port != 0 && h->port == sm->own.port) {
-		for (uint32_t i = 0; i < sm->n_addr && !self; i++)
-			self = host_same_ip(&sm->addr[i].h, h);
-		for (int i = 0; i < 2 && !self; i++)
-			self = host_is_set(&sm->forced[i]) && host_same_ip(&sm->forced[i], h);
-	}
-	sm_unlock(sm);
-	return self;
-}
-
-bool servmgr_is_local(struct servmgr *sm, const struct host *h)
-{
-	bool local;
-
-	sm_lock(sm);
-	local = is_local_locked(sm, h);
-	sm_unlock(sm);
-	return local;
 }

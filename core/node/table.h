@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the servent table (servmgr.c) and the node's knowledge of itself (own.c) share. For these two
+ * files alone; everybody else sees servmgr.h.
+ */
+#ifndef CORE_NODE_TABLE_H
+#define CORE_NODE_TABLE_H
+
+/* An insertion that finds no memory leaves the element out; the caller looks at its handle. */
+#define HASH_NONFATAL_OOM 1
+#define uthash_nonfatal_oom(e) ((void)(e))
+#include <uthash.h>
+
+#include "core/node/servmgr.h"
+#include "core/sys/lock.h"
+
+#define ADDRS       64          /* own addresses remembered */
+
+/* What counts against an address; there while somebody counts. */
+struct peer {
+	uint8_t ip[16];                 /* IPv6: the /64, all of it one subscriber's */
+	uint32_t open;                  /* accepted, not served */
+	uint32_t pending;
+	uint32_t refs;                  /* records that point here */
+	struct UT_hash_handle hh;
+};
+
+/* How a channel is used; there while a record points here. */
+struct use {
+	struct gnuid chan;
+	struct usage u;
+	uint32_t refs;
+	struct entry *members;          /* its relays and players */
+	struct UT_hash_handle hh;
+};
+
+/* A servent as the table has it. Guarded by lk_servmgr, but for sv (servent.h). */
+struct entry {
+	struct servent sv;              /* first */
+	struct entry *prev, *next;      /* the table, newest first */
+	struct entry *tprev, *tnext;    /* connected ones of the type */
+	struct entry *cprev, *cnext;    /* of the channel */
+	struct peer *peer;              /* NULL = dialled */
+	struct use *use;                /* NULL = no channel */
+	bool counted;                   /* account_locked() has added it */
+	bool served;                    /* is, or has been, a served relay, player or control */
+	bool hashed;                    /* in sids */
+	int told;                       /* 0, TOLD_SOFT, TOLD_HARD */
+	uint32_t reserved_kbps;         /* at least this is counted as its output until `reserve_end` */
+	nsec reserve_end;
+	uint32_t out_kbps;              /* what is counted */
+	nsec sampled;
+	uint64_t mark_out, mark_in;     /* counters at the last sample */
+	uint32_t rate_out, rate_in;     /* bytes/s of the last window */
+	struct gnuid *routes;           /* sessions heard behind it: a ring, newest overwrites oldest */
+	uint16_t n_routes, i_routes, cap_routes;
+	struct UT_hash_handle hh;       /* in sids */
+};
+
+enum { TOLD_SOFT = 1, TOLD_HARD };
+
+struct own_addr {
+	struct host h;                  /* port 0 */
+	bool interface;
+	uint64_t order;                 /* the newest has the greatest */
+};
+
+struct servmgr {
+	struct mtx mtx;                                         /* lk_servmgr */
+	struct gnuid sid;                                       /* constant */
+	struct cond empty;
+	_Atomic bool stopping;          /* set under the lock; release/acquire: a one-way flag */
+	_Atomic uint32_t lost;          /* relaxed: statistics */
+
+	struct limits limits            GUARDED_BY(lk_servmgr);
+	struct entry *all               GUARDED_BY(lk_servmgr);
+	struct entry *of_type[SV_TYPES] GUARDED_BY(lk_servmgr); /* connected */
+	struct entry *sids              GUARDED_BY(lk_servmgr); /* connected CIN and COUT by session */
+	struct peer *peers              GUARDED_BY(lk_servmgr);
+	struct use *uses                GUARDED_BY(lk_servmgr);
+	uint32_t last_id                GUARDED_BY(lk_servmgr);
+
+	/* sums over the table, kept by account_locked() alone */
+	uint32_t n                      GUARDED_BY(lk_servmgr);
+	uint32_t connected[SV_TYPES]    GUARDED_BY(lk_servmgr);
+	uint32_t public[SV_TYPES]       GUARDED_BY(lk_servmgr); /* connected, not private */
+	uint32_t pending                GUARDED_BY(lk_servmgr);
+	uint32_t serv_in                GUARDED_BY(lk_servmgr); /* accepted, not served */
+	uint64_t out_kbps               GUARDED_BY(lk_servmgr); /* connected, not private */
+
+	uint32_t refused[REFUSALS]      GUARDED_BY(lk_servmgr);
+	uint32_t started                GUARDED_BY(lk_servmgr);
+	nsec sampled                    GUARDED_BY(lk_servmgr);
+	uint64_t gone[2][2]             GUARDED_BY(lk_servmgr); /* unsampled bytes of ended ones */
+	uint64_t bps[2][2]              GUARDED_BY(lk_servmgr); /* [all, outside][out, in] */
+
+	struct own own                  GUARDED_BY(lk_servmgr);
+	struct own_addr addr[ADDRS]     GUARDED_BY(lk_servmgr);
+	uint32_t n_addr                 GUARDED_BY(lk_servmgr);
+	uint64_t addr_order             GUARDED_BY(lk_servmgr);
+	struct host forced[2]           GUARDED_BY(lk_servmgr); /* unset = none */
+};
+
+LOCK_DEFINE(sm, struct servmgr, mtx, lk_servmgr)
+
+static inline struct entry *entry_of(struct servent *sv)
+{
+	return CONTAINER_OF(sv, struct entry, sv);
+}
+
+/* Work out the best own addresses anew. */
+void addresses_locked(struct servmgr *sm) REQUIRES(lk_servmgr);
+/* Loopback, or an address of one of our interfaces? */
+bool is_local_locked(const struct servmgr *sm, const struct host *h) REQUIRES(lk_servmgr);
+
+#endif
