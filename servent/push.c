@@ -17,6 +17,8 @@
 #include "servent/source.h"
 
 #define PUSH_READ  (64 * 1024)
+#define SLOW_TIME  (60 * NSEC_PER_SEC)         /* a channel's input brings SLOW_BYTES in this time, */
+#define SLOW_BYTES (60 * 1024)                 /* or it is no stream (media.md 9.1 row 21) */
 
 struct push_in {
 	struct source src;
@@ -25,6 +27,8 @@ struct push_in {
 	bool chunked, has_length;
 	uint64_t left;                  /* of Content-Length */
 	nsec now, last_byte;
+	nsec slow_since;                /* of slow_bytes; 0 = no channel yet */
+	uint64_t slow_bytes;
 	uint8_t buf[PUSH_READ];
 };
 
@@ -108,6 +112,20 @@ static enum status take(struct push_in *x, size_t n)
 	return st == ST_OK && x->has_length && x->left == 0 ? ST_EOF : st;
 }
 
+/* Does the input of a channel merely drip? */
+static bool drips(struct push_in *x, size_t got)
+{
+	x->slow_bytes += got;
+	if (x->slow_since == 0 || x->now - x->slow_since >= SLOW_TIME) {
+		bool slow = x->slow_since != 0 && x->slow_bytes < SLOW_BYTES;
+
+		x->slow_since = x->src.c != NULL ? x->now : 0;
+		x->slow_bytes = 0;
+		return slow;
+	}
+	return false;
+}
+
 /* Read until the input is over; the reason comes back. */
 static enum status receive(struct push_in *x)
 {
@@ -126,6 +144,11 @@ static enum status receive(struct push_in *x)
 			if (st == ST_OK) {
 				x->last_byte = x->now;
 				st = take(x, got);
+				if (st == ST_OK && drips(x, got)) {
+					(void)text_copy(x->src.error, sizeof(x->src.error),
+					                "less than 1 KiB/s for a minute");
+					st = ST_TIMEOUT;
+				}
 			} else if (st == ST_TIMEOUT) {
 				st = ST_OK;
 			}

@@ -142,16 +142,9 @@ static enum status open_channel(struct source *s)
 static enum status on_head(void *ctx, const void *p, size_t n)
 {
 	struct source *s = ctx;
-	nsec now = clk_now();
 	struct pkt *head;
 	enum status st;
 
-	if (now - s->heads_since > 60 * NSEC_PER_SEC) {
-		s->heads_since = now;
-		s->heads = 0;
-	}
-	if (++s->heads > SOURCE_HEADS)
-		return fail(s, ST_LIMIT, "too many new headers in a minute");
 	if (s->c == NULL) {
 		st = open_channel(s);
 		if (st != ST_OK)
@@ -160,10 +153,12 @@ static enum status on_head(void *ctx, const void *p, size_t n)
 	st = flush(s);
 	if (st != ST_OK)
 		return st;
-	head = packet_new(chan_id(s->c), PKT_HEAD, 0, 0, p, n);
+	/* Without a head there is nothing to tell a restart by: positions go on. */
+	s->pos = n > 0 ? 0 : chan_next_pos(s->c);
+	head = packet_new(chan_id(s->c), PKT_HEAD, s->pos, 0, p, n);
 	if (head == NULL)
 		return no_room(s, "out of memory");
-	s->pos = n;
+	s->pos += n;
 	return chan_set_head(s->c, s->token, head);
 }
 

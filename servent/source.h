@@ -18,7 +18,6 @@
 #include "servent/app.h"
 
 #define SOURCE_IDLE    (30 * NSEC_PER_SEC)      /* no byte for so long ends an input (media.md 2.2.2) */
-#define SOURCE_HEADS   12                       /* new heads a minute; more end the input */
 
 struct source {
 	struct app *a;
@@ -38,8 +37,6 @@ struct source {
 	size_t n_batch;
 	struct chaninfo *told;          /* what the relays know */
 	nsec told_at;
-	nsec heads_since;
-	uint32_t heads;
 	bool no_room;                   /* it failed for want of room here, not by its own fault */
 	char error[160];                /* why it failed, for log and answer; "" = not */
 };
