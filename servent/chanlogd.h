@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The thread that owns the channel log: a bounded queue in front, one appending write per record.
+/* The thread that owns the channel log: a bounded queue in front, appending writes of whole records.
  *
- * Records are queued as plain data; the XML is built by the thread. When the queue is full the oldest
- * record is dropped and counted. The file is opened again on chanlogd_reopen() and when its name leads
- * elsewhere (looked at once a second at most, while records are written). A disk that fails is told once
- * a minute; the node goes on.
+ * Records are queued as plain data; the XML is built by the thread, after a few milliseconds in
+ * which others may join. When the queue is full the oldest record is dropped and counted. The file
+ * is opened again on chanlogd_reopen() and when its name leads elsewhere (looked at once a second at
+ * most, while records are written). While the disk fails records wait in the queue; that is told
+ * once a minute, and the node goes on.
  *
  * lock     lk_log guards the queue; the file belongs to the thread alone.
  * source   yp.md 1.4; node.md 8.4
@@ -24,7 +25,8 @@ enum status chanlogd_start(struct chanlogd **out, struct conf *conf) NODISCARD;
 /* Write what is queued, close, join. */
 void chanlogd_stop(struct chanlogd **d, nsec deadline);
 
-/* One announcement was handled; takes its own references. after: use the counts behind the host part. */
+/* One announcement was handled; takes its own references. The counts are those before or after its
+ * host part, as chanLogAfterHost says. Nothing when there is no log. */
 void chanlogd_update(struct chanlogd *d, const struct gnuid *id, const struct announce_result *r)
 	EXCLUDES(lk_log);
 /* The tracker of a channel says that it stops: if the channel ends soon, that is the reason

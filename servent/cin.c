@@ -282,7 +282,8 @@ static NOINLINE void part(struct cin *x, enum status st)
 	if (theirs || x->quit == 0)
 		return;
 	sock_deafen(&x->sv->sock);
-	if (st == ST_STOPPED && pcpio_drain_mail(&x->sv->sock, &x->sv->mbox, clk_deadline(GOODBYE)) != ST_OK)
+	if (st == ST_STOPPED &&
+	    pcpio_drain_mail(&x->sv->sock, &x->sv->mbox, clk_deadline(GOODBYE)) != ST_OK)
 		return;
 	pcpio_quit(&x->sv->sock, x->quit);
 }

@@ -68,8 +68,9 @@ enum status pcpio_say_helo(struct node *n, struct pcpio *io, bool opener, bool t
 	struct oleh *oleh, uint32_t *quit, nsec deadline) NODISCARD;
 
 /* Is that node's port reachable? Connects, compares the session (pcp.md 7.6). At most 8 at once and one
- * per address; only global addresses and ports >= 1024 are tried. The caller's mailbox cancels it; it knows
- * the test's socket meanwhile: an owner with one of its own names that again with mbox_set_fd(). */
+ * per address; only global addresses and ports >= 1024 are tried. The caller's mailbox cancels it,
+ * and knows the test's socket meanwhile: an owner with one of its own names that again with
+ * mbox_set_fd(). */
 bool porttest_run(struct node *n, const struct host *to, const struct gnuid *sid, struct mbox *mb,
 	nsec deadline);
 

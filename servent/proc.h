@@ -40,7 +40,7 @@ struct proc {
 
 	bool port_open;                 /* the peer's port was tested (announcePolicy portopen) */
 
-	const char *why;                /* of ST_PROTO, ST_LIMIT: a phrase for the log; never NULL then */
+	const char *why;                /* after ST_PROTO, ST_LIMIT: a phrase for the log */
 
 	/* its own notes; all zero at the start */
 	uint32_t stray_packets;         /* stream packets from somebody who may not send them */
@@ -49,7 +49,7 @@ struct proc {
 	uint32_t fans_now;              /* packets spread in this second (limit: PROC_FANS) */
 	nsec fans_since;
 	nsec push_at;                   /* when a root last passed one on for this peer */
-	struct gnuid announced[PROC_ANNOUNCED]; /* root: channels of this tracker, newest overwrites oldest */
+	struct gnuid announced[PROC_ANNOUNCED]; /* root: this tracker's channels; the oldest give way */
 	uint32_t n_announced;
 	bool told_unknown, told_refused; /* logged once per connection */
 };
@@ -60,8 +60,8 @@ struct proc {
  * returns  ST_OK, ST_EOF (the peer said quit), ST_PROTO, ST_LIMIT, or what packet() returned */
 enum status proc_atom(struct proc *p, const struct atom *a, uint32_t *quit) NODISCARD;
 
-/* Root: the control connection ended, by a goodbye of its peer (quit 1008, 1009) or without: its hits go
- * at once, or after ghostTimeout (yp.md 2.3). */
+/* Root: the control connection ended, by a goodbye of its peer (quit 1008, 1009) or without: its
+ * hits go at once, or after ghostTimeout (yp.md 2.3). */
 void proc_gone(struct proc *p, bool goodbye);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the atoms of one connection do to a node: nothing that its kind may not do, and what is passed on
- * is well-formed. Input: a byte of choices, the 16 bytes of the connection's channel, then the stream. */
+/* What the atoms of one connection do to a node: nothing that its kind may not do, and what is
+ * passed on is well-formed. Input: a byte of choices, the connection's channel, then the stream. */
 #include "test/fuzz/fuzz.h"
 
 #include <stdlib.h>
@@ -155,7 +155,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		ASSERT(atom_open(&at, data, len) == ST_OK);
 		st = proc_atom(&p, &at, &quit);
 		ASSERT(st == ST_OK || st == ST_EOF || st == ST_PROTO);
-		ASSERT(st != ST_PROTO || ((quit == PCP_QUIT_BADRESPONSE || quit == PCP_QUIT_LOOPBACK) && p.why != NULL));
+		ASSERT(st != ST_PROTO || quit == PCP_QUIT_BADRESPONSE || quit == PCP_QUIT_LOOPBACK);
+		ASSERT(st != ST_PROTO || p.why != NULL);
 		if (st != ST_OK)
 			break;
 		data += len;

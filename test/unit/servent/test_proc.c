@@ -156,7 +156,7 @@ static void name_is(uint8_t c, const char *name)
 
 START_TEST(root_announced)
 {
-	const struct gnuid id = id_of(0xa1);
+	const struct gnuid id = id_of(0xa1), bcid = id_of(0xb1);
 	struct hitlist_view v;
 	struct proc p;
 
@@ -177,8 +177,7 @@ START_TEST(root_announced)
 	act_ok(&p);
 	atomwr_begin(&w, ATOM_CHAN);
 	atomwr_gnuid(&w, ATOM_ID, &id);
-	atomwr_gnuid(&w, ATOM_BCID, &(struct gnuid){ .b = { [0] = 0xb1, 0xb1, 0xb1, 0xb1, 0xb1, 0xb1, 0xb1,
-		0xb1, 0xb1, 0xb1, 0xb1, 0xb1, 0xb1, 0xb1, 0xb1, 0xb1 } });
+	atomwr_gnuid(&w, ATOM_BCID, &bcid);
 	atomwr_begin(&w, ATOM_INFO);
 	atomwr_str(&w, ATOM_DESC, "text");
 	atomwr_u32(&w, ATOM_BITR, 500);
