@@ -290,6 +290,7 @@ class Ownership(BoxCase):
         wait_until(lambda: self.listed(root, mark), what="everything to be read")
         self.assertEqual(self.listed(root, cid), ("mine", 3))
         self.assertEqual(len([x for x in root.out.lines if "another broadcaster" in x]), 1)
+        wait_until(lambda: len(root.chanlog()) >= 3, what="the records")
         self.assertEqual([r.find("channel").get("name") for r in root.chanlog()], ["mine", "mine", "mark"])
 
     def test_same_address(self):
