@@ -44,8 +44,10 @@ int role_launch(const struct options *o)
 		clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
 	}
 	accepted = clk_now();
-	if (!send_all(fd, req, sizeof(req) - 1) || (n = recv(fd, rx, sizeof(rx), 0)) < 12 ||
-	    memcmp(rx + 8, " 200", 4) != 0)
+	if (!send_all(fd, req, sizeof(req) - 1))
+		die("no request");
+	n = recv(fd, rx, sizeof(rx), 0);
+	if (n < 12 || memcmp(rx + 8, " 200", 4) != 0)
 		die("no answer");
 	answered = clk_now();
 	close(fd);
