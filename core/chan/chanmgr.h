@@ -33,7 +33,8 @@ void chanmgr_free(struct chanmgr **m);          /* no other thread uses it any m
 enum status chanmgr_add(struct chanmgr *m, struct chan *c, uint32_t max) EXCLUDES(lk_chanmgr) NODISCARD;
 /* Unlist it, when it is this very channel that is listed. */
 void chanmgr_remove(struct chanmgr *m, struct chan *c) EXCLUDES(lk_chanmgr);
-struct chan *chanmgr_find(struct chanmgr *m, const struct gnuid *id) EXCLUDES(lk_chanmgr);  /* a reference, or NULL */
+/* A reference, or NULL. */
+struct chan *chanmgr_find(struct chanmgr *m, const struct gnuid *id) EXCLUDES(lk_chanmgr);
 /* A broadcast of that source kind and exact name (the next push of the same name takes over); a
  * reference, or NULL. */
 struct chan *chanmgr_find_broadcast(struct chanmgr *m, const char *name, enum chan_src src)

@@ -53,7 +53,6 @@ const char *refusal_str(enum refusal r)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-
 struct servmgr *servmgr_new(void)
 {
 	struct servmgr *sm = calloc(1, sizeof(*sm));
