@@ -38,31 +38,6 @@ static uint32_t tick(uint32_t *n, nsec *since, nsec now)
 
 /* --- channels and hosts ----------------------------------------------------------------------- */
 
-/* No text in the node begins with a control character: what chanatom_meta() leaves this way was not
- * sent. */
-#define NOT_SENT '\1'
-
-static uint32_t read_meta(const struct chanatom *c, struct chanmeta *m)
-{
-	uint32_t present = 0;
-
-	m->id = c->id;
-	m->bcid = (struct gnuid){ .b = { 0 } };
-	m->bitrate_kbps = UINT32_MAX;
-	for (int t = 0; t < CT_COUNT; t++)
-		m->text[t][0] = NOT_SENT;
-	chanatom_meta(c, m);
-	for (int t = 0; t < CT_COUNT; t++) {
-		if (m->text[t][0] == NOT_SENT)
-			m->text[t][0] = '\0';
-		else
-			present |= 1u << t;
-	}
-	present |= m->bitrate_kbps != UINT32_MAX ? CHANMETA_BITRATE : 0;
-	present |= c->has & CHANATOM_BCID ? CHANMETA_BCID : 0;
-	return present;
-}
-
 /* Root: remember whose channels go with this connection. */
 static void note_announced(struct proc *p, const struct gnuid *id)
 {
@@ -111,12 +86,12 @@ static NOINLINE void announce(struct proc *p, struct ctx *x, const struct gnuid 
 		.known_only = full,
 	};
 	struct announce_result r;
-	struct chanmeta meta;
+	struct chanmeta meta;           /* only what `present` names is ever looked at */
 	char hs[HOST_STRLEN];
 
 	an.create = an.create && !full;
 	if (c != NULL) {
-		an.present = read_meta(c, &meta);
+		an.present = chanatom_meta(c, &meta);
 		an.meta = &meta;
 	}
 	if (h != NULL) {
