@@ -5,6 +5,7 @@
 #include "servent/conn.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,8 +15,15 @@
 #include "pcp/pcp.h"
 #include "servent/handshake.h"
 
-#define PAUSE_MIN (10 * NSEC_PER_MSEC)
-#define PAUSE_MAX (1 * NSEC_PER_SEC)
+#define PAUSE    (100 * NSEC_PER_MSEC)          /* after an accept that failed */
+#define LOG_TIME (10 * NSEC_PER_SEC)            /* between two lines about that */
+
+/* Accepting without files or memory to do it. */
+struct trouble {
+	int spare;                      /* held back to turn clients away with; -1 = none */
+	nsec told;                      /* when it was logged last; 0 = never */
+	uint32_t untold;                /* failures since */
+};
 
 /* No room: a word in the peer's language as far as it can be told, without waiting for anything. */
 static void turn_away(int fd)
@@ -60,10 +68,46 @@ static void admit(struct app *a, int fd, const struct host *peer)
 	}
 }
 
+static int open_spare(void)
+{
+	return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/* accept(2) failed, errno says why: answer the client with the file held back, so that it does not
+ * wait for one that may never come. Without one, pause. */
+static enum status no_files(struct app *a, struct trouble *t)
+{
+	const bool full = errno == EMFILE || errno == ENFILE;
+	const nsec now = clk_now();
+	enum status st = ST_SYS;
+	struct host peer;
+	int fd;
+
+	if (t->told == 0 || now - t->told >= LOG_TIME) {
+		log_error("server: accept: %s (and %u times before)", status_str(st), t->untold);
+		t->told = now;
+		t->untold = 0;
+	} else {
+		t->untold++;
+	}
+	if (full && t->spare != -1) {
+		close(t->spare);
+		t->spare = -1;
+		st = sock_accept(a->listen_fd, &a->server_mb, &fd, &peer, now);
+		if (st == ST_OK)
+			turn_away(fd);
+	}
+	if (st == ST_SYS || st == ST_TIMEOUT)   /* accept(2) fails so even when nobody waits */
+		st = mbox_wait(&a->server_mb, now + PAUSE);
+	if (t->spare == -1)
+		t->spare = open_spare();
+	return st == ST_STOPPED ? st : ST_OK;
+}
+
 void server_run(void *arg)
 {
 	struct app *a = arg;
-	nsec pause = PAUSE_MIN;
+	struct trouble t = { .spare = open_spare() };
 	enum status st;
 
 	do {
@@ -71,16 +115,11 @@ void server_run(void *arg)
 		int fd;
 
 		st = sock_accept(a->listen_fd, &a->server_mb, &fd, &peer, NSEC_NEVER);
-		if (st == ST_OK) {
+		if (st == ST_OK)
 			admit(a, fd, &peer);
-			pause = PAUSE_MIN;
-		} else if (st == ST_SYS) {
-			/* out of files or memory: it will not be better at once */
-			log_error("server: accept: %s; next try in %d ms", status_str(st),
-			          (int)(pause / NSEC_PER_MSEC));
-			if (mbox_wait(&a->server_mb, clk_deadline(pause)) == ST_STOPPED)
-				st = ST_STOPPED;
-			pause = MIN(pause * 2, PAUSE_MAX);
-		}
+		else if (st == ST_SYS)
+			st = no_files(a, &t);
 	} while (st != ST_STOPPED);
+	if (t.spare != -1)
+		close(t.spare);
 }

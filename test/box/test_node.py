@@ -18,6 +18,12 @@ def run(*args, seconds=10, **kw):
                           text=True, **kw)
 
 
+def cpu_seconds(pid):
+    with open("/proc/%d/stat" % pid, encoding="ascii") as f:
+        fields = f.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class Options(BoxCase):
     def test_help(self):
         for flag in ("-h", "--help"):
@@ -142,6 +148,38 @@ class Port(BoxCase):
         node.spawn()
         self.assertEqual(node.expect_exit(), 2)
         self.assertIn("bindAddress", node.err.text())
+
+
+class Files(BoxCase):
+    def test_no_more_files(self):
+        """Whoever comes when there is no file left is turned away, without a busy loop or a flood of
+        lines; afterwards all is well (node.md 12 F14)."""
+        said = []
+        for limit in (24, 25):          # a connection takes two: one of these numbers fails in accept(2)
+            node = self.node(start=False, command=["sh", "-c", "ulimit -n %d; exec \"$0\" \"$@\"" % limit, PEERCAST])
+            node.start()
+            clients = [self.closing(node.client()) for _ in range(50)]
+            self.assertIn(b" 503 ", clients[-1].expect_close())
+            before = cpu_seconds(node.pid)
+            time.sleep(1)               # nothing is to happen in it
+            self.assertLess(cpu_seconds(node.pid) - before, 0.05)
+            lines = [line for line in node.out.lines if "Too many open files" in line]
+            self.assertLess(len(lines), 12)
+            said += lines
+            for c in clients:
+                c.close()
+            self.wait(lambda node=node: b" 200 " in self.answer(node), what="an answer")
+        self.assertEqual(len([line for line in said if "[EROR] server: accept:" in line]), 1)
+        self.assertTrue([line for line in said if "[WARN] server: no room for" in line])
+
+    @staticmethod
+    def answer(node):
+        with node.client() as c:
+            try:
+                c.request("GET", "/api/1")
+            except OSError:
+                return b""
+            return c.read_all()
 
 
 class Signals(BoxCase):
