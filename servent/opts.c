@@ -38,8 +38,8 @@ int opts_parse(int argc, char **argv, struct opts *o, FILE *out, FILE *err)
 			{ "-P", "--path", &o->ui_path, NULL },
 			{ "-p", "--pidfile", &o->pid, NULL },
 			{ "-d", "--daemon", NULL, &o->daemon },
-			{ "", "--check-config", NULL, &o->check_config },
-			{ "", "--enable-notify-send", NULL, &o->notify_send },
+			{ NULL, "--check-config", NULL, &o->check_config },
+			{ NULL, "--enable-notify-send", NULL, &o->notify_send },
 		};
 		size_t k = 0;
 
@@ -51,8 +51,8 @@ int opts_parse(int argc, char **argv, struct opts *o, FILE *out, FILE *err)
 			fputs("peercast " NODE_VERSION ", " NODE_AGENT "\n", out);
 			return EXIT_SUCCESS;
 		}
-		while (k < NELEM(known) && strcmp(argv[i], known[k].brief) != 0 &&
-		       strcmp(argv[i], known[k].full) != 0)
+		while (k < NELEM(known) && strcmp(argv[i], known[k].full) != 0 &&
+		       (known[k].brief == NULL || strcmp(argv[i], known[k].brief) != 0))
 			k++;
 		if (k == NELEM(known)) {
 			fprintf(err, "Invalid argument %s\n", argv[i]);
