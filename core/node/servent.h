@@ -74,7 +74,8 @@ struct servent {
  * An accepted one must pass the limits on connections (servmgr.h). When it does not, the caller still
  * has the fd: the SERVER thread looks at what has come (MSG_PEEK, MSG_DONTWAIT), sends one short
  * refusal with MSG_DONTWAIT (quit 1003 to a PCP client, 503 to anybody else) and closes it. It never
- * waits for a refused client.
+ * waits for a refused client. Where all of max_serv_in are in use, one that is not served and older
+ * than SERVENT_CALM is stopped to make room: of the address that has most of them, the oldest.
  *
  * fd       taken over on success only; -1 = none yet (COUT before it dials)
  * returns  ST_OK, ST_LIMIT (limits on connections, or memory), ST_SYS (no eventfd), ST_STOPPED (the

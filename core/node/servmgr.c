@@ -197,6 +197,10 @@ static void account_locked(struct servmgr *sm, struct entry *e, bool add) REQUIR
 		count(&sm->pending, add);
 	if (open)
 		count(&sm->serv_in, add);
+	if (open && add)
+		DL_APPEND2(sm->open, e, oprev, onext);
+	else if (open)
+		DL_DELETE2(sm->open, e, oprev, onext);
 	if (e->peer != NULL) {
 		if (open)
 			count(&e->peer->open, add);
@@ -239,28 +243,57 @@ static void peer_key(uint8_t key[16], const struct host *h)
 		memset(key + 8, 0, 8);
 }
 
-/* May one more be listed? p is its address' record; NULL = none yet, or dialled. */
-static enum status room_locked(struct servmgr *sm, const struct peer *p, bool outgoing, bool local)
-	REQUIRES(lk_servmgr)
+/* Who makes room for a new one: silent clients must not lock anybody out (settings.md decision 2).
+ * Ordinary requests are over long before they are old enough. NULL = nobody. */
+static struct entry *crowd_locked(struct servmgr *sm) REQUIRES(lk_servmgr)
+{
+	const nsec now = clk_now();
+	struct entry *e, *worst = NULL;
+
+	DL_FOREACH2(sm->open, e, onext) {
+		if (now - e->sv.born < SERVENT_CALM || e->peer == NULL)
+			continue;
+		if (worst == NULL || e->peer->open > worst->peer->open ||
+		    (e->peer->open == worst->peer->open && e->sv.born < worst->sv.born))
+			worst = e;
+	}
+	return worst;
+}
+
+/* May one more be listed? p is its address' record; NULL = none yet, or dialled. ST_OK with *crowd: when
+ * that one goes. */
+static enum status room_locked(struct servmgr *sm, const struct peer *p, bool outgoing, bool local,
+	struct entry **crowd) REQUIRES(lk_servmgr)
 {
 	const struct limits *l = &sm->limits;
 	const uint64_t max_in = (uint64_t)l->max_serv_in + (local ? SERVENT_LOCAL_SLOTS : 0);
 
+	*crowd = NULL;
 	if (atomic_load_explicit(&sm->stopping, memory_order_relaxed)) /* set under the lock */
 		return ST_STOPPED;
 	if (sm->n >= SERVENT_MAX)
 		return ST_LIMIT;
 	if (outgoing)
 		return ST_OK;
-	if (sm->serv_in >= max_in)
+	if (p != NULL && p->pending >= (local ? SERVENT_PENDING_LOCAL : SERVENT_PENDING))
 		return ST_LIMIT;
-	if (p == NULL)
+	if (p != NULL && !local && p->open >= l->max_per_address)
+		return ST_LIMIT;
+	if (sm->serv_in < max_in)
 		return ST_OK;
-	if (p->pending >= (local ? SERVENT_PENDING_LOCAL : SERVENT_PENDING))
-		return ST_LIMIT;
-	if (!local && p->open >= l->max_per_address)
-		return ST_LIMIT;
-	return ST_OK;
+	*crowd = crowd_locked(sm);
+	return *crowd != NULL ? ST_OK : ST_LIMIT;
+}
+
+/* It no longer counts; its thread is told outside the lock. */
+static struct servent *oust_locked(struct servmgr *sm, struct entry *e) REQUIRES(lk_servmgr)
+{
+	account_locked(sm, e, false);
+	e->served = true;
+	e->sv.pending = false;
+	account_locked(sm, e, true);
+	sm->refused[REFUSE_FULL]++;
+	return servent_ref(&e->sv);
 }
 
 static struct peer *find_peer_locked(struct servmgr *sm, const uint8_t key[16]) REQUIRES(lk_servmgr)
@@ -275,13 +308,14 @@ static struct peer *find_peer_locked(struct servmgr *sm, const uint8_t key[16]) 
 static enum status look(struct servmgr *sm, const struct host *peer, bool outgoing, bool *local)
 	EXCLUDES(lk_servmgr)
 {
+	struct entry *crowd;
 	uint8_t key[16];
 	enum status st;
 
 	peer_key(key, peer);
 	sm_lock(sm);
 	*local = is_local_locked(sm, peer);
-	st = room_locked(sm, find_peer_locked(sm, key), outgoing, *local);
+	st = room_locked(sm, find_peer_locked(sm, key), outgoing, *local, &crowd);
 	if (st == ST_LIMIT)
 		sm->refused[REFUSE_FULL]++;
 	sm_unlock(sm);
@@ -292,13 +326,15 @@ static enum status look(struct servmgr *sm, const struct host *peer, bool outgoi
 static enum status list(struct servmgr *sm, struct entry *e, struct peer **spare)
 	EXCLUDES(lk_servmgr)
 {
+	struct servent *ousted = NULL;
+	struct entry *crowd;
 	struct peer *p = NULL;
 	enum status st;
 
 	sm_lock(sm);
 	if (*spare != NULL)
 		p = find_peer_locked(sm, (*spare)->ip);
-	st = room_locked(sm, p, e->sv.outgoing, e->sv.local);
+	st = room_locked(sm, p, e->sv.outgoing, e->sv.local, &crowd);
 	if (st == ST_OK && p == NULL && *spare != NULL) {
 		HASH_ADD(hh, sm->peers, ip, sizeof((*spare)->ip), *spare);
 		if ((*spare)->hh.tbl == NULL) {
@@ -308,6 +344,8 @@ static enum status list(struct servmgr *sm, struct entry *e, struct peer **spare
 			*spare = NULL;
 		}
 	}
+	if (st == ST_OK && crowd != NULL)
+		ousted = oust_locked(sm, crowd);
 	if (st == ST_OK) {
 		e->peer = p;
 		if (p != NULL)
@@ -320,6 +358,9 @@ static enum status list(struct servmgr *sm, struct entry *e, struct peer **spare
 		sm->refused[REFUSE_FULL]++;
 	}
 	sm_unlock(sm);
+	if (ousted != NULL)
+		mbox_stop(&ousted->mbox);
+	servent_unref(&ousted);
 	return st;
 }
 

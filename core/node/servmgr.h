@@ -19,6 +19,7 @@ struct blob;
 #define SERVENT_PENDING      16         /* unfinished handshakes of one address (decision 19) */
 #define SERVENT_PENDING_LOCAL 64        /* of this machine */
 #define SERVENT_LOCAL_SLOTS  4          /* kept for this machine above max_serv_in (node.md 5.4) */
+#define SERVENT_CALM         (1 * NSEC_PER_SEC)  /* so long nobody has to make room (decision 2) */
 #define SERVENT_RESERVE      (10 * NSEC_PER_SEC) /* how long a new output counts with its full bitrate */
 
 /* Limits, copied from the settings whenever they change. 0 means what node.md 2.6 says for each. */

@@ -39,6 +39,7 @@ struct entry {
 	struct entry *prev, *next;      /* the table, newest first */
 	struct entry *tprev, *tnext;    /* connected ones of the type */
 	struct entry *cprev, *cnext;    /* of the channel */
+	struct entry *oprev, *onext;    /* accepted, not served */
 	struct peer *peer;              /* NULL = dialled */
 	struct use *use;                /* NULL = no channel */
 	bool counted;                   /* account_locked() has added it */
@@ -74,6 +75,7 @@ struct servmgr {
 	struct limits limits            GUARDED_BY(lk_servmgr);
 	struct entry *all               GUARDED_BY(lk_servmgr);
 	struct entry *of_type[SV_TYPES] GUARDED_BY(lk_servmgr); /* connected */
+	struct entry *open              GUARDED_BY(lk_servmgr); /* serv_in of them */
 	struct entry *sids              GUARDED_BY(lk_servmgr); /* connected CIN and COUT by session */
 	struct peer *peers              GUARDED_BY(lk_servmgr);
 	struct use *uses                GUARDED_BY(lk_servmgr);

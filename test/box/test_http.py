@@ -7,7 +7,7 @@ import socket
 import time
 import unittest
 
-from harness import PATIENCE, BoxCase, new_id
+from harness import PATIENCE, BoxCase, new_id, wait_until
 
 HOME = "/html/en/index.html"
 
@@ -336,6 +336,24 @@ class Slow(BoxCase):
         self.assertLess(time.monotonic() - start, 2 * PATIENCE)
         for c in idle:
             c.close()
+
+    def test_nor_do_more_than_there_are_places(self):
+        """60 silent ones from as many addresses hold all places; they go as soon as somebody needs one."""
+        node = self.node()
+        idle = [self.closing(node.client(source="127.0.0.%d" % (i + 2))) for i in range(60)]
+        start = time.monotonic()
+        wait_until(lambda: self.status(node) == 200, 5, "an answer")
+        self.assertLess(time.monotonic() - start, 3 * PATIENCE)
+        self.assertEqual(idle[0].expect_close(2), b"")
+
+    @staticmethod
+    def status(node):
+        with node.client() as c:
+            try:
+                c.request("GET", "/api/1")
+                return c.read_head()
+            except (EOFError, OSError):
+                return 0
 
     def test_stop_does_not_wait_for_them(self):
         node = self.node()

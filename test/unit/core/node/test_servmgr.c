@@ -310,6 +310,48 @@ START_TEST(connection_limits)
 }
 END_TEST
 
+/* Where all places are taken by connections that do not get anywhere, the oldest of whoever has most
+ * of them goes; young ones and served ones do not (settings.md decision 2). */
+START_TEST(silent_make_room)
+{
+	const struct limits l = { .max_serv_in = 5, .max_per_address = 4, .max_direct = 100 };
+	const struct gnuid c = id_of(1);
+	struct servent *sv[5], *served, *more[5], *none;
+	const struct host late = addr(9);
+	struct totals t;
+
+	servmgr_set_limits(sm, &l);
+	served = sv_at(7);
+	ck_assert_int_eq(servmgr_admit(sm, served, SV_DIRECT, &c, 1, true), ADMIT_OK);
+	for (uint32_t i = 0; i < NELEM(sv); i++) {
+		sv[i] = sv_at(i < 2 ? i + 1 : 3);       /* 1, 2, 3, 3, 3 */
+		skew += NSEC_PER_MSEC;
+	}
+	skew += SERVENT_CALM - 10 * NSEC_PER_MSEC;
+	ck_assert_int_eq(servent_new(sm, -1, &late, false, &none), ST_LIMIT);
+	skew += 10 * NSEC_PER_MSEC;
+	for (uint32_t i = 0; i < 4; i++)
+		more[i] = sv_at(i + 20);
+	/* two of address 3, then one each: the oldest first, the newcomers are young */
+	ck_assert(mbox_is_stopped(&sv[2]->mbox) && mbox_is_stopped(&sv[3]->mbox));
+	ck_assert(mbox_is_stopped(&sv[0]->mbox) && mbox_is_stopped(&sv[1]->mbox));
+	ck_assert(!mbox_is_stopped(&sv[4]->mbox) && !mbox_is_stopped(&served->mbox));
+	more[4] = sv_at(24);
+	ck_assert(mbox_is_stopped(&sv[4]->mbox));
+	ck_assert_int_eq(servent_new(sm, -1, &late, false, &none), ST_LIMIT);
+	for (uint32_t i = 0; i < NELEM(more); i++)
+		ck_assert(!mbox_is_stopped(&more[i]->mbox));
+	totals(&t);
+	ck_assert_uint_eq(t.servents, 11);
+	ck_assert_uint_eq(t.refused[REFUSE_FULL], 7);
+	for (uint32_t i = 0; i < NELEM(more); i++) {
+		servent_end(&more[i]);
+		servent_end(&sv[i]);
+	}
+	servent_end(&served);
+}
+END_TEST
+
 /* Served ones are no burden on those who come (settings.md decision 2), not even while they end. */
 START_TEST(served_are_not_counted)
 {
@@ -1294,6 +1336,7 @@ Suite *unit_suite(void)
 	tcase_add_test(t, kept_reference);
 	tcase_add_test(t, refused_keeps_the_fd);
 	tcase_add_loop_test(t, connection_limits, 0, NELEM(conn_rows));
+	tcase_add_test(t, silent_make_room);
 	tcase_add_test(t, served_are_not_counted);
 	tcase_add_loop_test(t, admission, 0, NELEM(admit_rows));
 	tcase_add_test(t, admission_without_memory);
