@@ -16,6 +16,7 @@
 #include "servent/chanlogd.h"
 #include "servent/conn.h"
 #include "servent/opts.h"
+#include "servent/source.h"
 #include "xml/xmlout.h"
 
 /* --- tasks ------------------------------------------------------------------------------------ */
@@ -471,6 +472,7 @@ void app_stop(struct app *a)
 		mbox_stop_soft(a->cout_mb);
 	app_unlock(a);
 	close_channels(a);
+	source_stop_all(a);
 	mbox_stop(&a->house_mb);
 	st = servmgr_wait_empty(a->node.sm, clk_now() + (deadline - clk_now()) / 2);
 	if (st != ST_OK)

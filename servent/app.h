@@ -20,6 +20,7 @@
 #define GOODBYE       (500 * NSEC_PER_MSEC)     /* for the last words to one peer */
 
 struct chanlogd;
+struct source;
 
 struct app {
 	struct node node;
@@ -37,6 +38,7 @@ struct app {
 	bool stopping           GUARDED_BY(lk_app);
 	struct mbox *cout_mb    GUARDED_BY(lk_app);     /* of the COUT thread while it runs */
 	bool cout_runs          GUARDED_BY(lk_app);
+	struct source *sources  GUARDED_BY(lk_app);     /* pushed inputs, with a channel or not yet */
 	uint32_t tests          GUARDED_BY(lk_app);     /* port tests in flight */
 	struct host tested[8]   GUARDED_BY(lk_app);     /* and of whom */
 };

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <utlist.h>
+
 #include "core/sys/assert.h"
 #include "core/sys/log.h"
 #include "pcp/bcst.h"
@@ -254,6 +256,14 @@ enum status source_init(struct source *s, struct app *a, enum chan_src kind, con
 	st = mbox_init(&s->mbox);
 	if (st != ST_OK)
 		return st;
+	app_lock(a);
+	DL_APPEND(a->sources, s);
+	st = a->stopping ? ST_STOPPED : ST_OK;
+	app_unlock(a);
+	if (st != ST_OK) {
+		source_fini(s);
+		return st;
+	}
 	s->meta = malloc(sizeof(*s->meta));
 	s->media = media_new(meta->text[CT_TYPE], &ops, s);
 	if (s->meta == NULL || s->media == NULL) {
@@ -274,7 +284,20 @@ void source_fini(struct source *s)
 	chan_unref(&s->c);
 	free(s->meta);
 	s->meta = NULL;
+	app_lock(s->a);
+	DL_DELETE(s->a->sources, s);
+	app_unlock(s->a);
 	mbox_fini(&s->mbox);
+}
+
+void source_stop_all(struct app *a)
+{
+	struct source *s;
+
+	app_lock(a);
+	DL_FOREACH(a->sources, s)
+		mbox_stop_soft(&s->mbox);       /* under the lock: it leaves the list before it goes */
+	app_unlock(a);
 }
 
 /* A parser's refusal becomes the source's. */

@@ -21,6 +21,7 @@
 
 struct source {
 	struct app *a;
+	struct source *prev, *next;     /* of all; lk_app */
 	enum chan_src kind;
 	struct mbox mbox;               /* of the thread; the channel's way to reach it */
 	struct host peer;               /* the encoder */
@@ -42,10 +43,12 @@ struct source {
 };
 
 /* meta is copied: name and texts set, type "UNKNOWN" when not declared, id unset.
- * returns  ST_OK, ST_LIMIT, ST_SYS */
+ * returns  ST_OK, ST_LIMIT, ST_SYS, ST_STOPPED (the node is stopping) */
 enum status source_init(struct source *s, struct app *a, enum chan_src kind, const struct chanmeta *meta,
 	const struct host *peer, bool v6) NODISCARD;
 void source_fini(struct source *s);
+/* The node stops: tell every source to end, whether or not it has a channel. */
+void source_stop_all(struct app *a) EXCLUDES(lk_app);
 
 /* Input bytes. Returns ST_OK; ST_STOPPED (the channel was stopped, or taken over); ST_PROTO, ST_LIMIT,
  * ST_TIMEOUT: refused, s->error says why. */

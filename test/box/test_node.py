@@ -205,6 +205,36 @@ class Signals(BoxCase):
         self.assertLess(time.monotonic() - begin, 2 * harness.PATIENCE)
         node.proc = None
 
+    def test_end_is_clean_while_others_hang(self):
+        """Whatever stage a connection is in, its thread ends with the node."""
+        yp = socket.create_server(("127.0.0.1", 0))             # takes the tracker, says nothing
+        silent = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(yp.close)
+        self.addCleanup(silent.close)
+        node = self.node({"rootHost": "127.0.0.1:%d" % yp.getsockname()[1], "maxControlConnections": 9})
+        self.push(node, "busy")
+        cid = node.wait_channel("busy")["channelId"]
+        pcp = harness.u32("pcp\n", 1).encode()
+        hello = harness.helo(harness.new_id()).encode()
+        channel = "GET /channel/%s HTTP/1.0\r\nx-peercast-pcp: 1\r\n\r\n" % cid
+        tip = "GET /stream/%s?tip=127.0.0.1:%d HTTP/1.0\r\n\r\n" % (harness.new_id(), silent.getsockname()[1])
+        for data in (b"", b"G", b"GET / HTTP/1.0\r\nA: b\r\n",
+                     b"POST /api/1 HTTP/1.1\r\nContent-Length: 100\r\n\r\n{",
+                     b"POST /api/1 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{",
+                     b"pcp\n", pcp, pcp + hello[:20], pcp + hello, channel.encode(), channel.encode() + hello,
+                     tip.encode(), b"POST /?name=a&type=FLV HTTP/1.1\r\n\r\n",
+                     b"POST /?name=b&type=FLV HTTP/1.1\r\n\r\nFLV\1",
+                     b"POST /?name=c&type=MKV HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5"):
+            self.closing(node.client()).send(data)
+        silent.settimeout(5 * harness.PATIENCE)
+        self.addCleanup(silent.accept()[0].close)
+        yp.settimeout(10 * harness.PATIENCE)
+        self.addCleanup(yp.accept()[0].close)
+        node.send_signal(signal.SIGTERM)
+        self.assertEqual(node.wait_exit(), 0)
+        if harness.PATIENCE == 1:       # the node's own deadline does not grow with it
+            self.assertIsNotNone(node.out.find(r"\] stopped$"), node.output())
+
     def test_hup_reads_the_ini_and_reopens_the_log(self):
         node = self.node(start=False)
         log = os.path.join(node.dir, "log")
