@@ -285,6 +285,34 @@ class Ini(BoxCase):
         self.assertEqual(os.stat(node.ini_path).st_mode & 0o777, 0o600)
         self.assertEqual(os.listdir(node.dir), ["peercast.ini"])
 
+    def test_every_key_survives(self):
+        """Another value for every key there is: start and stop leave the file as it was, byte for byte."""
+        node = self.node()
+        node.stop()
+        fixed = ("serverPort", "bindAddress", "broadcastID", "networkID", "isRoot", "trustLocalhost", "chanLogMode",
+                 "livesyncGroup", "pauseLog", "logLevel")
+        turned = {"Yes": "No", "No": "Yes"}
+
+        def other(line):
+            key, value = line.group(1), line.group(2)
+            if key in fixed:
+                return line.group(0)
+            if value in turned:
+                value = turned[value]
+            else:
+                value = str(int(value) + 1) if value.isdigit() else value or "x-" + key
+            return "%s = %s" % (key, value)
+        with open(node.ini_path, encoding="utf-8") as f:
+            before, n = re.subn(r"(?m)^(\w+) = (.*)$", other, f.read())
+        self.assertGreater(n, 120)
+        with open(node.ini_path, "w", encoding="utf-8") as f:
+            f.write(before)
+        node.start(quiet=True)
+        node.stop()
+        with open(node.ini_path, encoding="utf-8") as f:
+            self.assertEqual(f.read(), before)
+        self.assertIsNone(node.out.find(r"\[WARN\] ini"), node.output())
+
     def test_broadcast_id_stays(self):
         node = self.node()
         node.stop()
