@@ -24,6 +24,7 @@
 #define SKIPS_TIME  (60 * NSEC_PER_SEC)
 #define HOSTS_MAX   8
 #define HOST_WAIT   (2 * NSEC_PER_SEC)
+#define HEAR_PACE   (1 * NSEC_PER_SEC)          /* while it takes all our time to write */
 
 struct relay {
 	struct app *a;
@@ -34,6 +35,7 @@ struct relay {
 	struct reader r;
 	uint32_t quit;                  /* to say at the end; 0 = nothing */
 	nsec heard;                     /* last atom */
+	nsec looked;                    /* when its side was last looked at */
 	nsec skips_since;
 	uint32_t skips;
 };
@@ -120,8 +122,12 @@ static enum status hear(struct relay *x)
 	struct atom at;
 	enum status st = pcpio_pump(&x->io, clk_deadline(NSEC_PER_SEC));
 
-	if (st == ST_TIMEOUT)
-		return ST_OK;
+	if (st == ST_TIMEOUT) {
+		if (clk_now() < pcpio_deadline(&x->io))
+			return ST_OK;
+		x->quit = PCP_QUIT_BADRESPONSE; /* it does not end its atom */
+		return ST_TIMEOUT;
+	}
 	while (st == ST_OK) {
 		st = pcpio_next(&x->io, &at);
 		if (st == ST_OK) {
@@ -171,11 +177,35 @@ static enum status note_skip(struct relay *x)
 		x->skips_since = now;
 		x->skips = 0;
 	}
-	log_peer(LOG_INFO, &x->sv->peer, "relay %u: too slow, skips ahead", x->sv->id);
+	log_peer(LOG_INFO, &x->sv->peer, "servent %u: relay too slow, skips ahead", x->sv->id);
 	if (++x->skips < SKIPS_MAX)
 		return ST_OK;
 	x->quit = PCP_QUIT_SKIP;
 	return ST_LIMIT;
+}
+
+/* Busy writing: still hear what has come, now and then. One that never catches up speaks too. */
+static enum status look_up(struct relay *x)
+{
+	nsec now = clk_now();
+	enum status st;
+	int got;
+
+	if (now - x->looked < HEAR_PACE)
+		return ST_OK;
+	x->looked = now;
+	st = sock_wait(&x->sv->sock, SOCK_IN, &got, now);
+	if (st == ST_OK && (got & SOCK_IN))
+		return hear(x);
+	if (st != ST_OK && st != ST_TIMEOUT)
+		return st;
+	if (now >= pcpio_deadline(&x->io))
+		x->quit = PCP_QUIT_BADRESPONSE;
+	else if (now - x->heard >= SILENCE)
+		x->quit = PCP_QUIT;
+	else
+		return ST_OK;
+	return ST_TIMEOUT;
 }
 
 static enum status stream(struct relay *x)
@@ -197,12 +227,7 @@ static enum status stream(struct relay *x)
 			st = sleep_parked(x);
 			reader_reclaim(&x->r);
 		} else if (st == ST_OK) {
-			/* busy writing: still hear what is there */
-			size_t n;
-
-			(void)sock_peek(&x->sv->sock, &n);
-			if (n > 0)
-				st = hear(x);
+			st = look_up(x);
 		}
 		if (st != ST_OK)
 			return st;
@@ -246,14 +271,47 @@ static void finish(struct relay *x, enum status st)
 	host_str(&x->sv->peer, peer);
 	if (st == ST_STOPPED)
 		x->quit = servmgr_is_stopping(x->sv->sm) ? PCP_QUIT_SHUTDOWN : PCP_QUIT_OFFAIR;
-	log_info("relay %s: %s%s%s", peer, st == ST_EOF ? "left" : status_str(st), x->quit != 0 ? ", quit " : "",
-	         x->quit != 0 ? quit_str(x->quit, what) : "");
-	if (x->quit == 0 || reader_in_packet(&x->r))
+	log_peer(LOG_INFO, &x->sv->peer, "relay %s: %s%s%s", peer,
+	         st == ST_EOF ? "left" : x->proc.why != NULL ? x->proc.why : status_str(st),
+	         x->quit != 0 ? ", quit " : "", x->quit != 0 ? quit_str(x->quit, what) : "");
+	if (x->quit == 0)
 		return;
 	sock_deafen(&x->sv->sock);      /* stopped, yet this is still to be said */
+	if (st == ST_STOPPED && reader_flush(&x->r, clk_deadline(GOODBYE)) != ST_OK)
+		return;
+	if (reader_in_packet(&x->r))
+		return;
 	if (st == ST_STOPPED)
 		(void)!pcpio_drain_mail(&x->sv->sock, &x->sv->mbox, clk_deadline(GOODBYE));
 	pcpio_quit(&x->sv->sock, x->quit);
+}
+
+/* One session has one connection to a channel (pcp.md 18, B27): one from the same address gives way,
+ * it has been lost. False when there is one from elsewhere. */
+static NOINLINE bool take_place(struct app *a, struct servent *sv, struct chan *c, const struct gnuid *sid)
+{
+	struct servent_query q = { .types = 1u << SV_RELAY, .chan = *chan_id(c), .remote = *sid };
+	struct servent **list;
+	bool ok = true;
+	size_t n;
+
+	/* First, so that of two that come at once not both miss the other. */
+	servent_set_remote(sv, sid);
+	if (servmgr_select(a->node.sm, &q, &list, &n) != ST_OK)
+		return true;
+	for (size_t i = 0; i < n; i++) {
+		if (list[i] != sv && !host_same_ip(&list[i]->peer, &sv->peer))
+			ok = false;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (ok && list[i] != sv && list[i]->id < sv->id)
+			mbox_stop(&list[i]->mbox);
+		servent_unref(&list[i]);
+	}
+	free(list);
+	if (!ok)
+		servent_set_remote(sv, &(struct gnuid){ 0 });   /* nor keeps it the place from others */
+	return ok;
 }
 
 static void serve(struct app *a, struct servent *sv, struct chan *c, uint32_t pos)
@@ -285,16 +343,23 @@ static void serve(struct app *a, struct servent *sv, struct chan *c, uint32_t po
 		chan_view(c, &v);
 		if (gnuid_equal(&v.source_sid, &helo->sid)) {
 			/* it is the one we fetch from: a circle (B64) */
+			log_peer(LOG_INFO, &sv->peer, "relay %s: it is our own source",
+			         host_str(&sv->peer, peer));
 			pcpio_quit(&sv->sock, PCP_QUIT_UNAVAILABLE);
 			st = ST_PROTO;
 		}
 		chan_view_fini(&v);
 	}
+	if (st == ST_OK && !take_place(a, sv, c, &helo->sid)) {
+		log_peer(LOG_INFO, &sv->peer, "relay %s: its session is connected from elsewhere",
+		         host_str(&sv->peer, peer));
+		pcpio_quit(&sv->sock, PCP_QUIT_ALREADYCONNECTED);
+		st = ST_PROTO;
+	}
 	if (st == ST_OK) {
-		servent_settled(sv);
 		thr_rename("relay");
-		log_info("relay %s: takes \"%s\" (%s)", host_str(&sv->peer, peer), info->text[CT_NAME],
-		         helo->agent);
+		log_peer(LOG_INFO, &sv->peer, "relay %s: takes \"%s\" (%s)", host_str(&sv->peer, peer),
+		         info->text[CT_NAME], helo->agent);
 		x->proc = (struct proc){ .node = &a->node, .kind = PROC_RELAY, .sv = sv, .peer = sv->peer,
 		                         .remote = helo->sid, .chan = *chan_id(c) };
 		free(helo);
@@ -335,7 +400,7 @@ static NOINLINE int read_request(const struct request *rq, struct wanted *want)
 	if (pcp == NULL)
 		return 400;
 	want->id = t.id;
-	if (num_i64(pcp, PCP_PROTO_V4, PCP_PROTO_V6, &n))
+	if (num_i64(pcp, PCP_PROTO_V4, PCP_PROTO_V6, &n) && (n == PCP_PROTO_V4 || n == PCP_PROTO_V6))
 		want->version = (int)n;
 	/* some print it signed: the low 32 bits count */
 	if (pos != NULL && num_i64(pos, INT64_MIN, INT64_MAX, &n))
@@ -357,7 +422,7 @@ void relay_run(struct app *a, struct servent *sv, struct request **rq)
 		c = chanmgr_find(a->node.cm, &want.id);
 		if (c != NULL)
 			chan_view(c, &v);
-		if (c == NULL ? !chanmgr_list_exists(a->node.cm, &want.id)
+		if (c == NULL ? want.version == 0 || !chanmgr_list_exists(a->node.cm, &want.id)
 		              : want.version != (v.v6 ? PCP_PROTO_V6 : PCP_PROTO_V4))
 			status = 404;
 	}
@@ -368,7 +433,11 @@ void relay_run(struct app *a, struct servent *sv, struct request **rq)
 	why = REFUSE_NOT_PLAYING;
 	if (c != NULL && v.head_len <= PKT_HEAD_SEND)
 		why = servmgr_admit(a->node.sm, sv, SV_RELAY, &want.id, v.info->bitrate_kbps, v.playing);
+	chan_view_fini(&v);
 	if (why == ADMIT_OK) {
+		/* its source may have gone idle since we looked: from here on it counts us */
+		if (chan_get_status(c) == CHAN_IDLE)
+			chan_bump(c, NULL);
 		serve(a, sv, c, want.pos);
 	} else {
 		log_peer(LOG_INFO, &sv->peer, "relay %s: refused: %s", host_str(&sv->peer, peer),
