@@ -163,6 +163,28 @@ void app_reload(struct app *a)
 	log_info("settings read again");
 }
 
+/* What is saved of a channel, so that it is not lost when nobody has it now. */
+static void saved_meta(const struct settings_relay *r, struct chanmeta *m)
+{
+	static const struct { enum chantext to; const char *name; } texts[] = {
+		{ CT_NAME, "name" }, { CT_DESC, "desc" }, { CT_GENRE, "genre" }, { CT_URL, "contactURL" },
+		{ CT_COMMENT, "comment" }, { CT_TYPE, "contentType" }, { CT_MIME, "MIMEType" },
+		{ CT_EXT, "streamExt" }, { CT_TRACK_URL, "trackContact" }, { CT_TRACK_TITLE, "trackTitle" },
+		{ CT_TRACK_ARTIST, "trackArtist" }, { CT_TRACK_ALBUM, "trackAlbum" },
+		{ CT_TRACK_GENRE, "trackGenre" },
+	};
+	const char *v = settings_relay_get(r, "bitrate");
+
+	memset(m, 0, sizeof(*m));
+	if (v == NULL || !num_u32(v, 0, BITRATE_MAX_KBPS, &m->bitrate_kbps))
+		m->bitrate_kbps = 0;
+	for (size_t i = 0; i < NELEM(texts); i++) {
+		v = settings_relay_get(r, texts[i].name);
+		if (v != NULL)
+			(void)text_clean(m->text[texts[i].to], TEXT_MAX, v, strlen(v));
+	}
+}
+
 /* Relays the ini wants to be there again. */
 static void restore_task(struct app *a, void *arg)
 {
@@ -172,24 +194,26 @@ static void restore_task(struct app *a, void *arg)
 
 	(void)arg;
 	list = settings_relays(set, &n);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && !servmgr_is_stopping(a->node.sm); i++) {
 		const char *url = settings_relay_get(&list[i], "sourceURL");
 		const char *tracker = settings_relay_get(&list[i], "tracker");
 		struct host tip = { 0 };
 		struct chan *c = NULL;
-		struct gnuid id;
+		struct chanmeta meta;
 
-		if (!settings_relay_id(&list[i], id.b))
+		saved_meta(&list[i], &meta);
+		if (!settings_relay_id(&list[i], meta.id.b))
 			continue;
 		if (url != NULL && url[0] != '\0') {
-			log_warn("settings: saved channel from %s is left alone: URL sources are not supported",
-			         url);
+			log_warn("settings: saved channel from %s is left alone: "
+			         "URL sources are not supported", url);
 			continue;
 		}
 		if (tracker != NULL && !resolve(tracker, &tip))
 			log_warn("settings: tracker %s of a saved channel cannot be found", tracker);
-		if (fetch_start(&a->node, &id, host_is_set(&tip) ? &tip : NULL, &c) == ST_OK)
-			chan_set_keep(c, settings_relay_stays(&list[i]));
+		if (fetch_restore(&a->node, &meta, host_is_set(&tip) ? &tip : NULL,
+		                  settings_relay_stays(&list[i]), &c) != ST_OK)
+			log_warn("settings: a saved channel cannot be started");
 		chan_unref(&c);
 	}
 	settings_unref(&set);

@@ -31,6 +31,10 @@ void cout_task(struct app *a, void *arg);
 /* Create and list a relay of id and start its source (fetch.c): node_ops.relay_start. */
 enum status fetch_start(struct node *n, const struct gnuid *id, const struct host *tip, struct chan **out);
 
+/* The same for a saved one, with what was saved of it: kept from the start. */
+enum status fetch_restore(struct node *n, struct chanmeta *meta, const struct host *tip, bool keep,
+	struct chan **out);
+
 /* The housekeeper's thread (house.c). arg is the app. */
 void house_run(void *arg);
 /* The SERVER thread (server.c). arg is the app. */

@@ -33,6 +33,9 @@
 #define IDLE_AFTER     (10 * NSEC_PER_SEC)      /* without a listener (prefetchTime) */
 #define REPORT_MIN     (10 * NSEC_PER_SEC)
 #define REPORT_MAX     (120 * NSEC_PER_SEC)
+#define PACE_SAME      (2 * NSEC_PER_SEC)       /* between connections to one host */
+#define PACE_OTHER     (200 * NSEC_PER_MSEC)    /* and to different ones: a list of hosts is no weapon */
+#define RESTART_AFTER  (10 * NSEC_PER_SEC)      /* of nothing but known positions: they have begun anew */
 #define YP_SPACING     (20 * NSEC_PER_SEC)
 #define YP_TRIES       3
 #define HOSTS_MAX      64                       /* of one refusal (B61) */
@@ -55,7 +58,10 @@ struct fetch {
 	struct host host;
 	bool is_tracker, is_yp;
 	struct host again;              /* a tracker that has served us, to be asked at once; else unset */
-	nsec connected;                 /* when the last connection was begun */
+	struct host avoid;              /* a tracker we were told to leave: others first; else unset */
+	struct host wanted;             /* named by a bump: goes before all others; else unset */
+	struct host last;               /* of the last connection, */
+	nsec connected;                 /* and when it was begun */
 
 	/* the stream */
 	struct pkt *head;               /* what was set last, to tell repeats */
@@ -63,7 +69,10 @@ struct fetch {
 	size_t n_batch;
 	uint64_t next;                  /* position wanted next */
 	nsec last_packet;
-	bool received;                  /* ever */
+	bool received;                  /* something new, on this connection */
+	bool bumped;                    /* the user wants another source */
+	bool maybe_restart;             /* the head came again behind data: what follows tells */
+	nsec known_since;               /* nothing but known positions come; 0 = new ones do */
 	nsec window;                    /* of the two counts below */
 	uint32_t heads, jumps;
 	nsec last_head;
@@ -105,27 +114,14 @@ static void count_window(struct fetch *f, nsec now)
 	}
 }
 
-static enum status take_head(struct fetch *f, const struct pktatom *p, nsec now)
+static enum status set_head(struct fetch *f, uint64_t pos, const uint8_t *data, size_t len, nsec now)
 {
 	struct pkt *k, *keep;
-	enum status st;
+	enum status st = flush(f);
 
-	if (p->len > PKT_HEAD_MAX)
-		return ST_LIMIT;
-	if (f->head != NULL && (uint32_t)f->head->pos == p->pos && f->head->len == p->len &&
-	    memcmp(pkt_media(f->head), p->data, p->len) == 0)
-		return ST_OK;           /* old nodes repeat it */
-	count_window(f, now);
-	if (f->last_head != 0 && now - f->last_head < NSEC_PER_SEC && f->heads > 3) {
-		f->heads++;
-		return f->heads > HEADS_MAX ? ST_LIMIT : ST_OK;
-	}
-	if (++f->heads > HEADS_MAX)
-		return ST_LIMIT;
-	st = flush(f);
 	if (st != ST_OK)
 		return st;
-	k = packet_new(&f->id, PKT_HEAD, p->pos == 0 ? 0 : pos_extend(f->next, p->pos), 0, p->data, p->len);
+	k = packet_new(&f->id, PKT_HEAD, pos, 0, data, len);
 	if (k == NULL)
 		return ST_LIMIT;
 	keep = pkt_ref(k);
@@ -138,33 +134,88 @@ static enum status take_head(struct fetch *f, const struct pktatom *p, nsec now)
 	f->head = keep;
 	f->next = pkt_end(keep);
 	f->last_head = now;
+	f->known_since = 0;
+	f->maybe_restart = false;
 	return ST_OK;
+}
+
+static enum status take_head(struct fetch *f, const struct pktatom *p, nsec now)
+{
+	if (p->len > PKT_HEAD_MAX)
+		return ST_LIMIT;
+	if (f->head != NULL && (uint32_t)f->head->pos == p->pos && f->head->len == p->len &&
+	    memcmp(pkt_media(f->head), p->data, p->len) == 0) {
+		/* Old nodes repeat it; but an encoder that comes back has the same, too. */
+		f->maybe_restart = f->received && f->next != pkt_end(f->head);
+		return ST_OK;
+	}
+	count_window(f, now);
+	if (f->last_head != 0 && now - f->last_head < NSEC_PER_SEC && f->heads > 3) {
+		f->heads++;
+		return f->heads > HEADS_MAX ? ST_LIMIT : ST_OK;
+	}
+	if (++f->heads > HEADS_MAX)
+		return ST_LIMIT;
+	return set_head(f, p->pos == 0 ? 0 : pos_extend(f->next, p->pos), p->data, p->len, now);
+}
+
+/* The stream has begun anew under the head we have, and is at pos. */
+static enum status restart(struct fetch *f, uint32_t pos, nsec now)
+{
+	struct pkt *old = pkt_ref(f->head);
+	enum status st = ST_LIMIT;
+
+	count_window(f, now);
+	if (++f->heads <= HEADS_MAX)
+		st = set_head(f, old->len > 0 ? old->pos : pos, pkt_media(old), old->len, now);
+	pkt_unref(&old);
+	return st;
+}
+
+/* A packet that ends where we have been before. ST_OK with *skip: it is not wanted. */
+static enum status take_known(struct fetch *f, const struct pktatom *p, bool far, nsec now, bool *skip)
+{
+	bool again = f->maybe_restart && (p->pos == (uint32_t)pkt_end(f->head) || far);
+
+	f->maybe_restart = false;
+	if (f->known_since == 0)
+		f->known_since = now;
+	if (!again && now - f->known_since < RESTART_AFTER) {
+		*skip = true;
+		return ST_OK;
+	}
+	return restart(f, p->pos, now);
 }
 
 static enum status take_data(struct fetch *f, const struct pktatom *p, nsec now)
 {
 	uint64_t pos = pos_extend(f->next, p->pos), end = pos + p->len;
-	static const struct pktatom no_head = { .type = ATOM_HEAD, .data = (const uint8_t *)"" };
 
 	if (p->len == 0)
 		return ST_OK;
 	if (p->len > PKT_DATA_MAX)
 		return ST_LIMIT;
 	if (f->head == NULL) {
-		struct pktatom none = no_head;
-		enum status st;
+		enum status st = set_head(f, p->pos, (const uint8_t *)"", 0, now);
 
-		none.pos = p->pos;
-		f->next = p->pos;
-		pos = p->pos;
-		end = pos + p->len;
-		st = take_head(f, &none, now);
 		if (st != ST_OK)
 			return st;
+		pos = p->pos;
+		end = pos + p->len;
 	}
-	if (end <= f->next && f->next - end < BACK_WINDOW)
-		return ST_OK;           /* a repeat */
-	if (pos != f->next) {
+	if (end <= f->next && (f->next - end < BACK_WINDOW || f->maybe_restart)) {
+		bool skip = false;
+		enum status st = take_known(f, p, f->next - end >= BACK_WINDOW, now, &skip);
+
+		if (st != ST_OK || skip)
+			return st;
+		pos = pos_extend(f->next, p->pos);
+		end = pos + p->len;
+	}
+	f->maybe_restart = false;
+	f->known_since = 0;
+	/* where a stream is joined is no gap */
+	if (pos != f->next && f->next != pkt_end(f->head)) {
 		uint64_t d = pos > f->next ? pos - f->next : f->next - pos;
 
 		chan_count_skip(f->c);
@@ -189,6 +240,7 @@ static enum status take_data(struct fetch *f, const struct pktatom *p, nsec now)
 		}
 	}
 	f->next = end;
+	f->received = true;
 	return ST_OK;
 }
 
@@ -348,9 +400,23 @@ static void read_refusal(struct fetch *f)
 		st = process(f);
 		if (st == ST_OK && f->hosts > HOSTS_MAX)
 			deadline = MIN(deadline, clk_deadline(5 * NSEC_PER_SEC));
+		/* one that never stops talking has bytes ready past any deadline */
+		if (st == ST_OK && clk_left_ms(deadline) == 0)
+			st = ST_TIMEOUT;
 		if (st == ST_OK)
 			st = pcpio_pump(&f->io, deadline);
 	}
+}
+
+static bool is_kept(struct fetch *f)
+{
+	struct chan_view v;
+	bool keep;
+
+	chan_view(f->c, &v);
+	keep = v.keep;
+	chan_view_fini(&v);
+	return keep;
 }
 
 /* Receive until something ends it. */
@@ -369,8 +435,6 @@ static enum status receive(struct fetch *f)
 
 		st = process(f);
 		now = clk_now();
-		if (st == ST_OK && !f->received && f->head != NULL && f->next > pkt_end(f->head))
-			f->received = true;
 		if (st == ST_OK && f->received && !told) {
 			told = true;
 			chan_set_status(f->c, CHAN_RECEIVING);
@@ -379,8 +443,11 @@ static enum status receive(struct fetch *f)
 			st = look_around(f, now);
 		if (st == ST_OK && f->mbox.mail) {
 			f->mbox.mail = false;
-			if (chan_take_bump(f->c, &to) && told) {
-				log_info("fetch %s: bumped", host_str(&f->host, (char[HOST_STRLEN]){ 0 }));
+			/* one without a host may have been meant to end our idleness */
+			if (chan_take_bump(f->c, &to) &&
+			    (told || host_is_set(&to) || now - f->connected >= PACE_SAME)) {
+				f->bumped = true;
+				f->wanted = to;
 				return ST_TIMEOUT;
 			}
 			st = pcpio_drain_mail(&f->sock, &f->mbox, clk_deadline(PCP_WRITE));
@@ -390,13 +457,7 @@ static enum status receive(struct fetch *f)
 		if (now - f->last_packet >= stall)
 			return ST_TIMEOUT;
 		if (f->unused_since != 0 && now - f->unused_since >= IDLE_AFTER && told) {
-			struct chan_view v;
-			bool keep;
-
-			chan_view(f->c, &v);
-			keep = v.keep;
-			chan_view_fini(&v);
-			if (!keep)
+			if (!is_kept(f))
 				return ST_OK;   /* nobody listens */
 		}
 		wake = MIN(f->last_packet + stall, pcpio_deadline(&f->io));
@@ -413,7 +474,7 @@ static enum status receive(struct fetch *f)
 			f->mbox.mail = true;
 		if (got & SOCK_IN) {
 			st = pcpio_pump(&f->io, clk_deadline(NSEC_PER_SEC));
-			if (st != ST_OK && st != ST_TIMEOUT)
+			if (st != ST_OK && (st != ST_TIMEOUT || clk_now() >= pcpio_deadline(&f->io)))
 				return st;
 		}
 	}
@@ -436,6 +497,20 @@ enum outcome {
 	OUT_LOST,       /* try another */
 };
 
+/* Whoever takes us and drops us at once is not hammered. False when stopped. */
+static bool pace(struct fetch *f)
+{
+	nsec until = f->connected + (host_equal(&f->host, &f->last) ? PACE_SAME : PACE_OTHER);
+	enum status st = ST_OK;
+
+	while (f->connected != 0 && st == ST_OK && clk_now() < until)
+		st = mbox_wait(&f->mbox, until);
+	f->mbox.mail = true;            /* a bump may have come meanwhile */
+	f->connected = clk_now();
+	f->last = f->host;
+	return st != ST_STOPPED;
+}
+
 static enum outcome connect_and_fetch(struct fetch *f)
 {
 	char from[HOST_STRLEN], what[QUIT_STRLEN];
@@ -446,11 +521,12 @@ static enum outcome connect_and_fetch(struct fetch *f)
 	int code = 0;
 
 	host_str(&f->host, from);
-	/* whoever takes us and drops us at once is not hammered */
-	if (clk_now() - f->connected < 2 * NSEC_PER_SEC &&
-	    mbox_wait(&f->mbox, f->connected + 2 * NSEC_PER_SEC) == ST_STOPPED)
+	if (!pace(f))
 		return OUT_STOPPED;
-	f->connected = clk_now();
+	f->bumped = false;
+	f->maybe_restart = false;
+	f->known_since = 0;
+	f->hosts = 0;
 	f->quit = 0;
 	f->reported = 0;
 	f->looked = 0;
@@ -458,7 +534,7 @@ static enum outcome connect_and_fetch(struct fetch *f)
 	chan_set_source(f->c, &f->host, NULL, NULL);
 	st = sock_connect(&f->sock, &f->host, &f->mbox, clk_deadline(CONNECT_TIME));
 	if (st != ST_OK) {
-		log_info("fetch %s: connect: %s", from, status_str(st));
+		log_peer(LOG_INFO, &f->host, "fetch %s: connect: %s", from, status_str(st));
 		if (st != ST_STOPPED)
 			chanmgr_failed(f->a->node.cm, &f->id, &f->host);
 		return st == ST_STOPPED ? OUT_STOPPED : OUT_LOST;
@@ -494,10 +570,13 @@ static enum outcome connect_and_fetch(struct fetch *f)
 					out = OUT_GONE;         /* it should know */
 				if (out == OUT_IDLE)
 					log_info("fetch %s: nobody listens", from);
+				else if (f->bumped)
+					log_info("fetch %s: bumped", from);
 				else if (f->quit != 0 && st == ST_EOF)
 					log_info("fetch %s: quit %s", from, quit_str(f->quit, what));
 				else
-					log_info("fetch %s: %s", from, status_str(st));
+					log_info("fetch %s: %s", from,
+					         f->proc.why != NULL ? f->proc.why : status_str(st));
 				if (st == ST_EOF)
 					f->quit = 0;
 				else
@@ -507,18 +586,17 @@ static enum outcome connect_and_fetch(struct fetch *f)
 			log_info("fetch %s: handshake: %s", from, status_str(st));
 		}
 	}
-	if (f->mbox.mail || chan_is_closing(f->c))
-		f->mbox.mail = true;
 	drop_batch(f);
 	pcpio_fini(&f->io);
 	sock_close(&f->sock);
-	/* a tracker that has served us is asked again at once: it may only have restarted */
-	if (out == OUT_LOST && f->is_tracker && f->received)
-		f->again = f->host;
+	if (chan_is_closing(f->c) || mbox_is_stopped(&f->mbox))
+		return OUT_STOPPED;
+	if (out == OUT_LOST && f->is_tracker && f->bumped)
+		f->avoid = f->host;     /* others first; it may be the only one (settings.md decision 31) */
+	else if (out == OUT_LOST && f->is_tracker && f->received)
+		f->again = f->host;     /* at once: it may only have restarted */
 	else if (out == OUT_LOST && code != 503)
 		chanmgr_failed(f->a->node.cm, &f->id, &f->host);
-	if (chan_is_closing(f->c) || mbox_is_stopped(&f->mbox))
-		out = OUT_STOPPED;
 	return out;
 }
 
@@ -527,7 +605,8 @@ static enum outcome connect_and_fetch(struct fetch *f)
 static bool pick(struct fetch *f, bool trackers, const struct host *match, nsec wait)
 {
 	struct pick p = {
-		.chan = &f->id, .exclude = *servmgr_sid(f->a->node.sm), .wait = wait, .trackers = trackers,
+		.chan = &f->id, .exclude = *servmgr_sid(f->a->node.sm), .exclude_host = f->avoid,
+		.wait = wait, .trackers = trackers,
 	};
 	struct hit hit;
 	struct host to;
@@ -547,34 +626,39 @@ static bool pick(struct fetch *f, bool trackers, const struct host *match, nsec 
 }
 
 /* Turn to the YP itself: spaced and limited (pcp.md 7.4). */
-static bool pick_yp(struct fetch *f)
+static bool pick_yp(struct fetch *f, bool *later)
 {
 	const struct settings *set = conf_get(f->a->node.conf);
 	nsec now = clk_now();
 	bool ok = false;
 
-	if (set->root_host[0] != '\0' && f->yp_tries < YP_TRIES &&
-	    (f->yp_last == 0 || now - f->yp_last > YP_SPACING)) {
-		f->yp_last = now;
-		f->yp_tries++;
-		ok = host_resolve(&f->host, set->root_host, PCP_PORT, clk_deadline(5 * NSEC_PER_SEC)) == ST_OK &&
-		     !servmgr_is_self(f->a->node.sm, &f->host);
-		f->is_tracker = false;
-		f->is_yp = true;
+	if (set->root_host[0] != '\0' && f->yp_tries < YP_TRIES) {
+		if (f->yp_last != 0 && now - f->yp_last < YP_SPACING) {
+			*later = true;
+		} else {
+			f->yp_last = now;
+			f->yp_tries++;
+			ok = host_resolve(&f->host, set->root_host, PCP_PORT,
+			                  clk_deadline(5 * NSEC_PER_SEC)) == ST_OK &&
+			     !servmgr_is_self(f->a->node.sm, &f->host);
+			f->is_tracker = false;
+			f->is_yp = true;
+		}
 	}
 	settings_unref(&set);
 	return ok;
 }
 
 /* The next host to try (pcp.md 11.5). *later: nobody now, but somebody soon. */
-static bool choose(struct fetch *f, const struct host *wanted, bool *later)
+static bool choose(struct fetch *f, bool *later)
 {
 	struct own own;
 	bool ok;
 
-	if (host_is_set(wanted)) {
-		f->host = *wanted;
+	if (host_is_set(&f->wanted)) {
+		f->host = f->wanted;
 		f->is_tracker = f->is_yp = false;
+		f->wanted = (struct host){ 0 };
 		return true;
 	}
 	if (host_is_set(&f->again)) {
@@ -589,19 +673,25 @@ static bool choose(struct fetch *f, const struct host *wanted, bool *later)
 	     pick(f, false, NULL, 5 * NSEC_PER_SEC) ||
 	     (host_is_set(&own.global[0]) && pick(f, true, &own.global[0], 10 * NSEC_PER_SEC)) ||
 	     pick(f, true, NULL, 10 * NSEC_PER_SEC);
+	if (!ok && host_is_set(&f->avoid)) {
+		f->host = f->avoid;
+		f->is_tracker = ok = true;
+		f->is_yp = false;
+	}
+	f->avoid = (struct host){ 0 };
 	if (ok) {
 		f->yp_tries = 0;
 		return true;
 	}
 	*later = pick(f, false, NULL, 0) || pick(f, true, NULL, 0);
-	return !*later && pick_yp(f);
+	return !*later && pick_yp(f, later);
 }
 
 /* Nobody listens: wait until somebody asks. Returns false when the channel ends instead. */
 static bool wait_wanted(struct fetch *f)
 {
-	struct host to;
 	enum status st = ST_OK;
+	struct usage u;
 
 	chan_set_source(f->c, NULL, NULL, NULL);
 	chan_reset(f->c, f->token);
@@ -609,7 +699,11 @@ static bool wait_wanted(struct fetch *f)
 	f->next = 0;
 	f->received = false;
 	chan_set_status(f->c, CHAN_IDLE);
-	while (st == ST_OK && !chan_take_bump(f->c, &to))
+	/* Whoever was admitted meanwhile is counted; whoever is later sees that we are idle, and bumps. */
+	servmgr_usage(f->a->node.sm, &f->id, &u);
+	if (u.relays + u.directs > 0)
+		return true;
+	while (st == ST_OK && !chan_take_bump(f->c, &f->wanted))
 		st = mbox_wait(&f->mbox, NSEC_NEVER);
 	return st == ST_OK;
 }
@@ -617,21 +711,19 @@ static bool wait_wanted(struct fetch *f)
 static void run(struct fetch *f)
 {
 	nsec lost = clk_now();          /* since when there is no source */
-	struct host wanted = { 0 };
 	bool ever = false;
+	struct host to;
 
 	while (!chan_is_closing(f->c) && !mbox_is_stopped(&f->mbox)) {
-		nsec limit = ever ? SEARCH_LOST : SEARCH_FIRST;
-		bool later = false;
-		struct chan_view v;
-		bool keep;
+		bool later = false, gone = false;
+		nsec pause = NSEC_PER_SEC;
 
 		chan_set_status(f->c, CHAN_SEARCHING);
-		(void)chan_take_bump(f->c, &wanted);
-		if (choose(f, &wanted, &later)) {
+		if (chan_take_bump(f->c, &to) && host_is_set(&to))
+			f->wanted = to;
+		if (choose(f, &later)) {
 			enum outcome out;
 
-			wanted = (struct host){ 0 };
 			f->received = false;
 			out = connect_and_fetch(f);
 			chan_set_source(f->c, NULL, NULL, NULL);
@@ -639,7 +731,7 @@ static void run(struct fetch *f)
 				ever = true;
 				lost = clk_now();
 			}
-			if (out == OUT_STOPPED || out == OUT_GONE)
+			if (out == OUT_STOPPED)
 				return;
 			if (out == OUT_IDLE) {
 				if (!wait_wanted(f))
@@ -647,23 +739,22 @@ static void run(struct fetch *f)
 				ever = false;
 				lost = clk_now();
 			}
-			continue;
+			if (out != OUT_GONE)
+				continue;
+			gone = true;
+			chan_set_status(f->c, CHAN_SEARCHING);
 		}
-		chan_view(f->c, &v);
-		keep = v.keep;
-		chan_view_fini(&v);
-		if (keep) {
-			nsec pause = RETRY_KEPT / 2 + (nsec)rng_below(1000) * (RETRY_KEPT / 2000);
-
+		if (is_kept(f)) {
+			/* even when it is off the air: it may come back */
 			f->yp_tries = 0;
-			if (mbox_wait(&f->mbox, clk_deadline(later ? NSEC_PER_SEC : pause)) == ST_STOPPED)
-				return;
-			continue;
-		}
-		if ((!ever && !later) || clk_now() - lost > limit)
+			if (gone || !later)
+				pause = RETRY_KEPT / 2 + (nsec)rng_below(1000) * (RETRY_KEPT / 2000);
+		} else if (gone || (!ever && !later) ||
+		           clk_now() - lost > (ever ? SEARCH_LOST : SEARCH_FIRST)) {
 			return;
+		}
 		/* a host told to wait, or one that may announce itself */
-		if (mbox_wait(&f->mbox, clk_deadline(NSEC_PER_SEC)) == ST_STOPPED)
+		if (mbox_wait(&f->mbox, clk_deadline(pause)) == ST_STOPPED)
 			return;
 	}
 }
@@ -695,68 +786,95 @@ static void fetch_task(struct app *a, void *arg)
 	chan_unref(&c);
 }
 
-enum status fetch_start(struct node *n, const struct gnuid *id, const struct host *tip, struct chan **out)
+/* A channel of that kind is there: help its source along. */
+static void ask_again(struct chan *c)
 {
-	struct chanmeta meta = { .id = *id };
+	if (chan_get_status(c) == CHAN_IDLE)
+		chan_bump(c, NULL);
+	else if (!chan_is_playing(c))
+		chan_wake_source(c);    /* it may be resting */
+}
+
+/* List a new channel and start its thread. ST_PROTO: there is one already. */
+static enum status start(struct node *n, const struct chanmeta *meta, const struct host *tip, bool keep,
+	struct chan **out)
+{
+	struct chaninfo *info = chaninfo_new(meta);
 	const struct settings *set;
-	struct hitlist_view lv;
-	struct chaninfo *info;
 	struct chan *c, *mine;
+	enum status st;
+
+	if (info == NULL)
+		return ST_LIMIT;
+	c = chan_new(info, CHAN_RELAY, CHAN_SRC_PEERCAST,
+	             tip != NULL && host_is_set(tip) && !host_is_v4(tip));
+	chaninfo_unref(&info);
+	if (c == NULL)
+		return ST_LIMIT;
+	chan_set_keep(c, keep);
+	chan_set_status(c, CHAN_SEARCHING);
+	set = conf_get(n->conf);
+	st = chanmgr_list_ensure(n->cm, &meta->id, NULL);
+	if (st == ST_OK)
+		st = chanmgr_add(n->cm, c, set->max_channels);
+	settings_unref(&set);
+	if (st != ST_OK) {
+		chan_unref(&c);
+		return st;
+	}
+	mine = chan_ref(c);
+	st = app_task(app_of(n), "fetch", fetch_task, mine);
+	if (st == ST_OK) {
+		*out = c;
+		return ST_OK;
+	}
+	chan_unref(&mine);
+	chan_close(c);                  /* somebody may have found it already */
+	chanmgr_remove(n->cm, c);
+	chan_unref(&c);
+	return st == ST_STOPPED ? ST_STOPPED : ST_LIMIT;
+}
+
+enum status fetch_restore(struct node *n, struct chanmeta *meta, const struct host *tip, bool keep,
+	struct chan **out)
+{
 	char text[GNUID_STRLEN];
 	enum status st;
 
-	*out = chanmgr_find(n->cm, id);
+	*out = chanmgr_find(n->cm, &meta->id);
 	if (tip != NULL && host_is_set(tip) && !servmgr_is_self(n->sm, tip) &&
 	    (*out == NULL || chan_type_of(*out) == CHAN_RELAY)) {
-		st = chanmgr_tip(n->cm, id, tip);
+		st = chanmgr_tip(n->cm, &meta->id, tip);
 		if (st != ST_OK)
-			log_warn("relay %s: no room for its tip", gnuid_str(id, text));
+			log_warn("relay %s: no room for its tip", gnuid_str(&meta->id, text));
 	}
 	if (*out != NULL) {
-		if (chan_get_status(*out) == CHAN_IDLE)
-			chan_bump(*out, NULL);
+		ask_again(*out);
 		return ST_OK;
 	}
+	if (meta->text[CT_TYPE][0] == '\0')
+		(void)text_copy(meta->text[CT_TYPE], TEXT_MAX, "UNKNOWN");
+	st = start(n, meta, tip, keep, out);
+	if (st == ST_PROTO) {
+		/* somebody was faster */
+		*out = chanmgr_find(n->cm, &meta->id);
+		return *out != NULL ? ST_OK : ST_LIMIT;
+	}
+	if (st == ST_OK)
+		log_info("relay %s: started", gnuid_str(&meta->id, text));
+	return st;
+}
+
+enum status fetch_start(struct node *n, const struct gnuid *id, const struct host *tip, struct chan **out)
+{
+	struct chanmeta meta = { .id = *id };
+	struct hitlist_view lv;
+
 	if (chanmgr_list_view(n->cm, id, false, &lv)) {
 		if (lv.info != NULL)
 			chaninfo_to_meta(lv.info, &meta);
 		hitlist_view_fini(&lv);
 	}
 	meta.id = *id;
-	if (meta.text[CT_TYPE][0] == '\0')
-		(void)text_copy(meta.text[CT_TYPE], TEXT_MAX, "UNKNOWN");
-	info = chaninfo_new(&meta);
-	if (info == NULL)
-		return ST_LIMIT;
-	c = chan_new(info, CHAN_RELAY, CHAN_SRC_PEERCAST, tip != NULL && host_is_set(tip) && !host_is_v4(tip));
-	chaninfo_unref(&info);
-	if (c == NULL)
-		return ST_LIMIT;
-	set = conf_get(n->conf);
-	st = chanmgr_list_ensure(n->cm, id, NULL);
-	if (st == ST_OK)
-		st = chanmgr_add(n->cm, c, set->max_channels);
-	settings_unref(&set);
-	if (st == ST_PROTO) {
-		/* somebody was faster */
-		chan_unref(&c);
-		*out = chanmgr_find(n->cm, id);
-		return *out != NULL ? ST_OK : ST_LIMIT;
-	}
-	if (st != ST_OK) {
-		chan_unref(&c);
-		return st;
-	}
-	chan_set_status(c, CHAN_SEARCHING);
-	mine = chan_ref(c);
-	st = app_task(app_of(n), "fetch", fetch_task, mine);
-	if (st != ST_OK) {
-		chan_unref(&mine);
-		chanmgr_remove(n->cm, c);
-		chan_unref(&c);
-		return st == ST_STOPPED ? ST_STOPPED : ST_LIMIT;
-	}
-	log_info("relay %s: started", gnuid_str(id, text));
-	*out = c;
-	return ST_OK;
+	return fetch_restore(n, &meta, tip, false, out);
 }
