@@ -61,29 +61,36 @@ static enum status send_head(struct servent *sv, struct chaninfo *info)
 /* Whatever a player sends is of no interest; its going is. */
 static enum status read_away(struct sock *s)
 {
-	char junk[512];
-	size_t got;
+	enum status st = sock_fill(s, clk_deadline(NSEC_PER_SEC));
+	size_t n;
 
-	return sock_read(s, junk, sizeof(junk), &got, clk_deadline(NSEC_PER_SEC));
+	(void)sock_peek(s, &n);
+	sock_consume(s, n);
+	sock_trim(s);
+	return st;
 }
 
 /* Sleep while the channel sends for us, until it gives the right back or something else comes up. */
 static enum status sleep_parked(struct servent *sv, struct reader *r)
 {
 	uint64_t pos = atomic_load_explicit(&r->pos, memory_order_relaxed);
+	nsec until = clk_deadline(SILENCE);
 	int got;
 
 	while (!reader_owns(r)) {
-		enum status st = sock_wait(&sv->sock, SOCK_IN, &got, clk_deadline(SILENCE));
+		enum status st = sock_wait(&sv->sock, SOCK_IN, &got, until);
 
-		if (st == ST_TIMEOUT) {
+		/* what the player says is no sign of life of the channel */
+		if (st != ST_STOPPED && clk_left_ms(until) == 0) {
 			uint64_t now = atomic_load_explicit(&r->pos, memory_order_relaxed);
 
 			if (now == pos)
 				return ST_TIMEOUT;
 			pos = now;
-			continue;
+			until = clk_deadline(SILENCE);
 		}
+		if (st == ST_TIMEOUT)
+			continue;
 		if (st != ST_OK)
 			return st;
 		if (got & SOCK_IN) {
@@ -176,7 +183,10 @@ static NOINLINE struct chan *prepare(struct app *a, struct servent *sv, struct r
 		return NULL;
 	info = chan_info(c);
 	if (head_only) {
-		(void)!send_head(sv, info);
+		if (!chan_is_playing(c))
+			refuse(sv, 503);
+		else if (send_head(sv, info) == ST_OK)
+			http_drain(&sv->sock);
 		goto over;
 	}
 	why = servmgr_admit(a->node.sm, sv, SV_DIRECT, chan_id(c), info->bitrate_kbps, chan_is_playing(c));
@@ -186,7 +196,9 @@ static NOINLINE struct chan *prepare(struct app *a, struct servent *sv, struct r
 		refuse(sv, 503);
 		goto over;
 	}
-	servent_settled(sv);
+	/* its source may have gone idle since we looked: from here on it counts us */
+	if (chan_get_status(c) == CHAN_IDLE)
+		chan_bump(c, NULL);
 	thr_rename("direct");
 	st = chan_wait_head(c, &sv->mbox, clk_deadline(AGAIN_TIME));
 	if (st != ST_OK) {
@@ -198,7 +210,8 @@ static NOINLINE struct chan *prepare(struct app *a, struct servent *sv, struct r
 	st = send_head(sv, info);
 	if (st != ST_OK)
 		goto over;
-	log_info("direct %s: plays \"%s\"", host_str(&sv->peer, peer), info->text[CT_NAME]);
+	log_peer(LOG_INFO, &sv->peer, "direct %s: plays \"%s\"", host_str(&sv->peer, peer),
+	         info->text[CT_NAME]);
 	chaninfo_unref(&info);
 	return c;
 over:
@@ -211,7 +224,8 @@ static NOINLINE void log_end(struct servent *sv, enum status st)
 {
 	char peer[HOST_STRLEN];
 
-	log_info("direct %s: %s", host_str(&sv->peer, peer), st == ST_EOF ? "left" : status_str(st));
+	log_peer(LOG_INFO, &sv->peer, "direct %s: %s", host_str(&sv->peer, peer),
+	         st == ST_EOF ? "left" : status_str(st));
 }
 
 void direct_run(struct app *a, struct servent *sv, struct request **rq)

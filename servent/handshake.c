@@ -78,6 +78,15 @@ static void http(struct app *a, struct servent *sv, struct request **rqp)
 	}
 }
 
+/* A TLS client: words would be noise to it (http.md 13.2). */
+static bool is_tls(const struct sock *s)
+{
+	size_t n;
+	const uint8_t *p = sock_peek(s, &n);
+
+	return n >= 2 && p[0] == 0x16 && p[1] == 0x03;
+}
+
 /* Read the first line and go where it leads. */
 static void dispatch(struct app *a, struct servent *sv)
 {
@@ -92,12 +101,20 @@ static void dispatch(struct app *a, struct servent *sv)
 	st = sock_fill(&sv->sock, deadline);
 	if (st != ST_OK)
 		goto out;               /* a probe, or nothing to say */
+	if (is_tls(&sv->sock)) {
+		log_peer(LOG_INFO, &sv->peer, "servent %u: TLS is not spoken here", sv->id);
+		goto out;
+	}
 	deadline = clk_deadline(sv->local ? HEAD_LOCAL : WHOLE_HEAD);
 	st = sock_read_line(&sv->sock, line, HTTP_LINE_MAX + 2, deadline);
 	if (st == ST_LIMIT) {
 		log_peer(LOG_INFO, &sv->peer, "servent %u: first line too long", sv->id);
 		answer_error(sv, 414, NULL);
+	} else if (st == ST_TIMEOUT) {
+		log_peer(LOG_INFO, &sv->peer, "servent %u: no whole request line in time", sv->id);
+		answer_error(sv, 408, NULL);
 	} else if (st == ST_PROTO) {
+		log_peer(LOG_INFO, &sv->peer, "servent %u: unknown request", sv->id);
 		answer_error(sv, 400, NULL);
 	} else if (st == ST_OK && strcmp(line, "pcp") == 0) {
 		handshake_done(&rq);

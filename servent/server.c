@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -31,13 +32,15 @@ static void turn_away(int fd)
 	static const char http[] = "HTTP/1.0 503 Service Unavailable\r\nConnection: close\r\n\r\n";
 	static const uint8_t quit[] = { 'q', 'u', 'i', 't', 4, 0, 0, 0,
 	                                PCP_QUIT_UNAVAILABLE & 0xff, PCP_QUIT_UNAVAILABLE >> 8, 0, 0 };
-	char first[4] = "";
+	char first[4] = "", junk[4096];
 
 	if (recv(fd, first, sizeof(first), MSG_PEEK | MSG_DONTWAIT) == 4 && memcmp(first, "pcp\n", 4) == 0)
 		(void)!send(fd, quit, sizeof(quit), MSG_NOSIGNAL | MSG_DONTWAIT);
 	else
 		(void)!send(fd, http, sizeof(http) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 	(void)shutdown(fd, SHUT_WR);
+	/* a socket closed over unread bytes is reset, and the reset may overtake the word */
+	(void)!recv(fd, junk, sizeof(junk), MSG_DONTWAIT);
 	close(fd);
 }
 
@@ -61,7 +64,7 @@ static void admit(struct app *a, int fd, const struct host *peer)
 		log_peer(LOG_ERROR, peer, "server: no thread for %s: %s",
 		         host_str(peer, (char[HOST_STRLEN]){ 0 }), status_str(st));
 		free(in);
-		fd = dup(fd);           /* servent_end() closes its own */
+		fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);     /* servent_end() closes its own */
 		servent_end(&sv);
 		if (fd != -1)
 			turn_away(fd);
