@@ -16,7 +16,7 @@ static const struct parse_case {
 	struct opts want;
 	const char *out, *err;          /* begins with; NULL = nothing at all */
 } parses[] = {
-	{ "nothing", { NULL }, -1, { NULL }, NULL, NULL },
+	{ "nothing", { NULL }, -1, { .ini = NULL }, NULL, NULL },
 	{ "short", { "-i", "a", "-l", "b", "-P", "c", "-p" }, EXIT_USAGE,
 	  { .ini = "a", .log = "b", .ui_path = "c" }, NULL, "-p needs an argument\n" },
 	{ "short, whole", { "-i", "a", "-l", "b", "-p", "d", "-d" }, -1,
@@ -28,19 +28,19 @@ static const struct parse_case {
 	{ "later wins", { "-i", "a", "--inifile", "b" }, -1, { .ini = "b" }, NULL, NULL },
 	{ "value like a flag", { "-i", "-d" }, -1, { .ini = "-d" }, NULL, NULL },
 	{ "empty value", { "-i", "" }, -1, { .ini = "" }, NULL, NULL },
-	{ "empty argument", { "" }, EXIT_ARGUMENT, { NULL }, NULL, "Invalid argument \n" },
-	{ "unknown", { "-x" }, EXIT_ARGUMENT, { NULL }, NULL, "Invalid argument -x\n" },
-	{ "case counts", { "-D" }, EXIT_ARGUMENT, { NULL }, NULL, "Invalid argument -D\n" },
-	{ "no =", { "--inifile=a" }, EXIT_ARGUMENT, { NULL }, NULL, "Invalid argument --inifile=a\n" },
-	{ "no --", { "--" }, EXIT_ARGUMENT, { NULL }, NULL, "Invalid argument --\n" },
-	{ "bare word", { "peercast.ini" }, EXIT_ARGUMENT, { NULL }, NULL, "Invalid argument peercast.ini\n" },
+	{ "empty argument", { "" }, EXIT_ARGUMENT, { .ini = NULL }, NULL, "Invalid argument \n" },
+	{ "unknown", { "-x" }, EXIT_ARGUMENT, { .ini = NULL }, NULL, "Invalid argument -x\n" },
+	{ "case counts", { "-D" }, EXIT_ARGUMENT, { .ini = NULL }, NULL, "Invalid argument -D\n" },
+	{ "no =", { "--inifile=a" }, EXIT_ARGUMENT, { .ini = NULL }, NULL, "Invalid argument --inifile=a\n" },
+	{ "no --", { "--" }, EXIT_ARGUMENT, { .ini = NULL }, NULL, "Invalid argument --\n" },
+	{ "bare word", { "peercast.ini" }, EXIT_ARGUMENT, { .ini = NULL }, NULL, "Invalid argument peercast.ini\n" },
 	{ "last one lacks its value", { "-d", "--pidfile" }, EXIT_USAGE, { .daemon = true }, NULL,
 	  "--pidfile needs an argument\n" },
-	{ "help", { "-h" }, EXIT_SUCCESS, { NULL }, "peercast - ", NULL },
+	{ "help", { "-h" }, EXIT_SUCCESS, { .ini = NULL }, "peercast - ", NULL },
 	{ "help wins when it is met", { "-d", "--help", "-x" }, EXIT_SUCCESS, { .daemon = true }, "peercast - ",
 	  NULL },
-	{ "unknown before help", { "-x", "--help" }, EXIT_ARGUMENT, { NULL }, NULL, "Invalid argument -x\n" },
-	{ "version", { "--version" }, EXIT_SUCCESS, { NULL }, "peercast ", NULL },
+	{ "unknown before help", { "-x", "--help" }, EXIT_ARGUMENT, { .ini = NULL }, NULL, "Invalid argument -x\n" },
+	{ "version", { "--version" }, EXIT_SUCCESS, { .ini = NULL }, "peercast ", NULL },
 };
 
 static void begins(const char *name, const char *got, const char *want)
