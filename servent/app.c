@@ -66,6 +66,36 @@ enum status app_task(struct app *a, const char *name, void (*fn)(struct app *, v
 	return st;
 }
 
+void app_note(struct app *a, struct stopper *s, struct mbox *mb)
+{
+	bool stopping;
+
+	app_lock(a);
+	*s = (struct stopper){ .mb = mb, .next = a->stoppers };
+	if (s->next != NULL)
+		s->next->prev = s;
+	a->stoppers = s;
+	stopping = a->stopping;
+	app_unlock(a);
+	if (stopping)
+		mbox_stop_soft(mb);
+}
+
+void app_forget(struct app *a, struct stopper *s)
+{
+	app_lock(a);
+	if (s->mb != NULL) {
+		if (s->prev != NULL)
+			s->prev->next = s->next;
+		else
+			a->stoppers = s->next;
+		if (s->next != NULL)
+			s->next->prev = s->prev;
+		s->mb = NULL;
+	}
+	app_unlock(a);
+}
+
 void app_wake_cout(struct app *a)
 {
 	const struct settings *set = conf_get(a->node.conf);
@@ -109,16 +139,43 @@ static void op_info_changed(struct node *n, struct chan *c)
 	app_wake_cout(app_of(n));
 }
 
+/* The listener stays what it is: say so, once for each new number. */
+static void tell_port(struct app *a)
+{
+	const struct settings *set = conf_get(a->node.conf);
+	uint16_t want = (uint16_t)set->server_port, have = sock_local_port(a->listen_fd);
+	bool tell;
+
+	settings_unref(&set);
+	if (want == have)
+		want = 0;
+	app_lock(a);
+	tell = want != 0 && want != a->told_port;
+	a->told_port = want;
+	app_unlock(a);
+	if (tell)
+		log_warn("settings: serverPort %u counts from the next start; still listening on port %u", want,
+		         have);
+}
+
 static void op_settings_changed(struct node *n)
 {
 	app_apply_settings(app_of(n));
+	tell_port(app_of(n));
 	app_wake_house(app_of(n));
 }
 
 static void op_shutdown(struct node *n)
 {
-	(void)n;
-	(void)kill(getpid(), SIGTERM);
+	struct app *a = app_of(n);
+	bool again;
+
+	app_lock(a);
+	again = a->killed;
+	a->killed = true;
+	app_unlock(a);
+	if (!again)             /* a second signal would kill at once */
+		(void)kill(getpid(), SIGTERM);
 }
 
 static void op_chanlog_counts(struct node *n, struct chanlog_counts *c)
@@ -147,6 +204,19 @@ void app_apply_settings(struct app *a)
 		log_error("settings: no memory for the filters; the old ones stay");
 }
 
+static void reload_task(struct app *a, void *arg)
+{
+	enum status st = conf_reload(a->node.conf);
+
+	(void)arg;
+	if (st != ST_OK) {
+		log_error("settings: %s; the old ones stay", status_str(st));
+		return;
+	}
+	op_settings_changed(&a->node);
+	log_info("settings read again");
+}
+
 void app_reload(struct app *a)
 {
 	enum status st = log_reopen();
@@ -154,13 +224,10 @@ void app_reload(struct app *a)
 	if (st != ST_OK)
 		log_error("log: %s", status_str(st));
 	chanlogd_reopen(a->chanlog);
-	st = conf_reload(a->node.conf);
-	if (st != ST_OK) {
-		log_error("settings: %s; the old ones stay", status_str(st));
-		return;
-	}
-	op_settings_changed(&a->node);
-	log_info("settings read again");
+	/* apart: names among the filters are looked up, and signals are still to be heard */
+	st = app_task(a, "reload", reload_task, NULL);
+	if (st != ST_OK)
+		log_error("settings: not read again: %s", status_str(st));
 }
 
 /* What is saved of a channel, so that it is not lost when nobody has it now. */
@@ -494,6 +561,8 @@ void app_stop(struct app *a)
 	app_lock(a);
 	if (a->cout_mb != NULL)
 		mbox_stop_soft(a->cout_mb);
+	for (struct stopper *s = a->stoppers; s != NULL; s = s->next)
+		mbox_stop_soft(s->mb);
 	app_unlock(a);
 	close_channels(a);
 	source_stop_all(a);

@@ -96,7 +96,8 @@ static int daemonize(void)
 	if (null != -1) {
 		(void)dup2(null, STDIN_FILENO);
 		(void)dup2(null, STDOUT_FILENO);
-		close(null);
+		if (null > STDERR_FILENO)
+			close(null);
 	}
 	return p[1];
 }
@@ -113,7 +114,8 @@ static void tell_parent(int fd, int code)
 	null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	if (null != -1) {
 		(void)dup2(null, STDERR_FILENO);
-		close(null);
+		if (null != STDERR_FILENO)
+			close(null);
 	}
 }
 

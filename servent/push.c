@@ -177,10 +177,12 @@ static void run(struct push_in *x)
 		if (end != ST_OK && x->src.error[0] == '\0')
 			(void)text_copy(x->src.error, sizeof(x->src.error), media_error(x->src.media));
 		if (bad)
-			log_warn("push %s: %s", peer, x->src.error[0] != '\0' ? x->src.error : "no stream in it");
+			log_warn("push %s: %s", peer,
+			         x->src.error[0] != '\0' ? x->src.error : "no stream in it");
 	}
 	if (bad)
-		answer(&x->sock, st == ST_TIMEOUT ? 408 : x->src.no_room ? 503 : 415, x->src.error);
+		answer(&x->sock, st == ST_TIMEOUT ? 408 : x->src.no_room ? 503 :
+		       x->src.not_its_own ? 403 : 415, x->src.error);
 	else if (st == ST_STOPPED)
 		answer(&x->sock, 503, "stopped, or another encoder took over");
 	else if (st != ST_SYS)

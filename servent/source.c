@@ -109,22 +109,72 @@ static void share_info(struct source *s)
 	chaninfo_unref(&i);
 }
 
+/* May this encoder take the channel over? One of this machine may; another only what came from its own
+ * address (http.md 13.2). */
+static bool may_take(const struct source *s)
+{
+	struct chan_view v;
+	bool ok;
+
+	if (servmgr_is_local(s->a->node.sm, &s->peer))
+		return true;
+	chan_view(s->c, &v);
+	ok = !host_is_set(&v.source) || host_same_ip(&v.source, &s->peer);
+	chan_view_fini(&v);
+	return ok;
+}
+
+static enum status attach(struct source *s)
+{
+	return chan_attach(s->c, &s->mbox, &s->token, clk_deadline(TAKEOVER));
+}
+
+/* Out of the lists, for good: one that ends, or whose source does not let go. */
+static void abandon(struct source *s)
+{
+	chan_close(s->c);
+	chanmgr_remove(s->a->node.cm, s->c);
+	chan_unref(&s->c);
+}
+
+/* Become the source of the channel of this name. *again: it was there already. */
+static enum status join_channel(struct source *s, bool *again)
+{
+	enum status st;
+
+	*again = false;
+	s->c = chanmgr_find_broadcast(s->a->node.cm, s->meta->text[CT_NAME], s->kind);
+	if (s->c != NULL) {
+		if (!may_take(s)) {
+			chan_unref(&s->c);
+			s->not_its_own = true;
+			return fail(s, ST_PROTO, "the channel is another encoder's");
+		}
+		*again = true;
+		if (attach(s) == ST_OK)
+			return ST_OK;
+		abandon(s);
+		*again = false;
+	}
+	if (mbox_is_stopped(&s->mbox))
+		return fail(s, ST_STOPPED, "the node is stopping");
+	st = list_channel(s);
+	if (st != ST_OK)
+		return st;
+	if (attach(s) == ST_OK)
+		return ST_OK;
+	abandon(s);
+	return fail(s, ST_STOPPED, "the channel is closing");
+}
+
 static enum status open_channel(struct source *s)
 {
 	char id[GNUID_STRLEN], from[HOST_STRLEN];
-	bool again = true;
-	enum status st;
+	bool again;
+	enum status st = join_channel(s, &again);
 
-	s->c = chanmgr_find_broadcast(s->a->node.cm, s->meta->text[CT_NAME], s->kind);
-	if (s->c == NULL) {
-		again = false;
-		st = list_channel(s);
-		if (st != ST_OK)
-			return st;
-	}
-	st = chan_attach(s->c, &s->mbox, &s->token, clk_deadline(TAKEOVER));
 	if (st != ST_OK)
-		return fail(s, ST_STOPPED, "the channel is closing");
+		return st;
 	s->attached = true;
 	if (again)
 		take_texts(s);
@@ -271,11 +321,13 @@ enum status source_init(struct source *s, struct app *a, enum chan_src kind, con
 		return ST_LIMIT;
 	}
 	*s->meta = *meta;
+	app_note(a, &s->stopper, &s->mbox);
 	return ST_OK;
 }
 
 void source_fini(struct source *s)
 {
+	app_forget(s->a, &s->stopper);
 	if (s->attached)
 		chan_detach(s->c, s->token);
 	drop_batch(s);
@@ -337,10 +389,10 @@ static void tell_relays(struct source *s, nsec now)
 		blob_unref(&msg);
 		chaninfo_unref(&s->told);
 		s->told = i;
-		s->told_at = now;
 	} else {
-		chaninfo_unref(&i);
+		chaninfo_unref(&i);     /* out of memory: the next time */
 	}
+	s->told_at = now;
 }
 
 enum status source_tick(struct source *s, nsec now)

@@ -24,6 +24,7 @@ struct source {
 	struct source *prev, *next;     /* of all; lk_app */
 	enum chan_src kind;
 	struct mbox mbox;               /* of the thread; the channel's way to reach it */
+	struct stopper stopper;         /* and the node's, before there is a channel */
 	struct host peer;               /* the encoder */
 	struct chanmeta *meta;          /* what was asked for; owned, gone once the channel is there */
 	bool user_bitrate;              /* the encoder's operator said it: nothing overrides it */
@@ -39,6 +40,7 @@ struct source {
 	struct chaninfo *told;          /* what the relays know */
 	nsec told_at;
 	bool no_room;                   /* it failed for want of room here, not by its own fault */
+	bool not_its_own;               /* the channel is another encoder's */
 	char error[160];                /* why it failed, for log and answer; "" = not */
 };
 

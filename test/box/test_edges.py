@@ -8,7 +8,7 @@ import time
 import unittest
 
 import harness
-from harness import (BoxCase, bcst, box, flv_stream, gid, leaf, new_id, u32)
+from harness import (BoxCase, bcst, box, flv_stream, gid, leaf, new_id, push_target, u32, units)
 from test_relay import Upstream
 
 
@@ -256,6 +256,69 @@ class Relays(BoxCase):
                 break
             time.sleep(0.005)
         self.assertRegex(n.output(), "relay 127.0.0.1:.*, quit 1006")
+
+
+class Pushes(BoxCase):
+    def test_end_while_an_encoder_has_sent_nothing(self):
+        """No channel and no servent leads to it, yet the end is orderly and at once."""
+        n = self.node()
+        silent = self.closing(n.client())
+        silent.request("POST", push_target("silent"), {"Transfer-Encoding": "chunked"}, version="HTTP/1.1")
+        half = self.closing(n.client())
+        half.request("POST", push_target("half"), {"Transfer-Encoding": "chunked"}, b"5\r\nFLV\1\5\r\n",
+                     version="HTTP/1.1")
+        self.push(n, "graced").stop()
+        n.wait_log("the encoder has left|no stream in it|push 127")
+        begin = time.monotonic()
+        n.send_signal(signal.SIGTERM)
+        self.assertEqual(silent.read_head(), 503)
+        silent.close()
+        half.close()
+        self.assertEqual(n.wait_exit(), 0)
+        self.assertLess(time.monotonic() - begin, 1 * harness.PATIENCE)
+        self.assertNotIn("cut off", n.output())
+
+    def test_push_as_the_one_before_is_stopped(self):
+        """The channel that ends is no obstacle to the next of its name."""
+        n = self.node({"randomizeBroadcastingChannelID": "No"})
+        for _ in range(8):
+            first = self.push(n, "s", interval=0.005)
+            cid = n.wait_channel("s")["channelId"]
+            n.rpc("stopChannel", [cid])
+            second = self.push(n, "s", interval=0.005)
+            self.wait(lambda: second.sent > 20000 or second.error)
+            self.assertIsNone(second.error)
+            n.wait_channel("s")
+            first.stop()
+            second.stop()
+
+    def test_restart_reaches_relays(self):
+        """An encoder that comes back with an equal head, seen through a relay."""
+        a, b = self.node(name="a"), self.node(name="b")
+        first = self.push(a, "s", interval=0.01)
+        cid = a.wait_channel("s")["channelId"]
+        viewer = self.closing(b.view(cid, "?tip=" + a.address))
+        viewer.read(60000)
+        first.stop()
+        a.wait_log("the encoder has left")
+        self.push(a, "s", interval=0.01)
+        viewer.read_until(b"FLV\x01", seconds=10)
+        seen = units(viewer.read(30000))
+        self.assertEqual(seen, list(range(seen[0], seen[0] + len(seen))))
+
+
+class Process(BoxCase):
+    def test_changed_port_is_told(self):
+        n = self.node()
+        with open(n.ini_path, encoding="utf-8") as f:
+            text = f.read()
+        with open(n.ini_path, "w", encoding="utf-8") as f:
+            f.write(text.replace("serverPort = %d" % n.port, "serverPort = 7999"))
+        n.send_signal(signal.SIGHUP)
+        n.wait_log("serverPort 7999 counts from the next start; still listening on port %d" % n.port)
+        n.send_signal(signal.SIGHUP)
+        self.wait(lambda: n.output().count("read again") == 2)
+        self.assertEqual(n.output().count("counts from"), 1)
 
 
 class Saved(BoxCase):
