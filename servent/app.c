@@ -66,36 +66,6 @@ enum status app_task(struct app *a, const char *name, void (*fn)(struct app *, v
 	return st;
 }
 
-void app_note(struct app *a, struct stopper *s, struct mbox *mb)
-{
-	bool stopping;
-
-	app_lock(a);
-	*s = (struct stopper){ .mb = mb, .next = a->stoppers };
-	if (s->next != NULL)
-		s->next->prev = s;
-	a->stoppers = s;
-	stopping = a->stopping;
-	app_unlock(a);
-	if (stopping)
-		mbox_stop_soft(mb);
-}
-
-void app_forget(struct app *a, struct stopper *s)
-{
-	app_lock(a);
-	if (s->mb != NULL) {
-		if (s->prev != NULL)
-			s->prev->next = s->next;
-		else
-			a->stoppers = s->next;
-		if (s->next != NULL)
-			s->next->prev = s->prev;
-		s->mb = NULL;
-	}
-	app_unlock(a);
-}
-
 void app_wake_cout(struct app *a)
 {
 	const struct settings *set = conf_get(a->node.conf);
@@ -561,8 +531,6 @@ void app_stop(struct app *a)
 	app_lock(a);
 	if (a->cout_mb != NULL)
 		mbox_stop_soft(a->cout_mb);
-	for (struct stopper *s = a->stoppers; s != NULL; s = s->next)
-		mbox_stop_soft(s->mb);
 	app_unlock(a);
 	close_channels(a);
 	source_stop_all(a);

@@ -19,12 +19,6 @@
 #define STOP_DEADLINE (1700 * NSEC_PER_MSEC)    /* of an orderly end; the whole takes 2 s at most */
 #define GOODBYE       (500 * NSEC_PER_MSEC)     /* for the last words to one peer */
 
-/* A mailbox that an orderly end stops: of a task that no servent and no listed channel leads to. */
-struct stopper {
-	struct mbox *mb;                /* NULL = not noted */
-	struct stopper *prev, *next;    /* lk_app */
-};
-
 struct chanlogd;
 struct source;
 
@@ -46,7 +40,6 @@ struct app {
 	struct mbox *cout_mb    GUARDED_BY(lk_app);     /* of the COUT thread while it runs */
 	bool cout_runs          GUARDED_BY(lk_app);
 	struct source *sources  GUARDED_BY(lk_app);     /* pushed inputs, with a channel or not yet */
-	struct stopper *stoppers GUARDED_BY(lk_app);
 	bool killed             GUARDED_BY(lk_app);     /* op_shutdown() has asked */
 	uint16_t told_port      GUARDED_BY(lk_app);     /* serverPort that waits for a restart; 0 = none */
 	uint32_t tests          GUARDED_BY(lk_app);     /* port tests in flight */
@@ -64,11 +57,6 @@ static inline struct app *app_of(struct node *n)
  * the caller's. */
 enum status app_task(struct app *a, const char *name, void (*fn)(struct app *, void *), void *arg)
 	EXCLUDES(lk_app) NODISCARD;
-
-/* Note a mailbox for the end, stopping it at once when that has come; forget it (nothing when it was
- * never noted) before it goes. */
-void app_note(struct app *a, struct stopper *s, struct mbox *mb) EXCLUDES(lk_app);
-void app_forget(struct app *a, struct stopper *s) EXCLUDES(lk_app);
 
 /* Something the COUT thread looks at changed: a broadcast began, ended, or its info changed. Starts
  * the thread when it is needed and not there. */

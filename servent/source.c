@@ -321,13 +321,11 @@ enum status source_init(struct source *s, struct app *a, enum chan_src kind, con
 		return ST_LIMIT;
 	}
 	*s->meta = *meta;
-	app_note(a, &s->stopper, &s->mbox);
 	return ST_OK;
 }
 
 void source_fini(struct source *s)
 {
-	app_forget(s->a, &s->stopper);
 	if (s->attached)
 		chan_detach(s->c, s->token);
 	drop_batch(s);

@@ -24,7 +24,6 @@ struct source {
 	struct source *prev, *next;     /* of all; lk_app */
 	enum chan_src kind;
 	struct mbox mbox;               /* of the thread; the channel's way to reach it */
-	struct stopper stopper;         /* and the node's, before there is a channel */
 	struct host peer;               /* the encoder */
 	struct chanmeta *meta;          /* what was asked for; owned, gone once the channel is there */
 	bool user_bitrate;              /* the encoder's operator said it: nothing overrides it */
