@@ -14,7 +14,7 @@
 #include "pcp/pcp.h"
 #include "servent/chanlogd.h"
 
-#define SWEEP_TIME    (1 * NSEC_PER_SEC)        /* of the hit lists, while there are any */
+#define SWEEP_TIME    (1 * NSEC_PER_SEC)        /* of the hit lists, while there are any, or may be */
 #define SAMPLE_BUSY   (2 * NSEC_PER_SEC)        /* of the rates, while there are connections */
 #define SAMPLE_IDLE   (5 * NSEC_PER_SEC)
 #define COUT_TIME     (30 * NSEC_PER_SEC)       /* is there a COUT while we broadcast? */
@@ -51,7 +51,9 @@ static nsec sweep(struct house *h, nsec now)
 		for (size_t i = 0; i < n; i++)
 			chanlogd_end(h->a->chanlog, &ended[i], CHANLOG_TIMEOUT);
 	} while (n == NELEM(ended));
-	h->sweep_at = now + (chanmgr_list_count(h->a->node.cm) > 0 ? SWEEP_TIME : SAMPLE_IDLE);
+	/* a root's first channel may end, and be told, within the second too */
+	h->sweep_at = now + (h->set->is_root || chanmgr_list_count(h->a->node.cm) > 0 ? SWEEP_TIME
+	                                                                              : SAMPLE_IDLE);
 	return h->sweep_at;
 }
 

@@ -110,7 +110,7 @@ class Records(BoxCase):
             c.announce(ids[name], name=name)
         self.wait_records(root, 4)
         stop.announce(ids["stop"], name="stop", flags=GONE)
-        wait_until(lambda: self.ends(root) == [(ids["stop"], "stop")], what="end by farewell")
+        wait_until(lambda: self.ends(root) == [(ids["stop"], "stop")], seconds=4, what="end by farewell")
         quits.send_atom(u32("quit", 1009))
         quits.expect_close()
         wait_until(lambda: self.ends(root)[1:] == [(ids["quits"], "stop")], what="end by quit 1009")
