@@ -263,7 +263,9 @@ class Pushes(BoxCase):
         """No channel and no servent leads to it, yet the end is orderly and at once."""
         n = self.node()
         silent = self.closing(n.client())
-        silent.request("POST", push_target("silent"), {"Transfer-Encoding": "chunked"}, version="HTTP/1.1")
+        silent.request("POST", push_target("silent"),
+                       {"Transfer-Encoding": "chunked", "Expect": "100-continue"}, version="HTTP/1.1")
+        self.assertEqual(silent.read_head(), 100)
         half = self.closing(n.client())
         half.request("POST", push_target("half"), {"Transfer-Encoding": "chunked"}, b"5\r\nFLV\1\5\r\n",
                      version="HTTP/1.1")
