@@ -1177,9 +1177,17 @@ static void reader_thread(void *arg)
 		session(w);
 }
 
+/* Has there been enough of everything that the end of the test asks for? */
+static bool had_their_part(struct stress *x, uint32_t rounds)
+{
+	return atomic_load(&x->sessions) > READERS && atomic_load(&x->packets) > rounds &&
+	       atomic_load(&x->borders) > 0;
+}
+
 START_TEST(stress)
 {
 	const uint32_t rounds = 1500;
+	const nsec late = clk_deadline(30 * NSEC_PER_SEC);
 	struct stress x = { .mtx = PTHREAD_MUTEX_INITIALIZER };
 	struct worker w[READERS];
 	struct thr t[READERS];
@@ -1192,7 +1200,8 @@ START_TEST(stress)
 		ck_assert_int_eq(thr_start(&t[i], "reader", reader_thread, &w[i]), ST_OK);
 	}
 	ck_assert_int_eq(head(&x.g, 0, 300), ST_OK);
-	for (uint32_t i = 0; i < rounds; i++) {
+	/* at least so many rounds, and on until the readers have had a part in it */
+	for (uint32_t i = 0; i < rounds || (clk_now() < late && !had_their_part(&x, rounds)); i++) {
 		struct pkt *p[READER_BATCH];
 		const size_t n = 1 + (dice(&seed, 4) == 0 ? dice(&seed, READER_BATCH) : 0);
 
