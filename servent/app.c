@@ -124,8 +124,8 @@ static void tell_port(struct app *a)
 	a->told_port = want;
 	app_unlock(a);
 	if (tell)
-		log_warn("settings: serverPort %u counts from the next start; still listening on port %u", want,
-		         have);
+		log_warn("settings: serverPort %u counts from the next start; still listening on port %u",
+		         want, have);
 }
 
 static void op_settings_changed(struct node *n)

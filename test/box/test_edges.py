@@ -224,7 +224,7 @@ class Relays(BoxCase):
         quits = []
         while time.monotonic() - begin < 40 and not quits:
             r.send(b"x")
-            r.sock.settimeout(0.001)
+            r.sock.settimeout(0.003)
             try:
                 if b"quit" in r.sock.recv(1 << 20):
                     quits.append(time.monotonic() - begin)
