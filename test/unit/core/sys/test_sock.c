@@ -545,13 +545,15 @@ static void victim_main(void *arg)
 		v->st = sock_write(&v->s, big, sizeof(big), NSEC_NEVER);
 		break;
 	case 2:
-		v->st = sock_wait(&v->s, SOCK_IN, &got, NSEC_NEVER);
+		/* mail comes first, perhaps often; then the stop */
+		do {
+			v->st = sock_wait(&v->s, SOCK_IN, &got, NSEC_NEVER);
+		} while (v->st == ST_OK && got == SOCK_MAIL);
 		break;
 	case 3:
 		v->st = sock_read_line(&v->s, b, sizeof(b), NSEC_NEVER);
 		break;
 	default:
-		/* mail comes first, perhaps often; then the stop */
 		do {
 			v->st = sock_wait(&v->s, 0, &got, NSEC_NEVER);
 		} while (v->st == ST_OK && got == SOCK_MAIL);
