@@ -314,6 +314,18 @@ static NOINLINE bool take_place(struct app *a, struct servent *sv, struct chan *
 	return ok;
 }
 
+/* Is it the session we fetch from? A circle (pcp.md 18, B64). */
+static NOINLINE bool is_source(struct chan *c, const struct gnuid *sid)
+{
+	struct chan_view v;
+	bool yes;
+
+	chan_view(c, &v);
+	yes = gnuid_equal(&v.source_sid, sid);
+	chan_view_fini(&v);
+	return yes;
+}
+
 static void serve(struct app *a, struct servent *sv, struct chan *c, uint32_t pos)
 {
 	struct chaninfo *info = chan_info(c);
@@ -337,18 +349,10 @@ static void serve(struct app *a, struct servent *sv, struct chan *c, uint32_t po
 	st = http_head(sv, 200, info, (uint32_t)chan_next_pos(c));
 	if (st == ST_OK)
 		st = pcpio_answer_helo(&a->node, sv, &x->io, false, helo, clk_deadline(PCP_HANDSHAKE));
-	if (st == ST_OK) {
-		struct chan_view v;
-
-		chan_view(c, &v);
-		if (gnuid_equal(&v.source_sid, &helo->sid)) {
-			/* it is the one we fetch from: a circle (B64) */
-			log_peer(LOG_INFO, &sv->peer, "relay %s: it is our own source",
-			         host_str(&sv->peer, peer));
-			pcpio_quit(&sv->sock, PCP_QUIT_UNAVAILABLE);
-			st = ST_PROTO;
-		}
-		chan_view_fini(&v);
+	if (st == ST_OK && is_source(c, &helo->sid)) {
+		log_peer(LOG_INFO, &sv->peer, "relay %s: it is our own source", host_str(&sv->peer, peer));
+		pcpio_quit(&sv->sock, PCP_QUIT_UNAVAILABLE);
+		st = ST_PROTO;
 	}
 	if (st == ST_OK && !take_place(a, sv, c, &helo->sid)) {
 		log_peer(LOG_INFO, &sv->peer, "relay %s: its session is connected from elsewhere",
@@ -408,33 +412,41 @@ static NOINLINE int read_request(const struct request *rq, struct wanted *want)
 	return 0;
 }
 
+/* Find what is wanted and take a place for it. Returns 0 with *c (NULL = only heard of) and *why, or the
+ * status that refuses it. Apart, for its frame. */
+static NOINLINE int admit(struct app *a, struct servent *sv, const struct wanted *want, struct chan **c,
+	enum refusal *why)
+{
+	struct chan_view v;
+	int status = 0;
+
+	*why = REFUSE_NOT_PLAYING;
+	*c = chanmgr_find(a->node.cm, &want->id);
+	if (*c == NULL)
+		return want->version != 0 && chanmgr_list_exists(a->node.cm, &want->id) ? 0 : 404;
+	chan_view(*c, &v);
+	if (want->version != (v.v6 ? PCP_PROTO_V6 : PCP_PROTO_V4))
+		status = 404;
+	else if (v.head_len <= PKT_HEAD_SEND)
+		*why = servmgr_admit(a->node.sm, sv, SV_RELAY, &want->id, v.info->bitrate_kbps, v.playing);
+	chan_view_fini(&v);
+	return status;
+}
+
 void relay_run(struct app *a, struct servent *sv, struct request **rq)
 {
 	char peer[HOST_STRLEN];
-	struct chan_view v = { 0 };
 	struct wanted want;
 	int status = read_request(*rq, &want);
+	enum refusal why = REFUSE_OTHER;
 	struct chan *c = NULL;
-	enum refusal why;
 
 	handshake_done(rq);
-	if (status == 0) {
-		c = chanmgr_find(a->node.cm, &want.id);
-		if (c != NULL)
-			chan_view(c, &v);
-		if (c == NULL ? want.version == 0 || !chanmgr_list_exists(a->node.cm, &want.id)
-		              : want.version != (v.v6 ? PCP_PROTO_V6 : PCP_PROTO_V4))
-			status = 404;
-	}
+	if (status == 0)
+		status = admit(a, sv, &want, &c, &why);
 	if (status != 0) {
 		(void)!http_bare_status(&sv->sock, status, clk_deadline(PCP_WRITE));
-		goto out;
-	}
-	why = REFUSE_NOT_PLAYING;
-	if (c != NULL && v.head_len <= PKT_HEAD_SEND)
-		why = servmgr_admit(a->node.sm, sv, SV_RELAY, &want.id, v.info->bitrate_kbps, v.playing);
-	chan_view_fini(&v);
-	if (why == ADMIT_OK) {
+	} else if (why == ADMIT_OK) {
 		/* its source may have gone idle since we looked: from here on it counts us */
 		if (chan_get_status(c) == CHAN_IDLE)
 			chan_bump(c, NULL);
@@ -444,7 +456,5 @@ void relay_run(struct app *a, struct servent *sv, struct request **rq)
 		         refusal_str(why));
 		refuse(a, sv, &want.id);
 	}
-out:
-	chan_view_fini(&v);
 	chan_unref(&c);
 }
