@@ -235,9 +235,13 @@ static nsec tick(struct house *h)
 
 void house_run(void *arg)
 {
-	struct house h = { .a = arg };
+	struct house h = { .a = arg, .root_sent = clk_now() };
 	enum status st = ST_OK;
 
+	/* Whoever connects is told at once; the first round to all is due after one interval. */
+	h.set = conf_get(h.a->node.conf);
+	h.root_interval = h.set->host_update_interval;
+	settings_unref(&h.set);
 	while (st != ST_STOPPED) {
 		nsec next;
 
