@@ -156,12 +156,16 @@ class Node:
     blocks  raw text after them: "[Filter]\\nip = ...\\n[End]\\n"
     raw     the whole ini as bytes instead; {port} in it becomes the port
     args    further arguments
+    place   the machine it runs on (net.py), which is asked from there too; None: this one, on loopback
+    host    the address at which others reach it
     """
 
     def __init__(self, ini=None, blocks="", raw=None, args=(), port=None, name="node", command=None,
-                 own_session=False):
+                 own_session=False, place=None, host=None):
         self.name = name
-        self.port = port or free_port()
+        self.place = place
+        self.host = host or (place.ip or place.ip6 if place else "127.0.0.1")
+        self.port = port or (7144 if place else free_port())
         self.dir = tempfile.mkdtemp(prefix="peercast-%s-" % name)
         self.ini_path = os.path.join(self.dir, "peercast.ini")
         self.chanlog_path = os.path.join(self.dir, "channels.xml")
@@ -184,23 +188,29 @@ class Node:
         with open(self.ini_path, "wb") as f:
             f.write(raw)
 
+    def inside(self):
+        """A with block for sockets and processes on the node's own machine."""
+        return self.place.inside() if self.place else contextlib.nullcontext()
+
     # life
 
     def spawn(self):
         """Start the process; does not wait for anything."""
         env = {k: v for k, v in os.environ.items() if not k.startswith("XDG_")}
         env["HOME"] = self.dir
-        self.proc = subprocess.Popen(
-            self.command + ["-i", self.ini_path] + self.args, cwd=self.dir, env=env,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            start_new_session=self.own_session)
+        with self.inside():
+            self.proc = subprocess.Popen(
+                self.command + ["-i", self.ini_path] + self.args, cwd=self.dir, env=env,
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                start_new_session=self.own_session)
         self.out = Lines(self.proc.stdout)
         self.err = Lines(self.proc.stderr)
         return self
 
     def _accepts(self):
         try:
-            socket.create_connection(("127.0.0.1", self.port), 1).close()
+            with self.inside():
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
         except OSError:
             return self.proc.poll() is not None
         return True
@@ -290,7 +300,7 @@ class Node:
 
     @property
     def address(self):
-        return "127.0.0.1:%d" % self.port
+        return ("[%s]:%d" if ":" in self.host else "%s:%d") % (self.host, self.port)
 
     # what it says and keeps
 
@@ -324,17 +334,20 @@ class Node:
     # asking it
 
     def client(self, source=None):
-        """A connection; source = the address it comes from (127.0.0.0/8)."""
-        return Client(self.port, source=source)
+        """A connection over loopback; source = the address it comes from (127.0.0.0/8)."""
+        with self.inside():
+            return Client(self.port, source=source)
 
     def http(self, method, path, body=None, headers=None, seconds=WAIT):
-        return http_request(self.port, method, path, body, headers, seconds)
+        with self.inside():
+            return http_request(self.port, method, path, body, headers, seconds)
 
     def get(self, path, headers=None, seconds=WAIT):
         return self.http("GET", path, None, headers, seconds)
 
     def rpc(self, method, params=None):
-        return rpc(self.port, method, params)
+        with self.inside():
+            return rpc(self.port, method, params)
 
     def channels(self):
         return self.rpc("getChannels")
@@ -710,7 +723,7 @@ class Control(Client):
     """
 
     def __init__(self, node, sid=None, bcid=None, port=0, ping=None):
-        super().__init__(node.port)
+        super().__init__(node.port, node.host)
         self.sid, self.bcid = sid or new_id(), bcid or new_id()
         self.send_atom(u32("pcp\n", 1))
         self.send_atom(helo(self.sid, port=port, ping=ping, bcid=self.bcid))
@@ -735,7 +748,7 @@ class Relay(Client):
     """
 
     def __init__(self, node, cid, pos=0, sid=None, port=0, handshake=True):
-        super().__init__(node.port)
+        super().__init__(node.port, node.host)
         self.sid = sid or new_id()
         self.request("GET", "/channel/%s" % cid,
                      {"x-peercast-pos": pos, "x-peercast-pcp": 1})
@@ -870,8 +883,8 @@ class Push(threading.Thread):
         self.done = threading.Event()
         self.error = None
         self.sent = 0               # bytes of the stream
-        self.client = Client(node.port)
-        head = {"Host": node.address, "User-Agent": AGENT}
+        self.client = node.client()
+        head = {"Host": "127.0.0.1:%d" % node.port, "User-Agent": AGENT}
         if chunked:
             head["Transfer-Encoding"] = "chunked"
         head.update(headers or {})
@@ -913,10 +926,11 @@ class FfmpegPush:
     def __init__(self, node, name="test", kind="flv", extra=(), **fields):
         formats = {"flv": "flv", "mkv": "matroska", "webm": "webm", "mp3": "mp3", "ts": "mpegts"}
         url = "http://127.0.0.1:%d%s" % (node.port, push_target(name, kind.upper(), **fields))
-        self.proc = subprocess.Popen(
-            ["ffmpeg", "-v", "error", "-re", "-stream_loop", "-1", "-i", sample(kind), "-c", "copy",
-             *extra, "-f", formats[kind], url],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with node.inside():
+            self.proc = subprocess.Popen(
+                ["ffmpeg", "-v", "error", "-re", "-stream_loop", "-1", "-i", sample(kind), "-c", "copy",
+                 *extra, "-f", formats[kind], url],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def stop(self):
         if self.proc.poll() is None:
