@@ -4,12 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An insertion that finds no memory leaves the element out; the caller looks at its handle. */
-#define HASH_NONFATAL_OOM 1
-#define uthash_nonfatal_oom(e) ((void)(e))
-#include <uthash.h>
 #include <utlist.h>
 
+#include "core/chan/hitlist.h"
 #include "core/sys/assert.h"
 
 #define FAILED_MAX 256
@@ -17,21 +14,6 @@
 struct chan_entry {
 	struct gnuid id;
 	struct chan *chan;
-	struct UT_hash_handle hh;
-};
-
-struct hitnode {
-	struct hit h;
-	struct hitnode *prev, *next;
-};
-
-struct hitlist {
-	struct gnuid id;
-	struct chaninfo *info;          /* NULL = only hosts were heard */
-	struct gnuid owner;             /* session whose announcements count (root) */
-	nsec created;
-	struct hitnode *hits;           /* newest insertion first */
-	uint32_t n;
 	struct UT_hash_handle hh;
 };
 
@@ -60,16 +42,6 @@ struct chanmgr *chanmgr_new(void)
 	return m;
 }
 
-static void list_free(struct hitlist *l)
-{
-	struct hitnode *n, *next;
-
-	DL_FOREACH_SAFE(l->hits, n, next)
-		free(n);
-	chaninfo_unref(&l->info);
-	free(l);
-}
-
 void chanmgr_free(struct chanmgr **mp) LOCK_IMPL /* the only thread left */
 {
 	struct chanmgr *m = *mp;
@@ -91,7 +63,7 @@ void chanmgr_free(struct chanmgr **mp) LOCK_IMPL /* the only thread left */
 	HASH_CLEAR(hh, m->lists);
 	while ((l = l_next) != NULL) {
 		l_next = l->hh.next;
-		list_free(l);
+		hitlist_free(&l);
 	}
 	mtx_fini(&m->mtx);
 	free(m);
@@ -247,144 +219,13 @@ static struct hitlist *list_new_locked(struct chanmgr *m, const struct gnuid *id
 
 	if (HASH_COUNT(m->lists) >= (root ? CHANMGR_MAX_ROOT : CHANMGR_MAX_LISTS))
 		return NULL;
-	l = calloc(1, sizeof(*l));
+	l = hitlist_new(id);
 	if (l == NULL)
 		return NULL;
-	l->id = *id;
-	l->created = clk_now();
 	HASH_ADD(hh, m->lists, id, sizeof(l->id), l);
-	if (l->hh.tbl == NULL) {
-		free(l);
-		return NULL;
-	}
+	if (l->hh.tbl == NULL)
+		hitlist_free(&l);
 	return l;
-}
-
-static bool is_live(const struct hit *h)
-{
-	return !h->dead && (host_is_set(&h->rhost[0]) || host_is_set(&h->rhost[1]));
-}
-
-static void stats_of(const struct hitlist *l, struct hitstats *s)
-{
-	const struct hitnode *n;
-
-	memset(s, 0, sizeof(*s));
-	s->closest = 10000;
-	DL_FOREACH(l->hits, n) {
-		const struct hit *h = &n->h;
-
-		if (!is_live(h))
-			continue;
-		s->hosts++;
-		s->listeners += h->listeners;
-		s->relays += h->relays;
-		s->firewalled += (h->flags & HIT_PUSH) != 0;
-		s->closest = MIN(s->closest, (uint32_t)h->hops);
-		s->furthest = MAX(s->furthest, (uint32_t)h->hops);
-		s->newest = MAX(s->newest, h->heard);
-	}
-}
-
-static bool same_pairs(const struct hit *a, const struct hit *b)
-{
-	return host_equal(&a->rhost[0], &b->rhost[0]) && host_equal(&a->rhost[1], &b->rhost[1]);
-}
-
-/* Does old stand for the same node as h? Session first, when both have one (pcp.md 11.3). */
-static bool same_node(const struct hit *old, const struct hit *h)
-{
-	if (gnuid_is_set(&old->sid) && gnuid_is_set(&h->sid))
-		return gnuid_equal(&old->sid, &h->sid);
-	return host_equal(&old->rhost[0], &h->rhost[0]) &&
-	       (host_equal(&old->rhost[1], &h->rhost[1]) || !host_is_set(&old->rhost[1]));
-}
-
-static void drop_hit(struct hitlist *l, struct hitnode *n)
-{
-	DL_DELETE(l->hits, n);
-	free(n);
-	l->n--;
-}
-
-/* At the cap the longest unheard non-tracker makes room. */
-static bool make_room(struct hitlist *l)
-{
-	struct hitnode *n, *oldest = NULL;
-
-	if (l->n < HITLIST_MAX_HITS)
-		return true;
-	DL_FOREACH(l->hits, n)
-		if (!(n->h.flags & HIT_TRACKER) && !n->h.told &&
-		    (oldest == NULL || n->h.heard < oldest->h.heard))
-			oldest = n;
-	if (oldest == NULL)
-		return false;
-	drop_hit(l, oldest);
-	return true;
-}
-
-/* A copy, with claims nobody can check brought down to what can be (pcp.md 18, B46). */
-static void hit_copy(struct hit *to, const struct hit *h)
-{
-	*to = *h;
-	to->listeners = MIN(h->listeners, HIT_LISTENERS_MAX);
-	to->relays = MIN(h->relays, HIT_LISTENERS_MAX);
-}
-
-static enum status hit_put(struct hitlist *l, const struct hit *h, bool known_only, bool *is_new)
-{
-	struct hitnode *n, *next, *at = NULL;
-	bool told = h->told, known = false;
-
-	/* Of several that turn out to be one node (a tip, and a session seen elsewhere) one stays. */
-	DL_FOREACH_SAFE(l->hits, n, next) {
-		if (n->h.dead || !same_node(&n->h, h))
-			continue;
-		known = true;
-		told = told || n->h.told;
-		if (at == NULL && (same_pairs(&n->h, h) || !gnuid_is_set(&n->h.sid)))
-			at = n;
-		else
-			drop_hit(l, n);         /* its address changed */
-	}
-	if (at != NULL) {
-		hit_copy(&at->h, h);
-		at->h.told = told;
-		return ST_OK;
-	}
-	if (known_only && !known)
-		return ST_OK;
-	if (!make_room(l))
-		return ST_LIMIT;
-	n = malloc(sizeof(*n));
-	if (n == NULL)
-		return ST_LIMIT;
-	hit_copy(&n->h, h);
-	n->h.told = told;
-	DL_PREPEND(l->hits, n);
-	l->n++;
-	*is_new = true;
-	return ST_OK;
-}
-
-/* A host that leaves: only by itself, or over the connection it was learnt from. */
-static bool hit_remove(struct hitlist *l, const struct hit *h, const struct gnuid *via)
-{
-	struct hitnode *n, *next;
-	bool removed = false;
-
-	DL_FOREACH_SAFE(l->hits, n, next) {
-		bool same = same_pairs(&n->h, h) ||
-		            (gnuid_is_set(&h->sid) && gnuid_equal(&n->h.sid, &h->sid));
-		bool may = via == NULL || gnuid_equal(&n->h.via, via) || gnuid_equal(&n->h.sid, via);
-
-		if (same && may) {
-			drop_hit(l, n);
-			removed = true;
-		}
-	}
-	return removed;
 }
 
 /* May this announcement speak for the list? (yp.md 2.5, pcp.md 14.2) */
@@ -433,7 +274,7 @@ static enum status announce_locked(struct chanmgr *m, const struct announce *a, 
 			return ST_LIMIT;
 		r->list_new = true;
 	}
-	stats_of(l, &r->before);
+	hitlist_stats(l, &r->before);
 	r->after = r->before;
 	r->created = l->created;
 	if (!owns(l, a)) {
@@ -447,10 +288,10 @@ static enum status announce_locked(struct chanmgr *m, const struct announce *a, 
 		if (st == ST_OK && a->hit != NULL &&
 		    (a->self == NULL || !gnuid_equal(&a->hit->sid, a->self))) {
 			if (!(a->hit->flags & HIT_RECV))
-				r->hit_removed = hit_remove(l, a->hit, a->via);
+				r->hit_removed = hitlist_remove(l, a->hit, a->via);
 			else if (!a->root || (a->hit->flags & HIT_TRACKER))
-				st = hit_put(l, a->hit, a->known_only, &r->hit_new);
-			stats_of(l, &r->after);
+				st = hitlist_put(l, a->hit, a->known_only, &r->hit_new);
+			hitlist_stats(l, &r->after);
 		}
 	}
 	if (l->info != NULL)
@@ -525,13 +366,13 @@ static enum status view_of(const struct hitlist *l, bool with_hits, struct hitli
 	memset(v, 0, sizeof(*v));
 	v->id = l->id;
 	v->created = l->created;
-	stats_of(l, &v->stats);
+	hitlist_stats(l, &v->stats);
 	if (with_hits && l->n > 0) {
 		v->hits = malloc(l->n * sizeof(struct hit));
 		if (v->hits == NULL)
 			return ST_LIMIT;
 		DL_FOREACH(l->hits, n)
-			if (is_live(&n->h))
+			if (hitlist_is_live(&n->h))
 				v->hits[v->n++] = n->h;
 	}
 	if (l->info != NULL)
@@ -604,7 +445,7 @@ bool chanmgr_stats(struct chanmgr *m, const struct gnuid *id, struct hitstats *s
 	cm_lock(m);
 	l = list_locked(m, id);
 	if (l != NULL)
-		stats_of(l, s);
+		hitlist_stats(l, s);
 	cm_unlock(m);
 	return l != NULL;
 }
@@ -619,14 +460,9 @@ static bool has_failed_locked(struct chanmgr *m, const struct host *h, nsec now)
 
 enum status chanmgr_tip(struct chanmgr *m, const struct gnuid *id, const struct host *h)
 {
-	struct hit tip = { .chan = *id, .flags = HIT_TRACKER | HIT_RECV | HIT_RELAY | HIT_CIN,
-	                   .heard = clk_now(), .told = true };
-	enum status st = ST_OK;
-	struct hitnode *n;
+	enum status st = ST_LIMIT;
 	struct hitlist *l;
-	bool known = false, is_new;
 
-	tip.rhost[0] = *h;
 	cm_lock(m);
 	for (uint32_t i = 0; i < m->n_failed; i++)
 		if (host_equal(&m->failed[i].host, h))
@@ -634,55 +470,10 @@ enum status chanmgr_tip(struct chanmgr *m, const struct gnuid *id, const struct 
 	l = list_locked(m, id);
 	if (l == NULL)
 		l = list_new_locked(m, id, false);
-	if (l == NULL) {
-		st = ST_LIMIT;
-		goto out;
-	}
-	DL_FOREACH(l->hits, n)
-		if (host_equal(&n->h.rhost[0], h) && (n->h.flags & HIT_TRACKER)) {
-			n->h.told = known = true;
-			n->h.dead = false;
-			n->h.contact = 0;
-		}
-	if (!known)
-		st = hit_put(l, &tip, false, &is_new);
-out:
+	if (l != NULL)
+		st = hitlist_tip(l, h, clk_now());
 	cm_unlock(m);
 	return st;
-}
-
-/* The address of h that the pick may use, or NULL (pcp.md 11.4 row 8 with its supersets). */
-static const struct host *usable(const struct hit *h, const struct pick *p)
-{
-	const struct host *to;
-
-	if (host_is_set(&p->match)) {
-		if (!host_same_ip(&h->rhost[0], &p->match) || !host_is_set(&h->rhost[1]) ||
-		    !host_is_global(&h->rhost[0]))
-			return NULL;
-		to = &h->rhost[1];
-	} else {
-		if (((h->flags & HIT_PUSH) != 0) != p->firewalled)
-			return NULL;
-		to = &h->rhost[0];
-		if (p->firewalled)
-			return host_is_set(to) ? to : NULL;
-		if (!p->any_addr && !h->told && !host_is_global(to))
-			return NULL;
-	}
-	if (!host_is_set(to) || to->port == 0 || host_is_v4(to) == p->v6)
-		return NULL;
-	return host_is_set(&p->exclude_host) && host_equal(to, &p->exclude_host) ? NULL : to;
-}
-
-/* Fewest hops; among equals one with a free relay slot; then the most recently inserted. */
-static bool is_better(const struct hit *h, const struct hit *best)
-{
-	if (best == NULL)
-		return true;
-	if (h->hops != best->hops)
-		return h->hops < best->hops;
-	return (h->flags & HIT_RELAY) && !(best->flags & HIT_RELAY);
 }
 
 static bool pick_from_locked(struct chanmgr *m, struct hitlist *l, const struct pick *p, nsec now,
@@ -692,17 +483,13 @@ static bool pick_from_locked(struct chanmgr *m, struct hitlist *l, const struct 
 	const struct host *best_to = NULL;
 
 	DL_FOREACH(l->hits, n) {
-		struct hit *h = &n->h;
 		const struct host *a;
 
-		if (h->dead || ((h->flags & HIT_TRACKER) != 0) != p->trackers ||
-		    (p->need_cin && !(h->flags & HIT_CIN)) ||
-		    (gnuid_is_set(&p->exclude) && gnuid_equal(&h->sid, &p->exclude)) ||
-		    (p->wait > 0 && h->contact != 0 && now - h->contact < p->wait))
+		if (!pick_fits(&n->h, p, now))
 			continue;
-		a = usable(h, p);
+		a = pick_address(&n->h, p);
 		/* the dear question last */
-		if (a == NULL || !is_better(h, best != NULL ? &best->h : NULL) ||
+		if (a == NULL || !pick_is_better(&n->h, best != NULL ? &best->h : NULL) ||
 		    has_failed_locked(m, a, now))
 			continue;
 		best = n;
@@ -739,16 +526,13 @@ bool chanmgr_pick(struct chanmgr *m, const struct pick *p, struct hit *out, stru
 void chanmgr_failed(struct chanmgr *m, const struct gnuid *chan, const struct host *h)
 {
 	nsec now = clk_now();
-	struct hitnode *n;
 	struct hitlist *l;
 	uint32_t i;
 
 	cm_lock(m);
 	l = list_locked(m, chan);
 	if (l != NULL)
-		DL_FOREACH(l->hits, n)
-			if (!n->h.told && (host_equal(&n->h.rhost[0], h) || host_equal(&n->h.rhost[1], h)))
-				n->h.dead = true;
+		hitlist_failed(l, h);
 	for (i = 0; i < m->n_failed; i++)
 		if (m->failed[i].until <= now || host_equal(&m->failed[i].host, h))
 			break;
@@ -762,18 +546,13 @@ void chanmgr_failed(struct chanmgr *m, const struct gnuid *chan, const struct ho
 void chanmgr_session_gone(struct chanmgr *m, const struct gnuid *sid, bool at_once, nsec grace)
 {
 	nsec at = at_once ? 1 : clk_now() + grace;      /* 1: long ago */
-	struct hitlist *l, *l_next;
-	struct hitnode *n;
+	struct hitlist *l, *next;
 
 	if (!gnuid_is_set(sid))
 		return;
 	cm_lock(m);
-	HASH_ITER(hh, m->lists, l, l_next)
-		DL_FOREACH(l->hits, n)
-			if (gnuid_equal(&n->h.via, sid) || gnuid_equal(&n->h.sid, sid)) {
-				n->h.gone_at = at;
-				n->h.dead = n->h.dead || at_once;
-			}
+	HASH_ITER(hh, m->lists, l, next)
+		hitlist_session_gone(l, sid, at_once, at);
 	cm_unlock(m);
 }
 
@@ -781,20 +560,13 @@ void chanmgr_sweep(struct chanmgr *m, nsec max_age, struct gnuid *ended, size_t 
 {
 	size_t room = *n, count = 0;
 	nsec now = clk_now();
-	struct hitlist *l, *l_next;
-	struct hitnode *h, *h_next;
+	struct hitlist *l, *next;
 
 	cm_lock(m);
-	HASH_ITER(hh, m->lists, l, l_next) {
+	HASH_ITER(hh, m->lists, l, next) {
 		bool carried = entry_locked(m, &l->id) != NULL;
 
-		DL_FOREACH_SAFE(l->hits, h, h_next) {
-			bool silent = now - h->h.heard > max_age && !(h->h.told && carried);
-			bool gone = h->h.gone_at != 0 && h->h.gone_at <= now;
-
-			if (h->h.dead || silent || gone)
-				drop_hit(l, h);
-		}
+		hitlist_sweep(l, now, max_age, carried);
 		if (l->hits != NULL || carried || now - l->created < 2 * NSEC_PER_SEC)
 			continue;
 		if (l->info != NULL && count == room)
@@ -802,7 +574,7 @@ void chanmgr_sweep(struct chanmgr *m, nsec max_age, struct gnuid *ended, size_t 
 		if (l->info != NULL)
 			ended[count++] = l->id;
 		HASH_DEL(m->lists, l);
-		list_free(l);
+		hitlist_free(&l);
 	}
 	cm_unlock(m);
 	*n = count;

@@ -14,9 +14,9 @@
 #include "core/chan/chan.h"
 #include "core/chan/chaninfo.h"
 #include "core/chan/hit.h"
+#include "core/chan/pick.h"
 #include "core/sys/lock.h"
 
-#define HITLIST_MAX_HITS   1000
 #define CHANMGR_MAX_LISTS  2000         /* and CHANMGR_MAX_ROOT on a root */
 #define CHANMGR_MAX_ROOT   20000
 #define HIT_FAILED         (60 * NSEC_PER_SEC)  /* how long an address that failed is left alone */
@@ -46,14 +46,6 @@ size_t chanmgr_count(struct chanmgr *m) EXCLUDES(lk_chanmgr);
 bool chanmgr_is_broadcasting(struct chanmgr *m) EXCLUDES(lk_chanmgr, lk_chan);
 
 /* --- hit lists ------------------------------------------------------------------------------- */
-
-/* Sums over the live hits of a list. */
-struct hitstats {
-	uint32_t hosts, firewalled;
-	uint64_t listeners, relays;
-	uint32_t closest, furthest;     /* hops; 10000 and 0 when there are none */
-	nsec newest;                    /* when the newest was heard; 0 = never */
-};
 
 /* A copy of a hit list. Reference order: the list's own, newest first. */
 struct hitlist_view {
@@ -116,21 +108,7 @@ bool chanmgr_stats(struct chanmgr *m, const struct gnuid *id, struct hitstats *s
 enum status chanmgr_tip(struct chanmgr *m, const struct gnuid *id, const struct host *h)
 	EXCLUDES(lk_chanmgr) NODISCARD;
 
-/* pickHits (pcp.md 11.4, with its supersets). */
-struct pick {
-	const struct gnuid *chan;       /* NULL = any list, the first that yields something */
-	struct gnuid exclude;           /* session not wanted; unset = none */
-	struct host exclude_host;       /* address not wanted; unset = none */
-	struct host match;              /* LAN match: global address equal to this; unset = no match */
-	nsec wait;                      /* not handed out for so long; 0 = do not mark */
-	bool trackers;                  /* trackers only / non-trackers only */
-	bool firewalled;                /* pick firewalled ones (for push) */
-	bool need_cin;                  /* CIN bit must be set */
-	bool v6;                        /* address family wanted */
-	bool any_addr;                  /* private and loopback addresses are fine (a local asker) */
-};
-
-/* The best hit; *to is the address to use (global, or local for a LAN match). */
+/* pickHits: the best hit; *to is the address to use (global, or local for a LAN match). */
 bool chanmgr_pick(struct chanmgr *m, const struct pick *p, struct hit *out, struct host *to)
 	EXCLUDES(lk_chanmgr);
 

@@ -11,6 +11,7 @@
 #include "core/sys/clk.h"
 #include "core/sys/host.h"
 
+#define HITLIST_MAX_HITS  1000           /* hosts known of one channel */
 #define HIT_LISTENERS_MAX 100000u       /* one host's claim is clamped (pcp.md 18, B46) */
 
 /* host.flg1 (pcp.md 3.4) */
@@ -46,6 +47,14 @@ struct hit {
 	nsec gone_at;                   /* stale since its line broke: removed then; 0 = not */
 	bool dead;                      /* failed; purged by the next sweep */
 	bool told;                      /* named by a user (?tip=): survives silence */
+};
+
+/* Sums over the live hits of a list. */
+struct hitstats {
+	uint32_t hosts, firewalled;
+	uint64_t listeners, relays;
+	uint32_t closest, furthest;     /* hops; 10000 and 0 when there are none */
+	nsec newest;                    /* when the newest was heard; 0 = never */
 };
 
 #endif

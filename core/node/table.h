@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the servent table (servmgr.c) and the node's knowledge of itself (own.c) share. For these two
- * files alone; everybody else sees servmgr.h.
+/* What the servent table (servmgr.c), admission (admit.c) and the node's knowledge of itself (own.c)
+ * share. For these files alone; everybody else sees servmgr.h.
  */
 #ifndef CORE_NODE_TABLE_H
 #define CORE_NODE_TABLE_H
@@ -104,10 +104,24 @@ struct servmgr {
 
 LOCK_DEFINE(sm, struct servmgr, mtx, lk_servmgr)
 
+/* Servents that are served a stream. */
+static inline bool is_output(enum servent_type t)
+{
+	return t == SV_RELAY || t == SV_DIRECT;
+}
+
 static inline struct entry *entry_of(struct servent *sv)
 {
 	return CONTAINER_OF(sv, struct entry, sv);
 }
+
+/* Every change of what is counted goes between account_locked(false) and account_locked(true), so no
+ * sum can miss a transition. Nothing for records that are not listed. */
+void account_locked(struct servmgr *sm, struct entry *e, bool add) REQUIRES(lk_servmgr);
+void set_status_locked(struct servent *sv, enum servent_status s) REQUIRES(lk_servmgr);
+struct use *find_use_locked(struct servmgr *sm, const struct gnuid *chan) REQUIRES(lk_servmgr);
+/* Forget its channel; returns the record when it was the last user: to be freed. */
+struct use *leave_use_locked(struct servmgr *sm, struct entry *e) REQUIRES(lk_servmgr);
 
 /* Work out the best own addresses anew. */
 void addresses_locked(struct servmgr *sm) REQUIRES(lk_servmgr);

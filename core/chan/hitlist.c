@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/chan/hitlist.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <utlist.h>
+
+struct hitlist *hitlist_new(const struct gnuid *id)
+{
+	struct hitlist *l = calloc(1, sizeof(*l));
+
+	if (l != NULL) {
+		l->id = *id;
+		l->created = clk_now();
+	}
+	return l;
+}
+
+void hitlist_free(struct hitlist **lp)
+{
+	struct hitlist *l = *lp;
+	struct hitnode *n, *next;
+
+	*lp = NULL;
+	if (l == NULL)
+		return;
+	DL_FOREACH_SAFE(l->hits, n, next)
+		free(n);
+	chaninfo_unref(&l->info);
+	free(l);
+}
+
+bool hitlist_is_live(const struct hit *h)
+{
+	return !h->dead && (host_is_set(&h->rhost[0]) || host_is_set(&h->rhost[1]));
+}
+
+void hitlist_stats(const struct hitlist *l, struct hitstats *s)
+{
+	const struct hitnode *n;
+
+	memset(s, 0, sizeof(*s));
+	s->closest = 10000;
+	DL_FOREACH(l->hits, n) {
+		const struct hit *h = &n->h;
+
+		if (!hitlist_is_live(h))
+			continue;
+		s->hosts++;
+		s->listeners += h->listeners;
+		s->relays += h->relays;
+		s->firewalled += (h->flags & HIT_PUSH) != 0;
+		s->closest = MIN(s->closest, (uint32_t)h->hops);
+		s->furthest = MAX(s->furthest, (uint32_t)h->hops);
+		s->newest = MAX(s->newest, h->heard);
+	}
+}
+
+static bool same_pairs(const struct hit *a, const struct hit *b)
+{
+	return host_equal(&a->rhost[0], &b->rhost[0]) && host_equal(&a->rhost[1], &b->rhost[1]);
+}
+
+/* Does old stand for the same node as h? Session first, when both have one (pcp.md 11.3). */
+static bool same_node(const struct hit *old, const struct hit *h)
+{
+	if (gnuid_is_set(&old->sid) && gnuid_is_set(&h->sid))
+		return gnuid_equal(&old->sid, &h->sid);
+	return host_equal(&old->rhost[0], &h->rhost[0]) &&
+	       (host_equal(&old->rhost[1], &h->rhost[1]) || !host_is_set(&old->rhost[1]));
+}
+
+static void drop_hit(struct hitlist *l, struct hitnode *n)
+{
+	DL_DELETE(l->hits, n);
+	free(n);
+	l->n--;
+}
+
+/* At the cap the longest unheard non-tracker makes room. */
+static bool make_room(struct hitlist *l)
+{
+	struct hitnode *n, *oldest = NULL;
+
+	if (l->n < HITLIST_MAX_HITS)
+		return true;
+	DL_FOREACH(l->hits, n)
+		if (!(n->h.flags & HIT_TRACKER) && !n->h.told &&
+		    (oldest == NULL || n->h.heard < oldest->h.heard))
+			oldest = n;
+	if (oldest == NULL)
+		return false;
+	drop_hit(l, oldest);
+	return true;
+}
+
+/* A copy, with claims nobody can check brought down to what can be (pcp.md 18, B46). */
+static void hit_copy(struct hit *to, const struct hit *h)
+{
+	*to = *h;
+	to->listeners = MIN(h->listeners, HIT_LISTENERS_MAX);
+	to->relays = MIN(h->relays, HIT_LISTENERS_MAX);
+}
+
+enum status hitlist_put(struct hitlist *l, const struct hit *h, bool known_only, bool *is_new)
+{
+	struct hitnode *n, *next, *at = NULL;
+	bool told = h->told, known = false;
+
+	/* Of several that turn out to be one node (a tip, and a session seen elsewhere) one stays. */
+	DL_FOREACH_SAFE(l->hits, n, next) {
+		if (n->h.dead || !same_node(&n->h, h))
+			continue;
+		known = true;
+		told = told || n->h.told;
+		if (at == NULL && (same_pairs(&n->h, h) || !gnuid_is_set(&n->h.sid)))
+			at = n;
+		else
+			drop_hit(l, n);         /* its address changed */
+	}
+	if (at != NULL) {
+		hit_copy(&at->h, h);
+		at->h.told = told;
+		return ST_OK;
+	}
+	if (known_only && !known)
+		return ST_OK;
+	if (!make_room(l))
+		return ST_LIMIT;
+	n = malloc(sizeof(*n));
+	if (n == NULL)
+		return ST_LIMIT;
+	hit_copy(&n->h, h);
+	n->h.told = told;
+	DL_PREPEND(l->hits, n);
+	l->n++;
+	*is_new = true;
+	return ST_OK;
+}
+
+bool hitlist_remove(struct hitlist *l, const struct hit *h, const struct gnuid *via)
+{
+	struct hitnode *n, *next;
+	bool removed = false;
+
+	DL_FOREACH_SAFE(l->hits, n, next) {
+		bool same = same_pairs(&n->h, h) ||
+		            (gnuid_is_set(&h->sid) && gnuid_equal(&n->h.sid, &h->sid));
+		bool may = via == NULL || gnuid_equal(&n->h.via, via) || gnuid_equal(&n->h.sid, via);
+
+		if (same && may) {
+			drop_hit(l, n);
+			removed = true;
+		}
+	}
+	return removed;
+}
+
+enum status hitlist_tip(struct hitlist *l, const struct host *h, nsec now)
+{
+	struct hit tip = { .chan = l->id, .flags = HIT_TRACKER | HIT_RECV | HIT_RELAY | HIT_CIN,
+	                   .heard = now, .told = true };
+	struct hitnode *n;
+	bool known = false, is_new;
+
+	tip.rhost[0] = *h;
+	DL_FOREACH(l->hits, n)
+		if (host_equal(&n->h.rhost[0], h) && (n->h.flags & HIT_TRACKER)) {
+			n->h.told = known = true;
+			n->h.dead = false;
+			n->h.contact = 0;
+		}
+	return known ? ST_OK : hitlist_put(l, &tip, false, &is_new);
+}
+
+void hitlist_failed(struct hitlist *l, const struct host *h)
+{
+	struct hitnode *n;
+
+	DL_FOREACH(l->hits, n)
+		if (!n->h.told && (host_equal(&n->h.rhost[0], h) || host_equal(&n->h.rhost[1], h)))
+			n->h.dead = true;
+}
+
+void hitlist_session_gone(struct hitlist *l, const struct gnuid *sid, bool at_once, nsec at)
+{
+	struct hitnode *n;
+
+	DL_FOREACH(l->hits, n)
+		if (gnuid_equal(&n->h.via, sid) || gnuid_equal(&n->h.sid, sid)) {
+			n->h.gone_at = at;
+			n->h.dead = n->h.dead || at_once;
+		}
+}
+
+void hitlist_sweep(struct hitlist *l, nsec now, nsec max_age, bool carried)
+{
+	struct hitnode *n, *next;
+
+	DL_FOREACH_SAFE(l->hits, n, next) {
+		const bool silent = now - n->h.heard > max_age && !(n->h.told && carried);
+		const bool gone = n->h.gone_at != 0 && n->h.gone_at <= now;
+
+		if (n->h.dead || silent || gone)
+			drop_hit(l, n);
+	}
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One hit list: the nodes that serve a channel, as far as we were told. For chanmgr alone, which holds
+ * them by channel; everybody else sees chanmgr.h.
+ *
+ * Not locked by itself: it is part of the chanmgr and guarded by lk_chanmgr.
+ * source   pcp.md 11.2, 11.3; 18.3 (B44, B46, B48)
+ */
+#ifndef CORE_CHAN_HITLIST_H
+#define CORE_CHAN_HITLIST_H
+
+/* An insertion that finds no memory leaves the element out; the caller looks at its handle. */
+#define HASH_NONFATAL_OOM 1
+#define uthash_nonfatal_oom(e) ((void)(e))
+#include <uthash.h>
+
+#include "core/chan/chaninfo.h"
+#include "core/chan/hit.h"
+#include "core/sys/status.h"
+
+struct hitnode {
+	struct hit h;
+	struct hitnode *prev, *next;
+};
+
+struct hitlist {
+	struct gnuid id;
+	struct chaninfo *info;          /* NULL = only hosts were heard */
+	struct gnuid owner;             /* session whose announcements count (root) */
+	nsec created;
+	struct hitnode *hits;           /* newest insertion first */
+	uint32_t n;
+	struct UT_hash_handle hh;
+};
+
+struct hitlist *hitlist_new(const struct gnuid *id) NODISCARD;  /* NULL when out of memory */
+void hitlist_free(struct hitlist **l);
+
+/* Is it known by an address, and not dead? */
+bool hitlist_is_live(const struct hit *h);
+void hitlist_stats(const struct hitlist *l, struct hitstats *s);
+
+/* Add a host, or bring what is known of it up to date. Of several that turn out to be one node one
+ * stays. At HITLIST_MAX_HITS the longest unheard that is no tracker makes room.
+ * known_only  a new one is left out
+ * returns     ST_OK, ST_LIMIT (full, or memory) */
+enum status hitlist_put(struct hitlist *l, const struct hit *h, bool known_only, bool *is_new)
+	NODISCARD;
+/* A host that leaves: only by itself, or over the connection it was learnt from (via). Did one go? */
+bool hitlist_remove(struct hitlist *l, const struct hit *h, const struct gnuid *via);
+/* A host a user named: as chanmgr_tip(). */
+enum status hitlist_tip(struct hitlist *l, const struct host *h, nsec now) NODISCARD;
+/* A connection to that address failed: dead, but for those a user named. */
+void hitlist_failed(struct hitlist *l, const struct host *h);
+/* The line of that session ended: what it told of goes at `at`, or with the next sweep. */
+void hitlist_session_gone(struct hitlist *l, const struct gnuid *sid, bool at_once, nsec at);
+/* Remove the dead, the gone, and those silent for max_age; what a user named stays while `carried`. */
+void hitlist_sweep(struct hitlist *l, nsec now, nsec max_age, bool carried);
+
+#endif
