@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "pcp/route.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/sys/rng.h"
@@ -80,81 +79,48 @@ bool route_root_forwards(enum routeforward rule, const struct bcst *b)
 
 /* --- which connections ------------------------------------------------------------------------ */
 
-void routelist_fini(struct routelist *l)
+bool route_up(const struct bcst *b)
 {
-	free(l->ids);
-	*l = (struct routelist){ .ids = NULL };
+	return b->grp & (PCP_BCST_GROUP_ROOT | PCP_BCST_GROUP_TRACKERS | PCP_BCST_GROUP_RELAYS);
 }
 
-/* Index of id, or l->n. From the newest on: most senders speak again soon. */
-static size_t list_find(const struct routelist *l, const struct gnuid *id)
+static bool tells_of_channel(const struct bcst *b)
 {
-	for (size_t i = l->n; i > 0; i--) {
-		if (memcmp(l->ids[i - 1].b, id->b, GNUID_LEN) == 0)
-			return i - 1;
+	struct atombag bag;
+	struct atom a;
+
+	bcst_payload(b, &bag);
+	while (atombag_next(&bag, &a)) {
+		if (a.id == ATOM_CHAN)
+			return true;
 	}
-	return l->n;
+	return false;
 }
 
-static bool list_grow(struct routelist *l)
+bool route_down(const struct routeplace *at, const struct bcst *b, const struct gnuid *arrival,
+	struct servent_query *q)
 {
-	size_t cap = l->cap == 0 ? 4 : MIN((size_t)l->cap * 2, (size_t)ROUTELIST_MAX);
-	struct gnuid *ids = realloc(l->ids, cap * sizeof(*ids));
+	enum { ROOT = PCP_BCST_GROUP_ROOT, TRACKERS = PCP_BCST_GROUP_TRACKERS, RELAYS = PCP_BCST_GROUP_RELAYS };
+	/* Group bits that let a packet out on a connection of each type; only a relay has a channel. */
+	static const struct {
+		enum servent_type type;
+		uint8_t groups;
+		bool bound, below;
+	} out[] = {
+		{ SV_COUT, ROOT | TRACKERS | RELAYS, false, false },
+		{ SV_CIN, TRACKERS | RELAYS, false, true },
+		{ SV_RELAY, RELAYS, true, true },
+	};
+	const bool from_below = at->kind == ROUTE_RELAY || (at->kind == ROUTE_CIN && !at->is_root);
+	const bool hush = from_below && tells_of_channel(b);
 
-	if (ids == NULL)
-		return false;
-	l->ids = ids;
-	l->cap = (uint16_t)cap;
-	return true;
-}
-
-void routelist_add(struct routelist *l, const struct gnuid *id)
-{
-	const struct gnuid copy = *id;          /* it may point into the list */
-	size_t i;
-
-	if (!gnuid_is_set(&copy))
-		return;
-	i = list_find(l, &copy);
-	if (i == l->n) {
-		if (l->n < l->cap || (l->cap < ROUTELIST_MAX && list_grow(l))) {
-			l->ids[l->n++] = copy;
-			return;
-		}
-		if (l->n == 0)
-			return;
-		i = 0;
+	*q = (struct servent_query){ .not_remote = *arrival, .dest = b->dest, .chan = b->cid };
+	for (size_t i = 0; i < NELEM(out); i++) {
+		if ((b->grp & out[i].groups) && (out[i].bound || !gnuid_is_set(&b->cid)) &&
+		    !(hush && out[i].below))
+			q->types |= 1u << out[i].type;
 	}
-	/* Out of its place (or the oldest out of the list), and in again as the newest. */
-	memmove(&l->ids[i], &l->ids[i + 1], (l->n - 1 - i) * sizeof(l->ids[0]));
-	l->ids[l->n - 1] = copy;
-}
-
-bool routelist_has(const struct routelist *l, const struct gnuid *id)
-{
-	return list_find(l, id) < l->n;
-}
-
-/* Group bits that let a packet out on a connection of each kind. */
-static const uint8_t group_of[] = {
-	[ROUTE_FETCH] = PCP_BCST_GROUP_ROOT | PCP_BCST_GROUP_TRACKERS | PCP_BCST_GROUP_RELAYS,
-	[ROUTE_COUT]  = PCP_BCST_GROUP_ROOT | PCP_BCST_GROUP_TRACKERS | PCP_BCST_GROUP_RELAYS,
-	[ROUTE_CIN]   = PCP_BCST_GROUP_TRACKERS | PCP_BCST_GROUP_RELAYS,
-	[ROUTE_RELAY] = PCP_BCST_GROUP_RELAYS,
-};
-
-bool route_passes(const struct bcst *b, const struct gnuid *arrival, const struct routeconn *c)
-{
-	if (!(b->grp & group_of[c->kind]))
-		return false;
-	if (arrival != NULL && gnuid_equal(arrival, c->remote))
-		return false;
-	if (gnuid_is_set(&b->cid) && (c->chan == NULL || !gnuid_equal(&b->cid, c->chan)))
-		return false;
-	if (gnuid_is_set(&b->dest) && !gnuid_equal(&b->dest, c->remote) &&
-	    (c->list == NULL || !routelist_has(c->list, &b->dest)))
-		return false;
-	return true;
+	return q->types != 0;
 }
 
 /* --- seen before? ----------------------------------------------------------------------------- */
@@ -227,14 +193,14 @@ static uint64_t packet_hash(const struct routeseen *s, const struct bcst *b)
 	return key[0] != 0 ? key[0] : 1;
 }
 
-bool routeseen_check(struct routeseen *s, const struct bcst *b, uint32_t conn, nsec now)
+bool routeseen_check(struct routeseen *s, const struct bcst *b, const struct gnuid *via, nsec now)
 {
 	uint64_t hash = packet_hash(s, b);
 	size_t set = (size_t)(hash >> 8) % ROUTESEEN_SETS, oldest = 0;
 
 	for (size_t i = 0; i < ROUTESEEN_WAYS; i++) {
 		if (s->e[set][i].hash == hash && now - s->e[set][i].at < ROUTESEEN_AGE) {
-			if (s->e[set][i].conn != conn)
+			if (!gnuid_equal(&s->e[set][i].via, via))
 				return true;
 			oldest = i;
 			break;
@@ -244,6 +210,6 @@ bool routeseen_check(struct routeseen *s, const struct bcst *b, uint32_t conn, n
 	}
 	s->e[set][oldest].hash = hash;
 	s->e[set][oldest].at = now;
-	s->e[set][oldest].conn = conn;
+	s->e[set][oldest].via = *via;
 	return false;
 }

@@ -2,8 +2,9 @@
 /* Routing decisions, all pure: may this atom be obeyed on this connection, what becomes of a bcst,
  * which connections does a copy go to, has it been seen before.
  *
- * No locks inside. A struct routelist is written by its connection's thread and read by whoever
- * routes: the owner guards it. A struct routeseen is shared: the owner guards it.
+ * What depends on the connections that are there (are they connected, which session is at the other
+ * end, who was heard of through them) is left to the servent table and the channels, which are asked
+ * with what is decided here. No locks inside. A struct routeseen is shared: the owner guards it.
  * source   pcp.md 8.4, 10.1-10.4, 13; yp.md 2.4; settings.md decision 1
  */
 #ifndef PCP_ROUTE_H
@@ -12,6 +13,7 @@
 #include <stdint.h>
 
 #include "core/chan/gnuid.h"
+#include "core/node/servmgr.h"
 #include "core/sys/clk.h"
 #include "pcp/bcst.h"
 
@@ -51,7 +53,7 @@ struct routeplan {
 	bool loop;              /* ours came back: quit 1004; nothing else is done with it */
 	bool to_me;
 	bool process;           /* handle the payload */
-	bool forward;           /* pass on, to the connections route_passes() names */
+	bool forward;           /* pass on: route_up(), route_down() */
 };
 
 struct routeplan route_plan(const struct bcst *b, const struct gnuid *self);
@@ -63,31 +65,16 @@ bool route_root_forwards(enum routeforward rule, const struct bcst *b);
 
 /* --- which connections (pcp.md 10.2, 10.4) ---------------------------------------------------- */
 
-#define ROUTELIST_MAX 1000
+/* Does a copy go to where our channels come from: of the channel b->cid, or of all when it is unset?
+ * There too neither back to the session it came from, nor past b->dest: see chan_post_source(). */
+bool route_up(const struct bcst *b);
 
-/* Session ids heard of through one connection, oldest first. All zero = empty. */
-struct routelist {
-	struct gnuid *ids;      /* owned */
-	uint16_t n, cap;        /* grown on demand */
-};
-
-void routelist_fini(struct routelist *l);
-/* Note that id was heard of just now; the one not heard of for longest makes room. Unset ids are
- * not kept. The list is a hint: without memory it just does not grow. */
-void routelist_add(struct routelist *l, const struct gnuid *id);
-bool routelist_has(const struct routelist *l, const struct gnuid *id);
-
-/* A connection a copy might go to. It must be connected: the caller knows. */
-struct routeconn {
-	enum routekind kind;
-	const struct gnuid *chan;       /* of fetch and relay; NULL on COUT and CIN */
-	const struct gnuid *remote;     /* session id of the other end */
-	const struct routelist *list;   /* may be NULL */
-};
-
-/* Does a copy of b, which came over a connection to session `arrival` (NULL: it is our own), go out
- * on c? */
-bool route_passes(const struct bcst *b, const struct gnuid *arrival, const struct routeconn *c);
+/* The other connections that get a copy of b, which came from session `arrival` at `at`: *q asks the
+ * servent table for them. What a channel is called comes from above alone, as those below believe
+ * whoever serves them: no relay and no control client is told what one of them says of it.
+ * returns  false = none */
+bool route_down(const struct routeplace *at, const struct bcst *b, const struct gnuid *arrival,
+	struct servent_query *q);
 
 /* --- seen before? (pcp.md 10.3) --------------------------------------------------------------- */
 
@@ -100,15 +87,15 @@ struct routeseen {
 	struct {
 		uint64_t hash;          /* of from and payload; 0 = free */
 		nsec at;
-		uint32_t conn;
+		struct gnuid via;
 	} e[ROUTESEEN_SETS][ROUTESEEN_WAYS];
 };
 
 /* Empty, with a random key, so that no peer can make others' packets collide. */
 void routeseen_init(struct routeseen *s);
 
-/* true = the same from and payload came over another connection within ROUTESEEN_AGE: neither
- * process nor forward. Otherwise it is noted. conn tells connections apart. */
-bool routeseen_check(struct routeseen *s, const struct bcst *b, uint32_t conn, nsec now);
+/* true = the same from and payload came from another session within ROUTESEEN_AGE: neither process nor
+ * forward. Otherwise it is noted. via is the session at the other end of the connection it came over. */
+bool routeseen_check(struct routeseen *s, const struct bcst *b, const struct gnuid *via, nsec now);
 
 #endif

@@ -256,19 +256,15 @@ static void seen_unlock(void) RELEASES(lk_leaf) LOCK_IMPL
  * connections make no loops, and a tracker that comes again may say the same as before. */
 static bool is_repeated(const struct proc *p, const struct bcst *b)
 {
-	uint32_t conn;
 	bool yes;
 
 	if (p->kind == PROC_CIN || p->kind == PROC_COUT || !gnuid_is_set(&b->from))
 		return false;
-	/* A fetch has no number: its channel stands in. */
-	conn = p->sv != NULL ? p->sv->id : UINT32_C(1) << 31 | (uint32_t)p->chan.b[13] << 16 |
-		(uint32_t)p->chan.b[14] << 8 | p->chan.b[15];
 	seen_lock();
 	if (!seen_ready)
 		routeseen_init(&seen_table);
 	seen_ready = true;
-	yes = routeseen_check(&seen_table, b, conn, clk_now());
+	yes = routeseen_check(&seen_table, b, &p->remote, clk_now());
 	seen_unlock();
 	return yes;
 }
@@ -289,54 +285,22 @@ static void post_up(struct proc *p, const struct bcst *b, struct blob *msg)
 		return;
 	}
 	for (size_t i = 0; i < n; i++) {
-		bool to = chan_type_of(chans[i]) == CHAN_RELAY;
-
-		if (to && gnuid_is_set(&b->dest)) {
-			struct chan_view v;
-
-			chan_view(chans[i], &v);
-			to = gnuid_equal(&v.source_sid, &b->dest);
-			chan_view_fini(&v);
-		}
-		if (to)
-			(void)!chan_post_source(chans[i], msg, &p->remote);
+		if (chan_type_of(chans[i]) == CHAN_RELAY)
+			(void)!chan_post_source(chans[i], msg, &p->remote, &b->dest);
 		chan_unref(&chans[i]);
 	}
 	if (chans != &one)
 		free(chans);
 }
 
-static bool tells_of_channel(const struct bcst *b)
-{
-	struct atombag bag;
-	struct atom a;
-
-	bcst_payload(b, &bag);
-	while (atombag_next(&bag, &a)) {
-		if (a.id == ATOM_CHAN)
-			return true;
-	}
-	return false;
-}
-
 /* To other connections: relays below, control connections. At most PROC_FANS a second from one
- * connection: older nodes take in five a second, and choke on more. What a channel is called comes from
- * above alone: those below would believe us. */
+ * connection: older nodes take in five a second, and choke on more. */
 static void post_down(struct proc *p, const struct ctx *x, const struct bcst *b, struct blob *msg)
 {
-	const bool below = p->kind == PROC_RELAY || (p->kind == PROC_CIN && !x->root_cin);
-	struct servent_query q = { .not_remote = p->remote, .dest = b->dest, .chan = b->cid };
-	const bool bound = gnuid_is_set(&b->cid);
+	struct servent_query q;
 
-	if (!below || !tells_of_channel(b)) {
-		if (b->grp & PCP_BCST_GROUP_RELAYS)
-			q.types |= 1u << SV_RELAY;
-		if ((b->grp & (PCP_BCST_GROUP_RELAYS | PCP_BCST_GROUP_TRACKERS)) && !bound)
-			q.types |= 1u << SV_CIN;
-	}
-	if (!bound)
-		q.types |= 1u << SV_COUT;
-	if (q.types == 0 || tick(&p->fans_now, &p->fans_since, clk_now()) > PROC_FANS)
+	if (!route_down(&x->place, b, &p->remote, &q) ||
+	    tick(&p->fans_now, &p->fans_since, clk_now()) > PROC_FANS)
 		return;
 	(void)servmgr_post(p->node->sm, &q, msg);
 }
@@ -376,7 +340,7 @@ static NOINLINE void forward(struct proc *p, const struct ctx *x, const struct b
 	buf_fini(&out);
 	if (msg == NULL)
 		return;
-	if (!(x->root_cin && x->set->root_forward == ROOTFWD_PUSH))
+	if (route_up(b) && !(x->root_cin && x->set->root_forward == ROOTFWD_PUSH))
 		post_up(p, b, msg);
 	post_down(p, x, b, msg);
 	blob_unref(&msg);
@@ -396,6 +360,20 @@ static enum status open_bag(struct proc *p, struct ctx *x, struct atombag *bag)
 	return st;
 }
 
+/* What is addressed to that node goes out on this connection from now on (pcp.md 10.1, 10.4). */
+static void note_route(struct proc *p, const struct gnuid *from)
+{
+	if (p->sv != NULL) {
+		servent_heard(p->sv, from);
+	} else {
+		struct chan *c = chanmgr_find(p->node->cm, &p->chan);
+
+		if (c != NULL)
+			chan_heard(c, from);
+		chan_unref(&c);
+	}
+}
+
 static enum status on_bcst(struct proc *p, struct ctx *outer, const struct atom *a)
 {
 	struct ctx x = { .set = outer->set, .place = outer->place, .root_cin = outer->root_cin };
@@ -413,8 +391,7 @@ static enum status on_bcst(struct proc *p, struct ctx *outer, const struct atom 
 		outer->quit = PCP_QUIT_LOOPBACK;
 		return ST_PROTO;
 	}
-	if (p->sv != NULL && gnuid_is_set(&b.from))
-		servent_heard(p->sv, &b.from);
+	note_route(p, &b.from);
 	if (is_repeated(p, &b))
 		return ST_OK;
 	if (plan.process) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/chan/routelist.h"
 #include "core/sys/assert.h"
 
 #define DROP_ROOM (4 * READER_BATCH)
@@ -45,6 +46,7 @@ struct chan {
 	struct cond src_gone;
 	struct host src_host            GUARDED_BY(lk_chan);
 	struct gnuid src_sid            GUARDED_BY(lk_chan);
+	struct routelist src_routes     GUARDED_BY(lk_chan);    /* sessions heard of through it */
 	char src_url[256]               GUARDED_BY(lk_chan);
 	bool bump                       GUARDED_BY(lk_chan);
 	struct host bump_to             GUARDED_BY(lk_chan);
@@ -125,6 +127,7 @@ static void destroy(struct chan *c) LOCK_IMPL
 	free(c->subs);
 	free(c->waiters);
 	free(c->feed);
+	routelist_clear(&c->src_routes);
 	cond_fini(&c->src_gone);
 	mtx_fini(&c->mtx);
 	free(c);
@@ -269,6 +272,7 @@ void chan_set_source(struct chan *c, const struct host *from, const struct gnuid
 	chan_lock(c);
 	c->src_host = from != NULL ? *from : (struct host){ 0 };
 	c->src_sid = sid != NULL ? *sid : (struct gnuid){ 0 };
+	routelist_clear(&c->src_routes);
 	(void)text_copy(c->src_url, sizeof(c->src_url), url != NULL ? url : "");
 	chan_unlock(c);
 }
@@ -751,14 +755,24 @@ bool chan_take_bump(struct chan *c, struct host *to)
 	return yes;
 }
 
-enum status chan_post_source(struct chan *c, struct blob *msg, const struct gnuid *not_sid)
+void chan_heard(struct chan *c, const struct gnuid *from)
 {
-	enum status st = ST_LIMIT;
+	chan_lock(c);
+	if (!gnuid_equal(&c->src_sid, from))
+		routelist_add(&c->src_routes, from);
+	chan_unlock(c);
+}
+
+enum status chan_post_source(struct chan *c, struct blob *msg, const struct gnuid *not_sid,
+	const struct gnuid *dest)
+{
+	enum status st = ST_STOPPED;
 
 	chan_lock(c);
 	/* under the lock: it keeps the source's mailbox there */
-	if (c->src_mb != NULL && gnuid_is_set(&c->src_sid) &&
-	    (not_sid == NULL || !gnuid_equal(not_sid, &c->src_sid)))
+	if (c->src_mb != NULL && gnuid_is_set(&c->src_sid) && !gnuid_equal(not_sid, &c->src_sid) &&
+	    (!gnuid_is_set(dest) || gnuid_equal(dest, &c->src_sid) ||
+	     routelist_has(&c->src_routes, dest)))
 		st = mbox_post(c->src_mb, msg);
 	chan_unlock(c);
 	return st;

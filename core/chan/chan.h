@@ -165,10 +165,15 @@ void chan_bump(struct chan *c, const struct host *to) EXCLUDES(lk_chan, lk_mbox)
 /* Source: was a bump asked for? Clears it; *to is unset when no host was named. */
 bool chan_take_bump(struct chan *c, struct host *to) EXCLUDES(lk_chan);
 
-/* Post a message to the source's connection upstream, unless its session is not_sid (or unset: any).
- * ST_OK, ST_LIMIT (full, or there is no source), ST_STOPPED. */
-enum status chan_post_source(struct chan *c, struct blob *msg, const struct gnuid *not_sid)
-	EXCLUDES(lk_chan, lk_mbox);
+/* A session was heard of through the source's connection (pcp.md 10.1 step 2). Forgotten by the next
+ * chan_set_source(). */
+void chan_heard(struct chan *c, const struct gnuid *from) EXCLUDES(lk_chan);
+
+/* Post a message to the source's connection upstream, unless its session is not_sid. dest: only if it is
+ * that session, or was heard of through it. Both may be unset.
+ * returns  ST_OK, ST_LIMIT (the mailbox is full: lost), ST_STOPPED (it does not go there) */
+enum status chan_post_source(struct chan *c, struct blob *msg, const struct gnuid *not_sid,
+	const struct gnuid *dest) EXCLUDES(lk_chan, lk_mbox);
 
 /* Wake the source thread's mailbox (something it waits for changed). */
 void chan_wake_source(struct chan *c) EXCLUDES(lk_chan, lk_mbox);

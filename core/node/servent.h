@@ -24,7 +24,6 @@ struct servmgr;
 struct node;
 
 #define SERVENT_AGENT 128               /* bytes kept of an agent text, NUL included */
-#define SERVENT_ROUTES 1000             /* session ids heard behind a connection (pcp.md 8.4) */
 
 enum servent_type { SV_INCOMING, SV_SERVER, SV_RELAY, SV_DIRECT, SV_COUT, SV_CIN, SV_COMMAND, SV_TYPES };
 
@@ -96,8 +95,7 @@ void servent_set_remote(struct servent *sv, const struct gnuid *sid) EXCLUDES(lk
 void servent_set_private(struct servent *sv, bool yes) EXCLUDES(lk_servmgr);
 /* The handshake is over: it no longer counts as pending. */
 void servent_settled(struct servent *sv) EXCLUDES(lk_servmgr);
-/* A session was heard behind this connection (pcp.md 10.1 step 2); repeats are cheap. The newest
- * SERVENT_ROUTES are kept; out of memory = not kept. */
+/* A session was heard of through this connection (pcp.md 10.1 step 2); see struct routelist. */
 void servent_heard(struct servent *sv, const struct gnuid *from) EXCLUDES(lk_servmgr);
 
 #endif

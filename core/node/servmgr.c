@@ -402,7 +402,7 @@ void servent_unref(struct servent **svp)
 	e = entry_of(sv);
 	ASSERT(sv->sock.fd == -1 && !e->counted && e->use == NULL && e->peer == NULL);
 	mbox_fini(&sv->mbox);
-	free(e->routes);
+	routelist_clear(&e->routes);
 	free(e);
 }
 
@@ -490,7 +490,7 @@ void servent_set_remote(struct servent *sv, const struct gnuid *sid)
 	account_locked(sv->sm, e, false);
 	sv->remote = *sid;
 	if (!gnuid_is_set(sid))
-		e->n_routes = e->i_routes = 0;
+		routelist_clear(&e->routes);
 	account_locked(sv->sm, e, true);
 	sm_unlock(sv->sm);
 }
@@ -517,58 +517,15 @@ void servent_settled(struct servent *sv)
 	sm_unlock(sv->sm);
 }
 
-/* Newest first: announcements mostly come from the one that spoke last. */
-static bool has_route_locked(const struct entry *e, const struct gnuid *id) REQUIRES(lk_servmgr)
-{
-	for (uint32_t i = e->n_routes; i > 0; i--) {
-		const uint32_t at = (e->i_routes + i - 1u) % e->cap_routes;
-
-		if (gnuid_equal(&e->routes[at], id))
-			return true;
-	}
-	return false;
-}
-
 void servent_heard(struct servent *sv, const struct gnuid *from)
 {
 	struct entry *e = entry_of(sv);
-	struct gnuid *fresh, *old = NULL;
-	uint16_t cap;
 
 	sm_lock(sv->sm);
-	if (gnuid_equal(&sv->remote, from) || has_route_locked(e, from)) {
-		sm_unlock(sv->sm);
-		return;
-	}
-	cap = e->cap_routes;
-	if (e->n_routes < cap) {
-		e->routes[(e->i_routes + e->n_routes++) % cap] = *from;
-		sm_unlock(sv->sm);
-		return;
-	}
-	if (cap == SERVENT_ROUTES) {
-		e->routes[e->i_routes] = *from;
-		e->i_routes = (uint16_t)((e->i_routes + 1) % cap);
-		sm_unlock(sv->sm);
-		return;
-	}
+	/* most speak for themselves alone, and are found without a list */
+	if (!gnuid_equal(&sv->remote, from))
+		routelist_add(&e->routes, from);
 	sm_unlock(sv->sm);
-
-	/* Only the owner adds routes, so nothing changes meanwhile. The ring is in order: it has
-	 * not wrapped before it has its full size. */
-	cap = cap == 0 ? 4 : (uint16_t)MIN(cap * 2, SERVENT_ROUTES);
-	fresh = calloc(cap, sizeof(*fresh));
-	if (fresh == NULL)
-		return;
-	sm_lock(sv->sm);
-	if (e->n_routes > 0)
-		memcpy(fresh, e->routes, e->n_routes * sizeof(*fresh));
-	fresh[e->n_routes++] = *from;
-	old = e->routes;
-	e->routes = fresh;
-	e->cap_routes = cap;
-	sm_unlock(sv->sm);
-	free(old);
 }
 
 /* --- figures ----------------------------------------------------------------------------------- */
@@ -649,7 +606,7 @@ static bool fits_locked(const struct entry *e, const struct servent_query *q) RE
 	if (gnuid_is_set(&q->remote) && !gnuid_equal(&q->remote, &sv->remote))
 		return false;
 	if (gnuid_is_set(&q->dest) && !gnuid_equal(&q->dest, &sv->remote) &&
-	    !has_route_locked(e, &q->dest))
+	    !routelist_has(&e->routes, &q->dest))
 		return false;
 	return true;
 }

@@ -10,6 +10,7 @@
 #define uthash_nonfatal_oom(e) ((void)(e))
 #include <uthash.h>
 
+#include "core/chan/routelist.h"
 #include "core/node/servmgr.h"
 #include "core/sys/lock.h"
 
@@ -52,8 +53,7 @@ struct entry {
 	nsec sampled;
 	uint64_t mark_out, mark_in;     /* counters at the last sample */
 	uint32_t rate_out, rate_in;     /* bytes/s of the last window */
-	struct gnuid *routes;           /* sessions heard behind it: a ring, newest overwrites oldest */
-	uint16_t n_routes, i_routes, cap_routes;
+	struct routelist routes;        /* sessions heard behind it */
 	struct UT_hash_handle hh;       /* in sids */
 };
 

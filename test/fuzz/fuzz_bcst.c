@@ -155,8 +155,7 @@ static void bcst(const struct atom *a, struct buf *b)
 	static struct routeseen seen;
 	static bool ready;
 	const struct gnuid self = { .b = { 1 } };
-	struct routelist list = { .ids = NULL };
-	struct routeconn conn = { .kind = ROUTE_CIN, .remote = &self, .list = &list };
+	const struct gnuid other = { .b = { 2 } };
 	struct bcst in, copy;
 	struct atombag bag, bag2;
 	struct routeplan plan;
@@ -169,14 +168,21 @@ static void bcst(const struct atom *a, struct buf *b)
 		routeseen_init(&seen);
 		ready = true;
 	}
-	(void)routeseen_check(&seen, &in, 1, 1000 * NSEC_PER_SEC);
-	ASSERT(routeseen_check(&seen, &in, 2, 1000 * NSEC_PER_SEC));
+	(void)routeseen_check(&seen, &in, &self, 1000 * NSEC_PER_SEC);
+	ASSERT(routeseen_check(&seen, &in, &other, 1000 * NSEC_PER_SEC));
 	plan = route_plan(&in, &self);
 	ASSERT(!(plan.loop && (plan.process || plan.forward)));
-	routelist_add(&list, &in.from);
-	(void)route_passes(&in, &in.from, &conn);
+	for (unsigned k = 0; k < 8; k++) {
+		const struct routeplace at = { .kind = (enum routekind)(k & 3), .is_root = k > 3 };
+		struct servent_query q;
+
+		if (!route_down(&at, &in, &other, &q))
+			continue;
+		ASSERT(route_up(&in) && gnuid_equal(&q.not_remote, &other));
+		ASSERT(gnuid_equal(&q.chan, &in.cid) && gnuid_equal(&q.dest, &in.dest));
+		ASSERT(!gnuid_is_set(&in.cid) || q.types == 1u << SV_RELAY);
+	}
 	(void)route_root_forwards(ROUTE_FORWARD_PUSH, &in);
-	routelist_fini(&list);
 	bcst_payload(&in, &bag);
 	while (atombag_next(&bag, &c)) {
 		ASSERT(c.id != ATOM_BCST && c.id != ATOM_ATOM && c.id != ATOM_QUIT);

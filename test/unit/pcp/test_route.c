@@ -1,20 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* wrap: realloc */
 #include "pcp/route.h"
 
 #include "pcp/pcp.h"
 #include "test/unit/pcp/pcptest.h"
 #include "test/unit/unit.h"
-
-static bool no_memory;
-
-void *__real_realloc(void *p, size_t n);
-void *__wrap_realloc(void *p, size_t n);
-
-void *__wrap_realloc(void *p, size_t n)
-{
-	return no_memory ? NULL : __real_realloc(p, n);
-}
 
 /* --- may it be obeyed? (pcp.md 13) ------------------------------------------------------------ */
 
@@ -176,156 +165,117 @@ END_TEST
 
 /* --- which connections (pcp.md 10.2, 10.4) ---------------------------------------------------- */
 
-/* Columns: fetch of channel 20, fetch of 21, COUT, CIN, relay of channel 20, relay of 21. */
+#define OUT   (1u << SV_COUT)
+#define IN    (1u << SV_CIN)
+#define RELAY (1u << SV_RELAY)
+
 static const struct {
 	const char *name;
 	uint8_t grp;
-	uint8_t cid;            /* 0 = none */
-	bool pass[6];
+	bool cid;
+	bool up;
+	uint32_t down;
 } group_row[] = {
-	{ "none", 0, 0, { 0, 0, 0, 0, 0, 0 } },
-	{ "ROOT", 1, 0, { 1, 1, 1, 0, 0, 0 } },
-	{ "TRACKERS", 2, 0, { 1, 1, 1, 1, 0, 0 } },
-	{ "RELAYS", 4, 0, { 1, 1, 1, 1, 1, 1 } },
-	{ "ALL", 0xff, 0, { 1, 1, 1, 1, 1, 1 } },
-	{ "bits nobody knows", 0xf8, 0, { 0, 0, 0, 0, 0, 0 } },
-	{ "ROOT with cid", 1, 20, { 1, 0, 0, 0, 0, 0 } },
-	{ "TRACKERS with cid", 2, 20, { 1, 0, 0, 0, 0, 0 } },
-	{ "RELAYS with cid", 4, 20, { 1, 0, 0, 0, 1, 0 } },
-	{ "ALL with cid", 0xff, 21, { 0, 1, 0, 0, 0, 1 } },
-	{ "a channel nobody has", 0xff, 22, { 0, 0, 0, 0, 0, 0 } },
+	{ "none", 0, false, false, 0 },
+	{ "ROOT", 1, false, true, OUT },
+	{ "TRACKERS", 2, false, true, OUT | IN },
+	{ "ROOT, TRACKERS", 3, false, true, OUT | IN },
+	{ "RELAYS", 4, false, true, OUT | IN | RELAY },
+	{ "ALL", 0xff, false, true, OUT | IN | RELAY },
+	{ "bits nobody knows", 0xf8, false, false, 0 },
+	{ "ROOT with cid", 1, true, true, 0 },
+	{ "TRACKERS with cid", 2, true, true, 0 },
+	{ "RELAYS with cid", 4, true, true, RELAY },
+	{ "ALL with cid", 0xff, true, true, RELAY },
+	{ "bits nobody knows, with cid", 0xf8, true, false, 0 },
 };
+
+/* bcst{grp dest? cid? payload?}, parsed. */
+static struct bcst way_packet(struct buf *in, uint8_t grp, bool dest, bool cid, uint32_t payload, bool bag)
+{
+	const struct gnuid d = id_of(30), c = id_of(20);
+	struct bcst b;
+	struct atom a;
+
+	buf_reset(in);
+	put_hdr(in, ATOM_BCST, CONT | (1u + dest + cid + (payload != 0)));
+	put_leaf(in, ATOM_GRP, &grp, 1);
+	if (dest)
+		put_leaf(in, ATOM_DEST, d.b, GNUID_LEN);
+	if (cid)
+		put_leaf(in, ATOM_CID, c.b, GNUID_LEN);
+	if (bag)
+		put_hdr(in, ATOM_ATOM, CONT | 1);
+	if (payload != 0)
+		put_hdr(in, payload, CONT);
+	a = open_all(in);
+	ck_assert_int_eq(bcst_parse(&b, &a), ST_OK);
+	return b;
+}
+
+static const struct routeplace places[] = {
+	{ .kind = ROUTE_FETCH }, { .kind = ROUTE_COUT, .from_yp = true }, { .kind = ROUTE_COUT },
+	{ .kind = ROUTE_CIN, .is_root = true }, { .kind = ROUTE_CIN }, { .kind = ROUTE_RELAY },
+	{ .kind = ROUTE_RELAY, .is_root = true },
+};
+#define FROM_BELOW 4            /* the places from here on */
 
 START_TEST(groups)
 {
-	static const enum routekind kind[] = {
-		ROUTE_FETCH, ROUTE_FETCH, ROUTE_COUT, ROUTE_CIN, ROUTE_RELAY, ROUTE_RELAY,
+	const struct gnuid arrival = node(A), dest = id_of(30), chan = id_of(20);
+
+	for (size_t k = 0; k < NELEM(places) * 2; k++) {
+		const bool addressed = k % 2 == 1;
+		struct servent_query q;
+		struct buf in;
+		struct bcst b;
+
+		buf_init(&in, 256);
+		b = way_packet(&in, group_row[_i].grp, addressed, group_row[_i].cid, ATOM_HOST, false);
+		ck_assert_msg(route_up(&b) == group_row[_i].up, "%s", group_row[_i].name);
+		ck_assert_msg(route_down(&places[k / 2], &b, &arrival, &q) == (group_row[_i].down != 0), "%s",
+			group_row[_i].name);
+		ck_assert_msg(q.types == group_row[_i].down, "%s, place %zu: %x", group_row[_i].name, k, q.types);
+		/* Never back to the session it came from; of its channel; on the way to its addressee. */
+		ck_assert(gnuid_equal(&q.not_remote, &arrival));
+		ck_assert(group_row[_i].cid ? gnuid_equal(&q.chan, &chan) : !gnuid_is_set(&q.chan));
+		ck_assert(addressed ? gnuid_equal(&q.dest, &dest) : !gnuid_is_set(&q.dest));
+		ck_assert(!gnuid_is_set(&q.remote) && q.id == 0);
+		buf_fini(&in);
+	}
+}
+END_TEST
+
+/* What those below say of a channel goes up alone. */
+START_TEST(hushed)
+{
+	static const struct {
+		uint32_t payload;
+		bool bag, hush;
+	} row[] = {
+		{ ATOM_CHAN, false, true }, { ATOM_CHAN, true, true }, { ATOM_HOST, false, false },
+		{ ATOM_MESG, true, false }, { 0, false, false },
 	};
-	const struct gnuid chan[2] = { id_of(20), id_of(21) }, remote = node(A), from = node(B);
-	struct bcst b = { .grp = group_row[_i].grp, .from = from };
+	const struct gnuid arrival = node(A);
 
-	if (group_row[_i].cid != 0)
-		b.cid = id_of(group_row[_i].cid);
-	for (size_t k = 0; k < NELEM(kind); k++) {
-		struct routeconn c = { .kind = kind[k], .remote = &remote };
+	for (size_t i = 0; i < NELEM(row); i++) {
+		for (size_t k = 0; k < NELEM(places); k++) {
+			const bool hush = row[i].hush && k >= FROM_BELOW;
+			struct servent_query q;
+			struct buf in;
+			struct bcst b;
 
-		if (kind[k] == ROUTE_FETCH || kind[k] == ROUTE_RELAY)
-			c.chan = &chan[k % 2];
-		ck_assert_msg(route_passes(&b, &from, &c) == group_row[_i].pass[k],
-			"%s, column %zu", group_row[_i].name, k);
-		ck_assert_msg(route_passes(&b, NULL, &c) == group_row[_i].pass[k],
-			"%s, ours, column %zu", group_row[_i].name, k);
-		/* Never back to the session it came from. */
-		ck_assert(!route_passes(&b, &remote, &c));
+			buf_init(&in, 256);
+			b = way_packet(&in, PCP_BCST_GROUP_ALL, false, false, row[i].payload, row[i].bag);
+			ck_assert(route_up(&b));
+			ck_assert(route_down(&places[k], &b, &arrival, &q));
+			ck_assert_msg(q.types == (hush ? OUT : OUT | IN | RELAY), "row %zu, place %zu", i, k);
+			b = way_packet(&in, PCP_BCST_GROUP_RELAYS, false, true, row[i].payload, row[i].bag);
+			ck_assert(route_up(&b));
+			ck_assert(route_down(&places[k], &b, &arrival, &q) != hush);
+			buf_fini(&in);
+		}
 	}
-}
-END_TEST
-
-START_TEST(addressed)
-{
-	const struct gnuid a = node(A), bb = node(B), arrival = node(C), far = id_of(77);
-	struct routelist list = { .ids = NULL };
-	struct routeconn c = { .kind = ROUTE_RELAY, .remote = &a, .chan = &far };
-	struct bcst b = { .grp = PCP_BCST_GROUP_ALL, .dest = node(A) };
-
-	ck_assert(route_passes(&b, &arrival, &c));
-	b.dest = bb;
-	ck_assert(!route_passes(&b, &arrival, &c));
-	c.list = &list;
-	ck_assert(!route_passes(&b, &arrival, &c));
-	routelist_add(&list, &bb);
-	ck_assert(route_passes(&b, &arrival, &c));
-	/* A route is no way back. */
-	ck_assert(!route_passes(&b, &a, &c));
-	routelist_fini(&list);
-}
-END_TEST
-
-/* --- route list (pcp.md 8.4) ------------------------------------------------------------------ */
-
-static struct gnuid numbered(unsigned n)
-{
-	struct gnuid id = { .b = { [1] = 1, [14] = (uint8_t)(n >> 8), [15] = (uint8_t)n } };
-
-	return id;
-}
-
-START_TEST(list_oldest_goes)
-{
-	struct routelist l = { .ids = NULL };
-	struct gnuid id = { .b = { 0 } };
-
-	routelist_add(&l, &id);                 /* unset: not kept */
-	ck_assert(l.n == 0 && l.cap == 0 && l.ids == NULL);
-	for (unsigned i = 0; i < ROUTELIST_MAX; i++) {
-		id = numbered(i);
-		ck_assert(!routelist_has(&l, &id));
-		routelist_add(&l, &id);
-		ck_assert(routelist_has(&l, &id));
-	}
-	ck_assert_uint_eq(l.n, ROUTELIST_MAX);
-	/* 0 speaks again: now 1 is the oldest. */
-	id = numbered(0);
-	routelist_add(&l, &id);
-	ck_assert_uint_eq(l.n, ROUTELIST_MAX);
-	id = numbered(5000);
-	routelist_add(&l, &id);
-	ck_assert_uint_eq(l.n, ROUTELIST_MAX);
-	ck_assert(routelist_has(&l, &id));
-	id = numbered(0);
-	ck_assert(routelist_has(&l, &id));
-	id = numbered(1);
-	ck_assert(!routelist_has(&l, &id));
-	/* An id out of the list itself is a fair argument. */
-	routelist_add(&l, &l.ids[500]);
-	for (unsigned i = 2; i < ROUTELIST_MAX; i++) {
-		id = numbered(i);
-		ck_assert(routelist_has(&l, &id));
-	}
-	ck_assert_uint_le(l.cap, ROUTELIST_MAX);
-	routelist_fini(&l);
-	ck_assert(l.n == 0 && l.cap == 0 && l.ids == NULL);
-}
-END_TEST
-
-START_TEST(list_is_small)
-{
-	struct routelist l = { .ids = NULL };
-	struct gnuid id = numbered(3);
-
-	/* A control connection that speaks for itself alone costs one small block. */
-	for (int i = 0; i < 1000; i++)
-		routelist_add(&l, &id);
-	ck_assert_uint_eq(l.n, 1);
-	ck_assert_uint_le(l.cap, 4);
-	routelist_fini(&l);
-}
-END_TEST
-
-START_TEST(list_without_memory)
-{
-	struct routelist l = { .ids = NULL };
-	struct gnuid id = numbered(1);
-
-	no_memory = true;
-	routelist_add(&l, &id);
-	ck_assert(l.n == 0 && !routelist_has(&l, &id));
-	no_memory = false;
-	for (unsigned i = 1; i <= 4; i++) {
-		id = numbered(i);
-		routelist_add(&l, &id);
-	}
-	ck_assert_uint_eq(l.n, l.cap);
-	/* Full and nothing to be had: the oldest makes room. */
-	no_memory = true;
-	id = numbered(5);
-	routelist_add(&l, &id);
-	ck_assert(routelist_has(&l, &id));
-	id = numbered(1);
-	ck_assert(!routelist_has(&l, &id));
-	ck_assert_uint_eq(l.n, 4);
-	no_memory = false;
-	routelist_fini(&l);
 }
 END_TEST
 
@@ -347,6 +297,13 @@ static struct bcst packet(struct buf *in, uint8_t ttl, uint8_t from, const char 
 	return b;
 }
 
+static bool came(struct routeseen *s, const struct bcst *b, uint8_t via, nsec now)
+{
+	const struct gnuid id = id_of(via);
+
+	return routeseen_check(s, b, &id, now);
+}
+
 START_TEST(seen)
 {
 	struct routeseen *s = malloc(sizeof(*s));
@@ -358,26 +315,26 @@ START_TEST(seen)
 	buf_init(&in, 1024);
 	routeseen_init(s);
 	b = packet(&in, 7, 1, "abc");
-	ck_assert(!routeseen_check(s, &b, 10, now));
+	ck_assert(!came(s, &b, 10, now));
 	/* The same connection says it again: no duplicate. Another one: it is, whatever the ttl. */
-	ck_assert(!routeseen_check(s, &b, 10, now + 1));
-	ck_assert(routeseen_check(s, &b, 11, now + 2));
+	ck_assert(!came(s, &b, 10, now + 1));
+	ck_assert(came(s, &b, 11, now + 2));
 	b = packet(&in, 3, 1, "abc");
-	ck_assert(routeseen_check(s, &b, 12, now + 3));
+	ck_assert(came(s, &b, 12, now + 3));
 	/* Another sender, another payload. */
 	b = packet(&in, 7, 2, "abc");
-	ck_assert(!routeseen_check(s, &b, 11, now + 4));
+	ck_assert(!came(s, &b, 11, now + 4));
 	b = packet(&in, 7, 1, "abd");
-	ck_assert(!routeseen_check(s, &b, 11, now + 5));
+	ck_assert(!came(s, &b, 11, now + 5));
 	b = packet(&in, 7, 1, "abcd");
-	ck_assert(!routeseen_check(s, &b, 11, now + 6));
+	ck_assert(!came(s, &b, 11, now + 6));
 	b = packet(&in, 7, 1, "");
-	ck_assert(!routeseen_check(s, &b, 11, now + 7));
+	ck_assert(!came(s, &b, 11, now + 7));
 	/* Ten seconds later it is news again. */
 	b = packet(&in, 7, 1, "abc");
-	ck_assert(routeseen_check(s, &b, 11, now + ROUTESEEN_AGE));
-	ck_assert(!routeseen_check(s, &b, 11, now + 1 + ROUTESEEN_AGE));
-	ck_assert(routeseen_check(s, &b, 10, now + 2 + ROUTESEEN_AGE));
+	ck_assert(came(s, &b, 11, now + ROUTESEEN_AGE));
+	ck_assert(!came(s, &b, 11, now + 1 + ROUTESEEN_AGE));
+	ck_assert(came(s, &b, 10, now + 2 + ROUTESEEN_AGE));
 	buf_fini(&in);
 	free(s);
 }
@@ -399,13 +356,13 @@ START_TEST(seen_many)
 	for (unsigned i = 0; i < 5000; i++) {
 		snprintf(text, sizeof(text), "%u", i);
 		b = packet(&in, 7, 1, text);
-		if (routeseen_check(s, &b, 1, now + i) || !routeseen_check(s, &b, 2, now + i))
+		if (came(s, &b, 1, now + i) || !came(s, &b, 2, now + i))
 			ck_abort_msg("packet %u", i);
 	}
 	for (unsigned i = 4700; i < 5000; i++) {
 		snprintf(text, sizeof(text), "%u", i);
 		b = packet(&in, 7, 1, text);
-		known += routeseen_check(s, &b, 2, now + i);
+		known += came(s, &b, 2, now + i);
 	}
 	ck_assert_uint_gt(known, 270);
 	buf_fini(&in);
@@ -426,12 +383,9 @@ Suite *unit_suite(void)
 	tcase_add_loop_test(t, root_forwards, 0, NELEM(root_row));
 	suite_add_tcase(s, t);
 
-	t = tcase_create("passes");
+	t = tcase_create("ways");
 	tcase_add_loop_test(t, groups, 0, NELEM(group_row));
-	tcase_add_test(t, addressed);
-	tcase_add_test(t, list_oldest_goes);
-	tcase_add_test(t, list_is_small);
-	tcase_add_test(t, list_without_memory);
+	tcase_add_test(t, hushed);
 	suite_add_tcase(s, t);
 
 	t = tcase_create("seen");

@@ -908,41 +908,60 @@ START_TEST(bump)
 }
 END_TEST
 
-/* What goes up goes to the source's session, but never back to where it came from. */
+static enum status post_up(struct chan *c, struct blob *b, uint8_t not_sid, uint8_t dest)
+{
+	const struct gnuid n = { { not_sid } }, d = { { dest } };
+
+	return chan_post_source(c, b, &n, &d);
+}
+
+/* What goes up goes to the source's session, but never back to where it came from; what is addressed, only
+ * to where its addressee was heard of. */
 START_TEST(post_source)
 {
 	struct chan *c = chan_make(CHAN_RELAY);
-	const struct gnuid up = { { 7 } }, other = { { 8 } }, none = { { 0 } };
+	const struct gnuid up = { { 7 } }, far = { { 9 } };
 	struct blob *b = blob_new("x", 1);
+	unsigned n = 0;
 	struct mbox mb;
 	uint32_t token;
 
 	ck_assert_int_eq(mbox_init(&mb), ST_OK);
-	ck_assert_int_eq(chan_post_source(c, b, &none), ST_LIMIT);     /* nobody */
+	ck_assert_int_eq(post_up(c, b, 0, 0), ST_STOPPED);     /* nobody */
 	ck_assert_int_eq(chan_attach(c, &mb, &token, SOON), ST_OK);
-	ck_assert_int_eq(chan_post_source(c, b, &none), ST_LIMIT);     /* not connected */
+	ck_assert_int_eq(post_up(c, b, 0, 0), ST_STOPPED);     /* not connected */
 	chan_set_source(c, NULL, &up, NULL);
-	ck_assert_int_eq(chan_post_source(c, b, &up), ST_LIMIT);       /* it came from there */
+	ck_assert_int_eq(post_up(c, b, 7, 0), ST_STOPPED);     /* it came from there */
+	ck_assert_int_eq(post_up(c, b, 0, 9), ST_STOPPED);     /* is for somebody else */
 	ck_assert_ptr_null(mbox_take(&mb));
-	ck_assert_int_eq(chan_post_source(c, b, &other), ST_OK);
-	ck_assert_int_eq(chan_post_source(c, b, &none), ST_OK);
-	ck_assert_int_eq(chan_post_source(c, b, NULL), ST_OK);
-	for (int i = 0; i < 3; i++) {
+	ck_assert_int_eq(post_up(c, b, 8, 0), ST_OK);
+	ck_assert_int_eq(post_up(c, b, 0, 0), ST_OK);
+	ck_assert_int_eq(post_up(c, b, 8, 7), ST_OK);
+	chan_heard(c, &up);
+	chan_heard(c, &far);
+	ck_assert_int_eq(post_up(c, b, 8, 9), ST_OK);
+	ck_assert_int_eq(post_up(c, b, 7, 9), ST_STOPPED);
+	for (int i = 0; i < 4; i++) {
 		struct blob *got = mbox_take(&mb);
 
 		ck_assert_ptr_eq(got, b);
 		blob_unref(&got);
 	}
-	for (int i = 0; i < MBOX_QUEUE; i++)
-		ck_assert_int_eq(chan_post_source(c, b, NULL), ST_OK);
-	ck_assert_int_eq(chan_post_source(c, b, NULL), ST_LIMIT);
+	/* Another connection: what was heard of through the one before counts no more. */
+	chan_set_source(c, NULL, &up, NULL);
+	ck_assert_int_eq(post_up(c, b, 0, 9), ST_STOPPED);
+	chan_heard(c, &far);
+	while (post_up(c, b, 0, 0) == ST_OK)
+		n++;
+	ck_assert_uint_ge(n, MBOX_QUEUE);
+	ck_assert_int_eq(post_up(c, b, 0, 0), ST_LIMIT);
 	chan_close(c);
-	ck_assert_int_eq(chan_post_source(c, b, NULL), ST_STOPPED);
+	ck_assert_int_eq(post_up(c, b, 0, 0), ST_STOPPED);
 	chan_detach(c, token);
-	ck_assert_int_eq(chan_post_source(c, b, NULL), ST_LIMIT);
+	ck_assert_int_eq(post_up(c, b, 0, 0), ST_STOPPED);
 	mbox_fini(&mb);
 	blob_unref(&b);
-	chan_unref(&c);
+	chan_unref(&c);                 /* with the route it still has (ASan) */
 }
 END_TEST
 

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "core/chan/routelist.h"
 #include "core/conf/settings.h"
 #include "core/sys/thr.h"
 #include "test/unit/unit.h"
@@ -997,7 +998,7 @@ START_TEST(routes)
 
 	ck_assert_int_eq(servmgr_admit_control(sm, sv, &me), ADMIT_OK);
 	for (uint32_t round = 0; round < 3; round++)
-		for (uint32_t i = 0; i < SERVENT_ROUTES; i++) {
+		for (uint32_t i = 0; i < ROUTELIST_MAX; i++) {
 			const struct gnuid id = id_of(1000 + i);
 
 			servent_heard(sv, &id);
@@ -1008,11 +1009,11 @@ START_TEST(routes)
 
 		servent_heard(sv, &id);
 	}
-	for (uint32_t i = 0; i < SERVENT_ROUTES + 10; i++) {
+	for (uint32_t i = 0; i < ROUTELIST_MAX + 10; i++) {
 		/* 5 oldest gave way to 5 new ones */
-		q.dest = id_of(i < SERVENT_ROUTES ? 1000 + i : 4990 + i - SERVENT_ROUTES + 5);
+		q.dest = id_of(i < ROUTELIST_MAX ? 1000 + i : 4990 + i - ROUTELIST_MAX + 5);
 		ck_assert_int_eq(servmgr_select(sm, &q, &v, &n), ST_OK);
-		ck_assert_msg(n == (i < 5 || (i >= SERVENT_ROUTES && i < SERVENT_ROUTES + 5) ? 0u : 1u), "%u", i);
+		ck_assert_msg(n == (i < 5 || (i >= ROUTELIST_MAX && i < ROUTELIST_MAX + 5) ? 0u : 1u), "%u", i);
 		if (n > 0)
 			servent_unref(&v[0]);
 		free(v);
