@@ -50,6 +50,7 @@ struct chan {
 	char src_url[256]               GUARDED_BY(lk_chan);
 	bool bump                       GUARDED_BY(lk_chan);
 	struct host bump_to             GUARDED_BY(lk_chan);
+	struct sock_offer *given        GUARDED_BY(lk_chan);    /* its thread's; NULL = none */
 
 	/* the appender's alone: readers it is sending for */
 	struct reader **feed;
@@ -120,7 +121,7 @@ struct chan *chan_ref(struct chan *c)
 /* The last reference is gone: nobody else can hold the lock. */
 static void destroy(struct chan *c) LOCK_IMPL
 {
-	ASSERT(c->n_subs == 0 && c->n_waiters == 0 && c->src_mb == NULL);
+	ASSERT(c->n_subs == 0 && c->n_waiters == 0 && c->src_mb == NULL && c->given == NULL);
 	chaninfo_unref(&c->info);
 	pkt_unref(&c->head);
 	ring_fini(&c->ring);
@@ -222,10 +223,25 @@ bool chan_set_info(struct chan *c, const struct chanmeta *m, bool *bitrate_only)
 	return true;
 }
 
+/* Is there still a use for a connection that is given to us? While one is being made, it may fail. */
+static bool seeks(enum chan_status s)
+{
+	return s == CHAN_SEARCHING || s == CHAN_CONNECTING;
+}
+
+static void drop_given_locked(struct chan *c) REQUIRES(lk_chan)
+{
+	if (c->given != NULL)
+		sock_offer_refuse(c->given);
+	c->given = NULL;
+}
+
 void chan_set_status(struct chan *c, enum chan_status s)
 {
 	chan_lock(c);
 	if (!c->closing) {              /* the end is final, whatever its source still says */
+		if (!seeks(s))
+			drop_given_locked(c);
 		if (plays(s) && c->play_since == 0)
 			c->play_since = clk_now();
 		else if (!plays(s))
@@ -487,6 +503,50 @@ void chan_reset(struct chan *c, uint32_t token)
 	pkt_unref(&head);
 }
 
+enum status chan_give(struct chan *c, struct sock *s, nsec deadline)
+{
+	struct sock_offer o = { .s = s, .state = SOCK_OFFERED };
+	struct mbox *mb = s->mb;
+	enum status st = ST_OK;
+
+	chan_lock(c);
+	if (c->type != CHAN_RELAY || c->closing || !seeks(c->status) || host_is_v4(&s->peer) == c->v6)
+		st = ST_PROTO;
+	else if (c->given != NULL)
+		st = ST_LIMIT;
+	else
+		c->given = &o;
+	if (st == ST_OK && c->src_mb != NULL)
+		mbox_wake(c->src_mb);
+	while (st == ST_OK && o.state == SOCK_OFFERED) {
+		chan_unlock(c);
+		st = mbox_wait(mb, deadline);
+		chan_lock(c);
+	}
+	if (c->given == &o)
+		c->given = NULL;
+	if (o.state == SOCK_TAKEN)
+		st = ST_OK;             /* even when told to stop just then */
+	else if (o.state == SOCK_REFUSED)
+		st = ST_PROTO;
+	chan_unlock(c);
+	return st;
+}
+
+bool chan_take_given(struct chan *c, uint32_t token, struct sock *to, struct mbox *mb)
+{
+	bool yes;
+
+	chan_lock(c);
+	yes = c->given != NULL && is_source_locked(c, token);
+	if (yes) {
+		sock_offer_take(c->given, to, mb);
+		c->given = NULL;
+	}
+	chan_unlock(c);
+	return yes;
+}
+
 uint64_t chan_next_pos(struct chan *c)
 {
 	uint64_t pos;
@@ -713,6 +773,7 @@ void chan_close(struct chan *c)
 		for (uint32_t i = 0; i < c->n_subs; i++)
 			mbox_wake(c->subs[i]->mb);
 		wake_waiters_locked(c);
+		drop_given_locked(c);
 		if (c->src_mb != NULL)
 			mbox_stop_soft(c->src_mb);
 		cond_broadcast(&c->src_gone);

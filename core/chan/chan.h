@@ -115,6 +115,18 @@ enum status chan_append(struct chan *c, uint32_t token, struct pkt **p, size_t n
 /* Forget head and ring: the stream has stopped, and what comes next may be far from it. */
 void chan_reset(struct chan *c, uint32_t token) EXCLUDES(lk_chan);
 
+/* A connection somebody has made to us so that we fetch over it (GIV): held out to the source of a relay
+ * while that has none. Blocks until the source took it, or finds another, or the deadline passes.
+ *
+ * s        of the address family of the channel; with ST_OK moved away, else as it was
+ * returns  ST_OK, ST_PROTO (not a relay that searches, or no longer), ST_LIMIT (another one waits),
+ *          ST_TIMEOUT, ST_STOPPED
+ * source   pcp.md 7.5 */
+enum status chan_give(struct chan *c, struct sock *s, nsec deadline) EXCLUDES(lk_chan, lk_mbox) NODISCARD;
+/* Source: move such a connection to `to`, with mb as its mailbox. False when there is none. */
+bool chan_take_given(struct chan *c, uint32_t token, struct sock *to, struct mbox *mb)
+	EXCLUDES(lk_chan, lk_mbox);
+
 /* Position that follows the newest packet. */
 uint64_t chan_next_pos(struct chan *c) EXCLUDES(lk_chan);
 /* Count a gap in what arrives. */

@@ -57,4 +57,10 @@ struct hitstats {
 	nsec newest;                    /* when the newest was heard; 0 = never */
 };
 
+/* Does such a node dial out when it is asked to (GIV)? PeerCastStation does not (pcp.md 7.5). */
+static inline bool hit_can_giv(const struct hit *h)
+{
+	return h->ex_prefix[0] != 'S' || h->ex_prefix[1] != 'T';
+}
+
 #endif

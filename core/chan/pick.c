@@ -27,7 +27,7 @@ const struct host *pick_address(const struct hit *h, const struct pick *p)
 			return NULL;
 		to = &h->rhost[0];
 		if (p->firewalled)
-			return host_is_set(to) ? to : NULL;
+			return host_is_set(to) && host_is_v4(to) != p->v6 && hit_can_giv(h) ? to : NULL;
 		if (!p->any_addr && !h->told && !host_is_global(to))
 			return NULL;
 	}

@@ -14,7 +14,7 @@ struct pick {
 	struct host match;              /* LAN match: global address equal to this; unset = no match */
 	nsec wait;                      /* not handed out for so long; 0 = do not mark */
 	bool trackers;                  /* trackers only / non-trackers only */
-	bool firewalled;                /* pick firewalled ones (for push) */
+	bool firewalled;                /* pick firewalled ones that can be asked to dial (push) */
 	bool need_cin;                  /* CIN bit must be set */
 	bool v6;                        /* address family wanted */
 	bool any_addr;                  /* private and loopback addresses are fine (a local asker) */

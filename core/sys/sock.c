@@ -170,6 +170,21 @@ void sock_deafen(struct sock *s)
 	s->deaf = true;
 }
 
+void sock_offer_take(struct sock_offer *o, struct sock *to, struct mbox *mb)
+{
+	struct mbox *owner = o->s->mb;
+
+	sock_move(to, o->s, mb);
+	o->state = SOCK_TAKEN;
+	mbox_wake(owner);
+}
+
+void sock_offer_refuse(struct sock_offer *o)
+{
+	o->state = SOCK_REFUSED;
+	mbox_wake(o->s->mb);
+}
+
 void sock_close(struct sock *s)
 {
 	const int e = errno;

@@ -52,6 +52,18 @@ void sock_move(struct sock *to, struct sock *from, struct mbox *mb);
  * mbox_stop() still shuts the socket down, which ends them with ST_EOF or ST_SYS. */
 void sock_deafen(struct sock *s);
 
+/* A socket that its owner holds out to another thread. It lies where a lock of theirs guards it; the
+ * owner waits on the socket's mailbox meanwhile, and touches nothing else of the socket. */
+struct sock_offer {
+	struct sock *s;
+	enum { SOCK_OFFERED, SOCK_TAKEN, SOCK_REFUSED } state;
+};
+
+/* The other thread, with the lock held: move the socket (sock_move()), or do not want it; either wakes
+ * the owner. */
+void sock_offer_take(struct sock_offer *o, struct sock *to, struct mbox *mb);
+void sock_offer_refuse(struct sock_offer *o);
+
 /* Take the fd out of the mailbox, close it, free the buffer. Idempotent. errno is kept. */
 void sock_close(struct sock *s);
 
