@@ -15,6 +15,7 @@
 #include "core/sys/lock.h"
 #include "core/sys/mbox.h"
 #include "core/sys/thr.h"
+#include "pcp/push.h"
 
 #define STOP_DEADLINE (1700 * NSEC_PER_MSEC)    /* of an orderly end; the whole takes 2 s at most */
 #define GOODBYE       (500 * NSEC_PER_MSEC)     /* for the last words to one peer */
@@ -44,6 +45,11 @@ struct app {
 	uint16_t told_port      GUARDED_BY(lk_app);     /* serverPort that waits for a restart; 0 = none */
 	uint32_t tests          GUARDED_BY(lk_app);     /* port tests in flight */
 	struct host tested[8]   GUARDED_BY(lk_app);     /* and of whom */
+
+	/* giv.h */
+	struct pushlimit dialling GUARDED_BY(lk_app);
+	bool cout_seeks         GUARDED_BY(lk_app);     /* the COUT thread has nobody to talk to */
+	struct sock_offer *cout_given GUARDED_BY(lk_app); /* NULL = none */
 };
 
 LOCK_DEFINE(app, struct app, mtx, lk_app)

@@ -9,6 +9,7 @@
 #include "pcp/hostatom.h"
 #include "pcp/pcp.h"
 #include "pcp/quit.h"
+#include "servent/giv.h"
 #include "servent/pcpio.h"
 #include "servent/proc.h"
 
@@ -86,7 +87,7 @@ static bool next_host(struct cin *x, const struct gnuid *sid, struct hit *out)
 }
 
 /* Others to go to, then the quit. */
-static NOINLINE void turn_away(struct cin *x, const struct gnuid *sid, uint32_t code, const char *why)
+static NOINLINE void turn_away(struct cin *x, const struct helo *helo, uint32_t code, const char *why)
 {
 	char hs[HOST_STRLEN], qs[QUIT_STRLEN];
 	struct atomwr w;
@@ -96,10 +97,12 @@ static NOINLINE void turn_away(struct cin *x, const struct gnuid *sid, uint32_t 
 
 	buf_init(&b, PCP_ATOM_SEND_MAX);
 	atomwr_init(&w, &b);
-	while (n < HOSTS_MAX && next_host(x, sid, &hit)) {
+	while (n < HOSTS_MAX && next_host(x, &helo->sid, &hit)) {
 		hostatom_emit(&w, &hit, false);
 		n++;
 	}
+	if (n == 0 && !is_root(x->a))
+		(void)giv_ask(x->a, x->sv, helo, NULL, true);
 	log_peer(LOG_INFO, &x->sv->peer, "cin %u %s: %s: %d other hosts, quit %s", x->sv->id,
 		host_str(&x->sv->peer, hs), why, n, quit_str(code, qs));
 	if (pcpio_write(&x->sv->sock, &b, clk_deadline(PCP_WRITE)) == ST_OK)
@@ -192,16 +195,16 @@ static NOINLINE enum status shake_hands(struct cin *x)
 	x->proc.port_open = port_is_open(x, &helo, deadline);
 	no = servmgr_admit_control(x->a->node.sm, sv, &helo.sid);
 	if (no == REFUSE_DUPLICATE) {
-		turn_away(x, &helo.sid, PCP_QUIT_ALREADYCONNECTED, "connected already");
+		turn_away(x, &helo, PCP_QUIT_ALREADYCONNECTED, "connected already");
 		return ST_LIMIT;
 	}
 	if (no != ADMIT_OK) {
-		turn_away(x, &helo.sid, PCP_QUIT_UNAVAILABLE, "maxControlConnections reached");
+		turn_away(x, &helo, PCP_QUIT_UNAVAILABLE, "maxControlConnections reached");
 		return ST_LIMIT;
 	}
 	if (is_off_air(x->a)) {
 		servent_set_type(sv, SV_CIN, SV_CLOSING);
-		turn_away(x, &helo.sid, PCP_QUIT_OFFAIR, "nothing is broadcast here");
+		turn_away(x, &helo, PCP_QUIT_OFFAIR, "nothing is broadcast here");
 		return ST_LIMIT;
 	}
 	x->proc.remote = helo.sid;

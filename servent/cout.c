@@ -18,6 +18,7 @@
 #include "pcp/bcst.h"
 #include "pcp/pcp.h"
 #include "pcp/quit.h"
+#include "servent/giv.h"
 #include "servent/pcpio.h"
 #include "servent/proc.h"
 
@@ -65,6 +66,8 @@ struct cout {
 	struct servent *sv;
 	struct pcpio io;
 	struct proc proc;
+	struct sock given;              /* it came by GIV: to be used instead of dialling; fd -1 = none */
+	nsec until;                     /* then we turn to the YP again */
 	bool yp;                        /* the YP itself, not another tracker */
 	bool ok;                        /* it accepted us */
 	uint32_t interval_s;
@@ -333,13 +336,13 @@ static enum status converse(struct cout *x)
 			x->quit = PCP_QUIT_OFFAIR;
 			return ST_OK;
 		}
-		if (st == ST_OK && moved) {
+		if (st == ST_OK && (moved || clk_now() >= x->until)) {
 			x->quit = PCP_QUIT;
 			return ST_OK;
 		}
 		if (st == ST_OK)
 			st = sock_wait(s, SOCK_IN, &got,
-				MIN(next, MIN(x->silent_at, pcpio_deadline(&x->io))));
+				MIN(MIN(next, x->until), MIN(x->silent_at, pcpio_deadline(&x->io))));
 		if (st == ST_TIMEOUT) {
 			st = timed_out(x);
 			continue;
@@ -384,6 +387,7 @@ static NOINLINE enum status shake_hands(struct cout *x, const char *who)
 		return ST_LIMIT;
 	}
 	servent_set_status(x->sv, SV_CONNECTED);
+	giv_cout_seeks(x->a, false);
 	servmgr_own(x->a->node.sm, &own);
 	memcpy(x->global, own.global, sizeof(x->global));
 	x->first_at = clk_deadline(FIRST_AFTER_OLEH);
@@ -416,6 +420,15 @@ static void part(struct cout *x, enum status st, const char *who)
 	pcpio_quit(&x->sv->sock, x->quit);
 }
 
+/* Dial, unless a connection was given to us. */
+static enum status reach(struct cout *x, const struct host *to)
+{
+	if (x->given.fd == -1)
+		return sock_connect(&x->sv->sock, to, &x->sv->mbox, clk_deadline(CONNECT_TIME));
+	sock_move(&x->sv->sock, &x->given, &x->sv->mbox);
+	return ST_OK;
+}
+
 /* Dial, talk, part. Returns how it ended; ST_OK: all was said. */
 static enum status connection(struct cout *x, const struct host *to)
 {
@@ -423,6 +436,7 @@ static enum status connection(struct cout *x, const struct host *to)
 	enum status st;
 
 	host_str(to, who);
+	x->until = x->given.fd == -1 ? NSEC_NEVER : clk_deadline(GIV_HELD);
 	x->quit = 0;
 	x->quit_theirs = x->ok = false;
 	x->interval_s = UPDATE_MAX;
@@ -433,15 +447,17 @@ static enum status connection(struct cout *x, const struct host *to)
 		x->shows[i].asked = false;
 	}
 	st = servent_new(x->a->node.sm, -1, to, true, &x->sv);
-	if (st != ST_OK)
+	if (st != ST_OK) {
+		sock_close(&x->given);
 		return st;
+	}
 	x->proc = (struct proc){
 		.node = &x->a->node, .kind = PROC_COUT, .sv = x->sv, .peer = *to, .yp = x->yp,
 		.root = on_root, .ctx = x,
 	};
 	servent_set_type(x->sv, SV_COUT, SV_CONNECTING);
 	set_mbox(x->a, &x->sv->mbox);
-	st = sock_connect(&x->sv->sock, to, &x->sv->mbox, clk_deadline(CONNECT_TIME));
+	st = reach(x, to);
 	if (st != ST_OK) {
 		if (st != ST_STOPPED)
 			log_warn("cout: cannot connect to %s %s: %s",
@@ -523,6 +539,12 @@ static nsec try_somebody(struct cout *x)
 	struct host to;
 	enum status st;
 
+	if (giv_cout_take(x->a, &x->given, &x->mbox)) {
+		to = x->given.peer;
+		x->yp = false;
+		(void)!connection(x, &to);
+		return 0;
+	}
 	if (pick_tracker(x, &to)) {
 		x->yp = false;
 		st = connection(x, &to);
@@ -565,12 +587,14 @@ static void work(struct cout *x)
 				x->fails = 0;
 			}
 			idle = 0;
+			giv_cout_seeks(x->a, true);
 			wake = try_somebody(x);
 			if (wake == 0)
 				continue;
 			if (chanmgr_list_exists(x->a->node.cm, &no_channel))
 				wake = MIN(wake, clk_deadline(TRACKER_WAIT));
 		} else {
+			giv_cout_seeks(x->a, false);
 			if (x->root_host[0] == '\0')
 				return;
 			if (idle == 0)
@@ -595,8 +619,10 @@ void cout_task(struct app *a, void *arg)
 		return;
 	}
 	x->a = a;
+	x->given.fd = -1;
 	set_mbox(a, &x->mbox);
 	work(x);
+	giv_cout_seeks(a, false);
 	while (x->n_shows > 0)
 		drop_show(x, x->n_shows - 1);
 	free(x->shows);

@@ -36,6 +36,7 @@
 #define PACE_SAME      (2 * NSEC_PER_SEC)       /* between connections to one host */
 #define PACE_OTHER     (200 * NSEC_PER_MSEC)    /* and to different ones: a list of hosts is no weapon */
 #define RESTART_AFTER  (10 * NSEC_PER_SEC)      /* of nothing but known positions: they have begun anew */
+#define GIV_COMES      (15 * NSEC_PER_SEC)      /* who refused us may have asked another to dial us */
 #define YP_SPACING     (20 * NSEC_PER_SEC)
 #define YP_TRIES       3
 #define HOSTS_MAX      64                       /* of one refusal (B61) */
@@ -57,6 +58,8 @@ struct fetch {
 	/* the host in use */
 	struct host host;
 	bool is_tracker, is_yp;
+	bool given;                     /* it has dialled us: sock is connected */
+	nsec giv_until;                 /* another may dial us until then */
 	struct host again;              /* a tracker that has served us, to be asked at once; else unset */
 	struct host avoid;              /* a tracker we were told to leave: others first; else unset */
 	struct host wanted;             /* named by a bump: goes before all others; else unset */
@@ -521,7 +524,7 @@ static enum outcome connect_and_fetch(struct fetch *f)
 	int code = 0;
 
 	host_str(&f->host, from);
-	if (!pace(f))
+	if (!f->given && !pace(f))
 		return OUT_STOPPED;
 	f->bumped = false;
 	f->maybe_restart = false;
@@ -532,7 +535,7 @@ static enum outcome connect_and_fetch(struct fetch *f)
 	f->looked = 0;
 	chan_set_status(f->c, CHAN_CONNECTING);
 	chan_set_source(f->c, &f->host, NULL, NULL);
-	st = sock_connect(&f->sock, &f->host, &f->mbox, clk_deadline(CONNECT_TIME));
+	st = f->given ? ST_OK : sock_connect(&f->sock, &f->host, &f->mbox, clk_deadline(CONNECT_TIME));
 	if (st != ST_OK) {
 		log_peer(LOG_INFO, &f->host, "fetch %s: connect: %s", from, status_str(st));
 		if (st != ST_STOPPED)
@@ -559,6 +562,7 @@ static enum outcome connect_and_fetch(struct fetch *f)
 			if (code == 503) {
 				log_info("fetch %s: full, looking at the hosts it named", from);
 				read_refusal(f);
+				f->giv_until = clk_deadline(GIV_COMES);
 				out = OUT_LOST;
 				f->quit = 0;
 			} else {
@@ -595,7 +599,7 @@ static enum outcome connect_and_fetch(struct fetch *f)
 		f->avoid = f->host;     /* others first; it may be the only one (settings.md decision 31) */
 	else if (out == OUT_LOST && f->is_tracker && f->received)
 		f->again = f->host;     /* at once: it may only have restarted */
-	else if (out == OUT_LOST && code != 503)
+	else if (out == OUT_LOST && code != 503 && !f->given)
 		chanmgr_failed(f->a->node.cm, &f->id, &f->host);
 	return out;
 }
@@ -649,12 +653,33 @@ static bool pick_yp(struct fetch *f, bool *later)
 	return ok;
 }
 
+/* May a firewalled node be on its way to us? */
+static bool giv_may_come(struct fetch *f)
+{
+	struct chan_view v;
+	struct own own;
+	bool v6;
+
+	chan_view(f->c, &v);
+	v6 = v.v6;
+	chan_view_fini(&v);
+	servmgr_own(f->a->node.sm, &own);
+	return own.fw[v6] != FW_CLOSED && clk_now() < f->giv_until;
+}
+
 /* The next host to try (pcp.md 11.5). *later: nobody now, but somebody soon. */
 static bool choose(struct fetch *f, bool *later)
 {
 	struct own own;
 	bool ok;
 
+	f->given = chan_take_given(f->c, f->token, &f->sock, &f->mbox);
+	if (f->given) {
+		f->host = f->sock.peer;
+		f->is_tracker = f->is_yp = false;
+		f->yp_tries = 0;
+		return true;
+	}
 	if (host_is_set(&f->wanted)) {
 		f->host = f->wanted;
 		f->is_tracker = f->is_yp = false;
@@ -684,7 +709,10 @@ static bool choose(struct fetch *f, bool *later)
 		return true;
 	}
 	*later = pick(f, false, NULL, 0) || pick(f, true, NULL, 0);
-	return !*later && pick_yp(f, later);
+	if (!*later && pick_yp(f, later))
+		return true;
+	*later = *later || giv_may_come(f);
+	return false;
 }
 
 /* Nobody listens: wait until somebody asks. Returns false when the channel ends instead. */

@@ -9,6 +9,7 @@
 #include "http/router.h"
 #include "http/target.h"
 #include "servent/conn.h"
+#include "servent/giv.h"
 
 /* settings.md decision 18 */
 #define FIRST_BYTE (5 * NSEC_PER_SEC)
@@ -23,7 +24,7 @@ void handshake_done(struct request **rq)
 	*rq = NULL;
 }
 
-static void answer_error(struct servent *sv, int status, const char *why)
+void handshake_error(struct servent *sv, int status, const char *why)
 {
 	struct response rs;
 
@@ -32,24 +33,6 @@ static void answer_error(struct servent *sv, int status, const char *why)
 	if (response_send(&sv->sock, &rs, false, clk_deadline(HTTP_WRITE_DEADLINE)) == ST_OK)
 		http_drain(&sv->sock);
 	response_fini(&rs);
-}
-
-/* GIV: somebody dialled us because we asked. Nothing here waits for one, so it is not wanted. */
-static void giv(struct app *a, struct servent *sv, const char *line, struct request *rq, nsec deadline)
-{
-	struct gnuid id = { 0 };
-	struct chan *c;
-	int status = 503;
-
-	if (http_read_headers(&sv->sock, rq, deadline) != ST_OK)
-		return;
-	if (http_allowed(&a->node, sv, ALLOW_NETWORK) && strncmp(line, "GIV /", 5) == 0 &&
-	    gnuid_parse(&id, line + 5) && gnuid_is_set(&id)) {
-		c = chanmgr_find(a->node.cm, &id);
-		status = c == NULL ? 404 : 503;
-		chan_unref(&c);
-	}
-	answer_error(sv, status, NULL);
 }
 
 static bool path_is(const struct request *rq, const char *prefix)
@@ -65,12 +48,12 @@ static void http(struct app *a, struct servent *sv, struct request **rqp)
 		if (http_allowed(&a->node, sv, ALLOW_DIRECT))
 			direct_run(a, sv, rqp);
 		else
-			answer_error(sv, 503, NULL);
+			handshake_error(sv, 503, NULL);
 	} else if (rq->method == HTTP_GET && path_is(rq, "/channel/")) {
 		if (http_allowed(&a->node, sv, ALLOW_NETWORK))
 			relay_run(a, sv, rqp);
 		else
-			answer_error(sv, 503, NULL);
+			handshake_error(sv, 503, NULL);
 	} else if (rq->method == HTTP_POST && strcmp(rq->path, "/") == 0) {
 		push_run(a, sv, rq);
 	} else {
@@ -88,11 +71,12 @@ static bool is_tls(const struct sock *s)
 }
 
 /* Read the first line and go where it leads. */
-static void dispatch(struct app *a, struct servent *sv)
+static void dispatch(struct app *a, struct servent *sv, nsec patience)
 {
 	struct request *rq = calloc(1, sizeof(*rq));
 	char *line = malloc(HTTP_LINE_MAX + 2);   /* with a CR */
-	nsec deadline = clk_deadline(sv->local ? HEAD_LOCAL : FIRST_BYTE);
+	nsec deadline = clk_deadline(MAX(patience, sv->local ? HEAD_LOCAL : FIRST_BYTE));
+	struct gnuid id;
 	enum status st;
 
 	if (rq == NULL || line == NULL)
@@ -109,20 +93,20 @@ static void dispatch(struct app *a, struct servent *sv)
 	st = sock_read_line(&sv->sock, line, HTTP_LINE_MAX + 2, deadline);
 	if (st == ST_LIMIT) {
 		log_peer(LOG_INFO, &sv->peer, "servent %u: first line too long", sv->id);
-		answer_error(sv, 414, NULL);
+		handshake_error(sv, 414, NULL);
 	} else if (st == ST_TIMEOUT) {
 		log_peer(LOG_INFO, &sv->peer, "servent %u: no whole request line in time", sv->id);
-		answer_error(sv, 408, NULL);
+		handshake_error(sv, 408, NULL);
 	} else if (st == ST_PROTO) {
 		log_peer(LOG_INFO, &sv->peer, "servent %u: unknown request", sv->id);
-		answer_error(sv, 400, NULL);
+		handshake_error(sv, 400, NULL);
 	} else if (st == ST_OK && strcmp(line, "pcp") == 0) {
 		handshake_done(&rq);
 		free(line);
 		line = NULL;
 		cin_run(a, sv);
-	} else if (st == ST_OK && strncmp(line, "GIV", 3) == 0) {
-		giv(a, sv, line, rq, deadline);
+	} else if (st == ST_OK && giv_parse(line, &id) != GIV_NONE) {
+		giv_accept(a, sv, line, rq, deadline);
 	} else if (st == ST_OK && http_is_request_line(line)) {
 		st = http_read_head(&sv->sock, line, rq, deadline);
 		free(line);
@@ -131,15 +115,22 @@ static void dispatch(struct app *a, struct servent *sv)
 			http(a, sv, &rq);
 		} else if (rq->fault != 0) {
 			log_peer(LOG_INFO, &sv->peer, "servent %u: %s", sv->id, rq->why);
-			answer_error(sv, rq->fault, rq->why);
+			handshake_error(sv, rq->fault, rq->why);
 		}
 	} else if (st == ST_OK) {
 		log_peer(LOG_INFO, &sv->peer, "servent %u: unknown request", sv->id);
-		answer_error(sv, 400, NULL);
+		handshake_error(sv, 400, NULL);
 	}
 out:
 	free(line);
 	handshake_done(&rq);
+}
+
+void handshake_serve(struct app *a, struct servent *sv, nsec patience)
+{
+	servent_set_status(sv, SV_HANDSHAKE);
+	servent_set_private(sv, node_is_private(&a->node, &sv->peer));
+	dispatch(a, sv, patience);
 }
 
 void handshake_run(void *arg)
@@ -147,8 +138,6 @@ void handshake_run(void *arg)
 	struct incoming in = *(struct incoming *)arg;
 
 	free(arg);
-	servent_set_status(in.sv, SV_HANDSHAKE);
-	servent_set_private(in.sv, node_is_private(&in.app->node, &in.sv->peer));
-	dispatch(in.app, in.sv);
+	handshake_serve(in.app, in.sv, 0);
 	servent_end(&in.sv);
 }

@@ -15,6 +15,13 @@ struct incoming {
 /* The thread of an accepted connection; arg is a struct incoming. */
 void handshake_run(void *arg);
 
+/* What an accepted connection does, until it ends: the first line is waited for so long at least. The
+ * servent is the caller's to end. */
+void handshake_serve(struct app *a, struct servent *sv, nsec patience);
+
+/* Say an HTTP error to a peer that has spoken, and see that it arrives; why may be NULL. */
+void handshake_error(struct servent *sv, int status, const char *why);
+
 /* Free a request and its texts, before a stream holds the thread for hours. */
 void handshake_done(struct request **rq);
 

@@ -11,6 +11,7 @@
 #include "pcp/route.h"
 #include "servent/app.h"
 #include "servent/chanlogd.h"
+#include "servent/giv.h"
 
 /* What is known while one top-level atom is handled; nothing of it outlives the atom. */
 struct ctx {
@@ -418,6 +419,14 @@ static NOINLINE void on_root(struct proc *p, const struct atom *a)
 		p->root(p->ctx, &r);
 }
 
+static NOINLINE void on_push(const struct proc *p, const struct atom *a)
+{
+	struct push push;
+
+	if (push_parse(&push, a) == ST_OK)
+		giv_obey(app_of(p->node), &push, &p->remote);
+}
+
 static NOINLINE void on_mesg(const struct proc *p, const struct atom *a)
 {
 	char text[TEXT_MAX], hs[HOST_STRLEN];
@@ -453,7 +462,6 @@ static void on_unknown(struct proc *p, const struct atom *a)
 static enum status act(struct proc *p, struct ctx *x, const struct atom *a)
 {
 	struct atombag bag;
-	char hs[HOST_STRLEN];
 
 	switch (route_accept(&x->place, a->id)) {
 	case ROUTE_IGNORE:
@@ -489,7 +497,7 @@ static enum status act(struct proc *p, struct ctx *x, const struct atom *a)
 		x->quit = quit_parse(a);
 		return ST_EOF;
 	case ATOM_PUSH:
-		log_debug("%s: push request: this node does not dial out", host_str(&p->peer, hs));
+		on_push(p, a);
 		return ST_OK;
 	default:
 		return ST_OK;

@@ -13,6 +13,7 @@
 #include "pcp/chanatom.h"
 #include "pcp/hostatom.h"
 #include "pcp/quit.h"
+#include "servent/giv.h"
 #include "servent/handshake.h"
 #include "servent/pcpio.h"
 #include "servent/proc.h"
@@ -71,6 +72,7 @@ static NOINLINE void send_hosts(struct app *a, struct servent *sv, const struct 
 	struct atomwr w;
 	struct hit hit;
 	struct buf b;
+	bool asked;
 	int n = 0;
 
 	buf_init(&b, 8192);
@@ -79,8 +81,14 @@ static NOINLINE void send_hosts(struct app *a, struct servent *sv, const struct 
 		hostatom_emit(&w, &hit, true);
 		n++;
 	}
-	if (n < HOSTS_MAX && next_host(a, sv, chan, helo, true, 0, &hit))
-		hostatom_emit(&w, &hit, true);
+	/* nobody it could reach: one that can reach it */
+	asked = n == 0 && giv_ask(a, sv, helo, chan, false);
+	if (n < HOSTS_MAX && !asked) {
+		if (next_host(a, sv, chan, helo, true, 0, &hit))
+			hostatom_emit(&w, &hit, true);
+		else
+			(void)giv_ask(a, sv, helo, chan, true);
+	}
 	if (b.len > 0)
 		(void)!pcpio_write(&sv->sock, &b, clk_deadline(PCP_WRITE));
 	buf_fini(&b);

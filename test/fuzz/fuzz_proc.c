@@ -32,6 +32,9 @@ static void make(struct app *a, bool root)
 	mtx_init(&a->mtx, &lk_app);
 	cond_init(&a->idle);
 	ASSERT(mbox_init(&a->house_mb) == ST_OK);
+	app_lock(a);
+	a->stopping = true;             /* pushes are not obeyed in earnest */
+	app_unlock(a);
 	ASSERT(node_init(&a->node, conf, chanmgr_new(), servmgr_new()) == ST_OK);
 	ASSERT(node_apply_settings(&a->node, NULL) == ST_OK);
 }
