@@ -185,6 +185,7 @@ static NOINLINE enum status send_update(struct cout *x, struct show *s, bool rec
 	enum status st;
 	struct buf b;
 
+	giv_cout_seeks(x->a, false);    /* we were not turned away */
 	node_own_hit(&x->a->node, s->c, recv, &hit);
 	buf_init(&b, PCP_ATOM_SEND_MAX);
 	st = bcst_tracker_emit(&b, servmgr_sid(x->a->node.sm), info, &hit);
@@ -387,7 +388,6 @@ static NOINLINE enum status shake_hands(struct cout *x, const char *who)
 		return ST_LIMIT;
 	}
 	servent_set_status(x->sv, SV_CONNECTED);
-	giv_cout_seeks(x->a, false);
 	servmgr_own(x->a->node.sm, &own);
 	memcpy(x->global, own.global, sizeof(x->global));
 	x->first_at = clk_deadline(FIRST_AFTER_OLEH);
@@ -474,6 +474,7 @@ static enum status connection(struct cout *x, const struct host *to)
 		pcpio_fini(&x->io);
 	}
 	set_mbox(x->a, &x->mbox);
+	giv_cout_seeks(x->a, true);
 	servent_end(&x->sv);
 	return st;
 }

@@ -394,6 +394,17 @@ class Client:
     def __init__(self, port, host="127.0.0.1", seconds=WAIT, source=None):
         self.sock = socket.create_connection((host, port), seconds * PATIENCE,
                                              (source, 0) if source else None)
+        self._begin()
+
+    @classmethod
+    def of(cls, sock):
+        """The same around a socket that is connected already, such as an accepted one."""
+        c = cls.__new__(cls)
+        c.sock = sock
+        c._begin()
+        return c
+
+    def _begin(self):
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buf = b""
         self.status = None
@@ -408,6 +419,9 @@ class Client:
 
     def close(self):
         self.sock.close()
+
+    def fileno(self):
+        return self.sock.fileno()
 
     def reset(self):
         """Close with RST."""

@@ -492,9 +492,7 @@ class YellowPage:
     def accept(self, seconds=10):
         """A Client behind the tracker's opener and helo."""
         self.server.settimeout(seconds * PATIENCE)
-        c = Client.__new__(Client)
-        c.sock, _ = self.server.accept()
-        c.buf, c.status, c.headers, c.head = b"", None, {}, b""
+        c = Client.of(self.server.accept()[0])
         assert c.read(12) == OPENER
         c.helo = c.read_atom()
         return c

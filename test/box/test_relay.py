@@ -155,8 +155,7 @@ class Upstream:
     def accept(self, seconds=10):
         self.listener.settimeout(seconds * harness.PATIENCE)
         s, _ = self.listener.accept()
-        c = Client.__new__(Client)
-        c.sock, c.buf, c.status, c.headers, c.head = s, b"", None, {}, b""
+        c = Client.of(s)
         c.request_head = c.read_until(b"\r\n\r\n")
         return c
 
