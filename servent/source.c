@@ -228,8 +228,10 @@ static enum status on_data(void *ctx, const void *p, size_t n, uint8_t cont)
 	return s->n_batch == READER_BATCH ? flush(s) : ST_OK;
 }
 
-/* Put what the stream says over m; true when it said something new. */
-static bool overlay(const struct source *s, struct chanmeta *m, const struct media_info *mi)
+/* Put what the stream says over m; true when that changed something. A text counts when it is another
+ * than the stream had before: a title that ends is taken away, one that was never there takes nothing
+ * away, and what was edited by hand stays until the stream says something new. */
+static bool overlay(struct source *s, struct chanmeta *m, const struct media_info *mi)
 {
 	static const size_t off[][2] = {
 		{ CT_TRACK_TITLE, offsetof(struct media_info, title) },
@@ -251,12 +253,14 @@ static bool overlay(const struct source *s, struct chanmeta *m, const struct med
 	}
 	for (size_t i = 0; i < NELEM(off); i++) {
 		const char *text = (const char *)mi + off[i][1];
+		const char *was = (const char *)&s->said + off[i][1];
 
-		if (text[0] != '\0' && strcmp(m->text[off[i][0]], text) != 0) {
+		if (strcmp(was, text) != 0 && strcmp(m->text[off[i][0]], text) != 0) {
 			(void)text_copy(m->text[off[i][0]], TEXT_MAX, text);
 			changed = true;
 		}
 	}
+	s->said = *mi;
 	return changed;
 }
 

@@ -29,6 +29,7 @@ struct source {
 	bool user_bitrate;              /* the encoder's operator said it: nothing overrides it */
 	bool v6;
 	struct media *media;
+	struct media_info said;         /* what the stream said last */
 
 	struct chan *c;                 /* NULL until the first head */
 	uint32_t token;

@@ -16,6 +16,7 @@
 
 #include "core/media/amf0.h"
 #include "core/media/parser.h"
+#include "core/media/tags.h"
 
 #define FLV_FILE_HEAD   9
 #define FLV_TAG_HEAD    11
@@ -48,7 +49,7 @@ struct flv_meta {
 	double width, height, vcodec, acodec;           /* 0 = not said */
 	double vrate, arate, maxrate;                   /* kbps */
 	bool has_vcodec, has_acodec;
-	char title[TEXT_MAX], artist[TEXT_MAX], album[TEXT_MAX], genre[TEXT_MAX], url[TEXT_MAX];
+	struct tags tags;
 	struct buf *out;        /* known keys written again, or NULL */
 };
 
@@ -255,11 +256,11 @@ static void flv_leaf(void *ctx, const uint8_t *name, size_t nlen, const struct a
 		const char *name;
 		char *to;
 	} texts[] = {
-		{ "title", m->title },
-		{ "artist", m->artist },
-		{ "album", m->album },
-		{ "genre", m->genre },
-		{ "url", m->url },
+		{ "title", m->tags.title },
+		{ "artist", m->tags.artist },
+		{ "album", m->tags.album },
+		{ "genre", m->tags.genre },
+		{ "url", m->tags.url },
 	};
 	static const char *const others[] = {
 		"framerate",
@@ -367,11 +368,7 @@ static enum status flv_meta_info(struct media *m, const struct flv_meta *meta)
 		i->bitrate_kbps = kbps;
 		i->declared = true;
 	}
-	changed |= media_set_text(i->title, meta->title, strlen(meta->title));
-	changed |= media_set_text(i->artist, meta->artist, strlen(meta->artist));
-	changed |= media_set_text(i->album, meta->album, strlen(meta->album));
-	changed |= media_set_text(i->genre, meta->genre, strlen(meta->genre));
-	changed |= media_set_text(i->url, meta->url, strlen(meta->url));
+	changed |= media_set_tags(m, &meta->tags);
 	return changed ? media_inform(m) : ST_OK;
 }
 

@@ -235,18 +235,28 @@ static bool type_is(const char *a, const char *const *set)
 	return false;
 }
 
+static const struct parser *parser_of(const char *type)
+{
+	static const struct {
+		const char *type;
+		const struct parser *par;
+	} known[] = {
+		{ "FLV", &parser_flv }, { "MKV", &parser_mkv }, { "WEBM", &parser_mkv },
+		{ "OGG", &parser_ogg }, { "OGM", &parser_ogg },
+	};
+
+	for (size_t i = 0; i < NELEM(known); i++)
+		if (strcmp(type, known[i].type) == 0)
+			return known[i].par;
+	return &parser_raw;
+}
+
 static enum status media_open(struct media *m, const char *type)
 {
-	static const char *const mkv[] = { "MKV", "WEBM", NULL };
-
 	(void)text_copy(m->type, sizeof(m->type), type);
 	if (m->declared[0] != '\0' && strcmp(m->declared, m->type) != 0)
 		media_note(m, NOTE_TYPE, "declared %s, but the stream is %s", m->declared, m->type);
-	m->par = &parser_raw;
-	if (strcmp(type, "FLV") == 0)
-		m->par = &parser_flv;
-	else if (type_is(type, mkv))
-		m->par = &parser_mkv;
+	m->par = parser_of(type);
 	m->self = calloc(1, MAX(m->par->size, (size_t)1));
 	if (m->self == NULL)
 		return media_fail(m, ST_LIMIT, "no memory for the %s parser", m->type);

@@ -15,6 +15,7 @@
 
 #include "core/media/ebml.h"
 #include "core/media/parser.h"
+#include "core/media/tags.h"
 
 #define MKV_INFO_MAX     (64u << 10)
 #define MKV_TRACKS_MAX   (1u << 20)
@@ -73,7 +74,7 @@ struct mkv {
 	struct mkv_track track[MKV_TRACK_MAX];
 	unsigned ntracks;
 	struct buf head;
-	char title[TEXT_MAX], artist[TEXT_MAX], album[TEXT_MAX], genre[TEXT_MAX], url[TEXT_MAX];
+	struct tags tags;
 	char info_title[TEXT_MAX];
 };
 
@@ -253,11 +254,11 @@ static void mkv_simpletag(struct mkv *k, struct rd r, unsigned depth)
 		const char *name;
 		char *to;
 	} known[] = {
-		{ "TITLE", k->title },
-		{ "ARTIST", k->artist },
-		{ "ALBUM", k->album },
-		{ "GENRE", k->genre },
-		{ "URL", k->url },
+		{ "TITLE", k->tags.title },
+		{ "ARTIST", k->tags.artist },
+		{ "ALBUM", k->tags.album },
+		{ "GENRE", k->tags.genre },
+		{ "URL", k->tags.url },
 	};
 
 	for (size_t i = 0; i < NELEM(known); i++)
@@ -305,16 +306,11 @@ static void mkv_tags(struct mkv *k, const struct mkv_el *el)
 
 static enum status mkv_tell_track(struct media *m, const struct mkv *k)
 {
-	struct media_info *i = &m->info;
-	const char *title = k->title[0] != '\0' ? k->title : k->info_title;
-	bool changed = false;
+	struct tags t = k->tags;
 
-	changed |= media_set_text(i->title, title, strlen(title));
-	changed |= media_set_text(i->artist, k->artist, strlen(k->artist));
-	changed |= media_set_text(i->album, k->album, strlen(k->album));
-	changed |= media_set_text(i->genre, k->genre, strlen(k->genre));
-	changed |= media_set_text(i->url, k->url, strlen(k->url));
-	return changed ? media_inform(m) : ST_OK;
+	if (t.title[0] == '\0')
+		(void)text_copy(t.title, sizeof(t.title), k->info_title);
+	return media_set_tags(m, &t) ? media_inform(m) : ST_OK;
 }
 
 /* --- blocks ----------------------------------------------------------------------------------- */
@@ -569,6 +565,8 @@ static enum status mkv_header(struct media *m, struct mkv *k, const struct ebml_
 	case ID_INFO:           /* repeated ones, for players that tune in, are left out */
 		if (k->due && !k->tracks_seen)
 			st = mkv_info(m, k, &el);
+		if (st == ST_OK)
+			st = mkv_tell_track(m, k);
 		break;
 	case ID_TRACKS:
 		if (k->due && !k->tracks_seen)
