@@ -376,20 +376,19 @@ static enum status request(struct fetch *f, nsec deadline)
 	return sock_write(&f->sock, text, (size_t)n, deadline);
 }
 
-/* Process what has arrived. ST_EOF: the peer said quit. */
+/* Process what has arrived. ST_EOF: the peer said quit; packets in front of it count. */
 static enum status process(struct fetch *f)
 {
-	enum status st;
+	enum status st = ST_OK, flushed;
 	struct atom at;
 
-	while ((st = pcpio_next(&f->io, &at)) == ST_OK) {
+	while (st == ST_OK && (st = pcpio_next(&f->io, &at)) == ST_OK) {
 		if (at.id == ATOM_HOST && ++f->hosts > HOSTS_MAX && !f->received)
 			continue;
 		st = proc_atom(&f->proc, &at, &f->quit);
-		if (st != ST_OK)
-			return st;
 	}
-	return st == ST_TIMEOUT ? flush(f) : st;
+	flushed = flush(f);
+	return st == ST_TIMEOUT ? flushed : st;
 }
 
 /* The list of hosts of a full node, until its quit. */
