@@ -839,16 +839,22 @@ def flv_stream(size=1000, key_every=10):
         index += 1
 
 
+AVC = ["-c:v", "libx264", "-preset", "ultrafast", "-g", "10", "-pix_fmt", "yuv420p"]
+AAC = ["-c:a", "aac", "-b:a", "64k"]
+VP8 = ["-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-b:v", "200k", "-g", "10"]
+OPUS = ["-c:a", "libopus", "-b:a", "48k"]
+
+# How ffmpeg makes each of them; from "-f" on also how it pushes them.
 SAMPLES = {
-    "flv": ["-c:v", "libx264", "-preset", "ultrafast", "-g", "10", "-pix_fmt", "yuv420p",
-            "-c:a", "aac", "-b:a", "64k", "-f", "flv"],
-    "mkv": ["-c:v", "libx264", "-preset", "ultrafast", "-g", "10", "-pix_fmt", "yuv420p",
-            "-c:a", "aac", "-b:a", "64k", "-f", "matroska"],
-    "webm": ["-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-b:v", "200k", "-g", "10",
-             "-c:a", "libopus", "-b:a", "48k", "-f", "webm"],
+    "flv": AVC + AAC + ["-f", "flv"],
+    "mkv": AVC + AAC + ["-f", "matroska"],
+    "webm": VP8 + OPUS + ["-f", "webm"],
     "mp3": ["-vn", "-c:a", "libmp3lame", "-b:a", "128k", "-f", "mp3"],
-    "ts": ["-c:v", "libx264", "-preset", "ultrafast", "-g", "10", "-pix_fmt", "yuv420p",
-           "-c:a", "aac", "-b:a", "64k", "-f", "mpegts"],
+    "ts": AVC + AAC + ["-f", "mpegts"],
+    "ogg": ["-vn", "-c:a", "libvorbis", "-b:a", "96k", "-metadata", "title=Song", "-metadata",
+            "artist=Singer", "-f", "ogg"],
+    "opus": ["-vn", *OPUS, "-f", "ogg", "-page_duration", "200000"],
+    "ogv": ["-c:v", "libtheora", "-b:v", "200k", "-g", "10", "-c:a", "libvorbis", "-f", "ogg"],
 }
 
 
@@ -935,15 +941,18 @@ class Push(threading.Thread):
 
 
 class FfmpegPush:
-    """ffmpeg pushes a sample, over and over, in real time."""
+    """ffmpeg pushes a sample in real time, over and over or once.
 
-    def __init__(self, node, name="test", kind="flv", extra=(), **fields):
-        formats = {"flv": "flv", "mkv": "matroska", "webm": "webm", "mp3": "mp3", "ts": "mpegts"}
-        url = "http://127.0.0.1:%d%s" % (node.port, push_target(name, kind.upper(), **fields))
+    ctype   the type the query names
+    """
+
+    def __init__(self, node, name="test", kind="flv", extra=(), ctype=None, once=False, **fields):
+        url = "http://127.0.0.1:%d%s" % (node.port, push_target(name, ctype or kind.upper(), **fields))
+        muxer = SAMPLES[kind][SAMPLES[kind].index("-f"):]
         with node.inside():
             self.proc = subprocess.Popen(
-                ["ffmpeg", "-v", "error", "-re", "-stream_loop", "-1", "-i", sample(kind), "-c", "copy",
-                 *extra, "-f", formats[kind], url],
+                ["ffmpeg", "-v", "error", "-re", *([] if once else ["-stream_loop", "-1"]),
+                 "-i", sample(kind), "-c", "copy", *extra, *muxer, url],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def stop(self):

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Every container as ffmpeg sends it, watched through a second node (media.md 3, 8, 12.2)."""
+import json
+import subprocess
+import tempfile
+import threading
+import unittest
+
+from harness import PATIENCE, WAIT, BoxCase, sample_bytes
+
+# type, MIME type, video codec, audio codec; title and artist that are in the sample
+KINDS = {
+    "flv": ("FLV", "video/x-flv", "h264", "aac", "", ""),
+    "mkv": ("MKV", "video/x-matroska", "h264", "aac", "", ""),
+    "webm": ("WEBM", "video/webm", "vp8", "opus", "", ""),
+    "ogg": ("OGG", "application/x-ogg", None, "vorbis", "Song", "Singer"),
+    "opus": ("OGG", "application/x-ogg", None, "opus", "", ""),
+    "ogv": ("OGM", "application/x-ogg", "theora", "vorbis", "", ""),
+}
+
+
+def decode(data):
+    """Decode all of it: [(codec type, codec, frames, key frame first?)]; AssertionError with what
+    ffmpeg has to say against it."""
+    with tempfile.NamedTemporaryFile() as f:
+        f.write(data)
+        f.flush()
+        r = subprocess.run(["ffmpeg", "-v", "error", "-i", f.name, "-f", "null", "-"],
+                           stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False,
+                           timeout=60 * PATIENCE)
+        said = r.stderr.decode("utf-8", "replace")
+        if r.returncode != 0 or said:
+            raise AssertionError("ffmpeg: %d %s" % (r.returncode, said[:2000]))
+        r = subprocess.run(["ffprobe", "-v", "error", "-show_entries",
+                            "stream=index,codec_type,codec_name:frame=stream_index,key_frame",
+                            "-of", "json", f.name], stdin=subprocess.DEVNULL,
+                           stdout=subprocess.PIPE, check=True, timeout=60 * PATIENCE)
+    found = json.loads(r.stdout)
+    out = {}
+    for s in found["streams"]:
+        frames = [f for f in found["frames"] if f.get("stream_index") == s["index"]]
+        out[s["codec_type"]] = (s["codec_name"], len(frames), bool(frames and frames[0]["key_frame"]))
+    return out
+
+
+class Capture(threading.Thread):
+    """All bytes of a viewer up to the end of the channel."""
+
+    def __init__(self, client):
+        super().__init__(daemon=True)
+        self.client, self.data, self.error = client, bytearray(), None
+        self.grown = threading.Condition()
+        self.start()
+
+    def run(self):
+        try:
+            while True:
+                piece = self.client.read_some()
+                if not piece:
+                    return
+                with self.grown:
+                    self.data += piece
+                    self.grown.notify_all()
+        except OSError as e:
+            self.error = e
+        finally:
+            with self.grown:
+                self.grown.notify_all()
+
+    def wait_for(self, n):
+        with self.grown:
+            return self.grown.wait_for(lambda: len(self.data) >= n or not self.is_alive(), WAIT * PATIENCE)
+
+
+class Watch(threading.Thread):
+    """One format pushed once by ffmpeg; a viewer at the source, one at the relay, one late at the relay.
+    What a relay was told of the packets is written down beside."""
+
+    def __init__(self, case, src, relay, kind):
+        super().__init__(daemon=True)
+        self.case, self.src, self.relay, self.kind = case, src, relay, kind
+        self.captures, self.packets, self.chan, self.error = [], [], None, None
+        self.start()
+
+    def run(self):
+        try:
+            self.watch()
+        except Exception as e:  # pylint: disable=broad-except
+            self.error = e
+
+    def watch(self):
+        self.case.ffmpeg(self.src, self.kind, self.kind, ctype=KINDS[self.kind][0], once=True)
+        cid = self.src.wait_channel(self.kind)["channelId"]
+        pcp = self.case.relay(self.src, cid)
+        tip = "?tip=" + self.src.address
+        for node in (self.src, self.relay):
+            client = self.case.closing(node.view(cid, tip))
+            if (client.status, client.headers.get("content-type")) != (200, KINDS[self.kind][1]):
+                raise AssertionError("%s: %s" % (node.name, client.head))
+            self.captures.append(Capture(client))
+        self.captures[1].wait_for(len(sample_bytes(self.kind)) * 3 // 5)
+        self.captures.append(Capture(self.case.closing(self.relay.view(cid))))
+        self.chan = self.relay.wait_channel(cid=cid)
+        self.packets = list(pcp.packets())
+        for c in self.captures:
+            c.join(WAIT * PATIENCE)
+
+
+class Containers(BoxCase):
+    """All formats at the same time: it takes as long as one."""
+
+    def test_through_a_relay(self):
+        src = self.node({"sourceGraceSec": 0, "maxRelays": 100})
+        relay = self.node(name="relay")
+        watches = [Watch(self, src, relay, kind) for kind in KINDS]
+        for w in watches:
+            w.join()
+            with self.subTest(w.kind):
+                if w.error:
+                    raise w.error
+                self.check(w)
+
+    def check(self, w):
+        ctype, _, video, audio, title, artist = KINDS[w.kind]
+        self.assertEqual(w.chan["info"]["contentType"], ctype)
+        self.assertEqual((w.chan["track"]["name"], w.chan["track"]["creator"]), (title, artist))
+        head = b"".join(p[3] for p in w.packets if p[0] == "head")
+        body = b"".join(p[3] for p in w.packets if p[0] == "data")
+        self.assertLessEqual(max(len(p[3]) for p in w.packets if p[0] == "data"), 15360)
+        starts, at = set(), 0
+        for kind, _, cont, data in w.packets:
+            if kind == "data":
+                if cont == 0:
+                    starts.add(len(body) - at)
+                at += len(data)
+        self.assertGreaterEqual(len(starts), 3)
+        for c, who in zip(w.captures, ("source", "relay", "late")):
+            with self.subTest(who):
+                self.assertIsNone(c.error)
+                got = bytes(c.data)
+                self.assertEqual(got[:len(head)], head)
+                left = len(got) - len(head)
+                self.assertTrue(body.endswith(got[len(head):]), "%d bytes, not the last of %d"
+                                % (left, len(body)))
+                self.assertIn(left, starts, "does not begin where one may start")
+                self.check_decoded(decode(got), video, audio, 10 if who == "late" else 40)
+        self.assertLess(len(w.captures[2].data), len(w.captures[1].data))
+
+    def check_decoded(self, found, video, audio, frames):
+        self.assertEqual({k: v[0] for k, v in found.items()},
+                         {k: v for k, v in (("video", video), ("audio", audio)) if v})
+        if video:
+            self.assertGreaterEqual(found["video"][1], frames)
+            self.assertTrue(found["video"][2], "begins without a key frame")
+        self.assertGreaterEqual(found["audio"][1], frames)
+
+
+if __name__ == "__main__":
+    unittest.main()
