@@ -497,7 +497,6 @@ START_TEST(flac_blocks)
 	p[27] = 0x0b;                           /* 48000 Hz */
 	p[28] = 0xb8;
 	page_of(3, BOS, 0, p, sizeof(p), sizeof(p));
-	n = comments(scratch, "\x04\0\0\0", NULL, 0);
 	n = 4 + comments(scratch + 4, "", c, NELEM(c));
 	memcpy(scratch, "\x04\0", 2);
 	scratch[2] = (uint8_t)((n - 4) >> 8);
