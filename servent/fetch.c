@@ -580,6 +580,8 @@ static enum outcome connect_and_fetch(struct fetch *f)
 				else
 					log_info("fetch %s: %s", from,
 					         f->proc.why != NULL ? f->proc.why : status_str(st));
+				if ((st == ST_PROTO || st == ST_LIMIT) && f->quit == 0)
+					f->quit = PCP_QUIT_BADRESPONSE;
 				if (st == ST_EOF)
 					f->quit = 0;
 				else
