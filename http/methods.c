@@ -7,6 +7,7 @@
 #include "core/sys/text.h"
 #include "http/command.h"
 #include "http/jsonrpc.h"
+#include "http/relaytree.h"
 
 /* --- building values -------------------------------------------------------------------------- *
  *
@@ -428,6 +429,127 @@ static json_t *get_channel_connections(struct rpc_call *c)
 	return or_drop(a, ok);
 }
 
+/* --- the relay tree --------------------------------------------------------------------------- */
+
+/* One node, with the children it gets later. */
+static json_t *tree_node(const struct hit *h, bool *ok)
+{
+	const struct host *at = host_is_set(&h->rhost[0]) ? &h->rhost[0] : &h->rhost[1];
+	const bool has_ex = h->ex_number != 0 && ascii_isalnum((uint8_t)h->ex_prefix[0]) &&
+		ascii_isalnum((uint8_t)h->ex_prefix[1]);
+	json_t *o = json_object();
+	char ip[HOST_STRLEN], ex[16] = "";
+
+	*ok = o != NULL && *ok;
+	if (has_ex)
+		snprintf(ex, sizeof(ex), "%.2s%u", h->ex_prefix, h->ex_number);
+	put(o, "address", json_string(host_ip_str(at, ip)), ok);
+	put(o, "children", json_array(), ok);
+	put(o, "isControlFull", json_boolean((h->flags & HIT_CIN) == 0), ok);
+	put(o, "isDirectFull", json_boolean((h->flags & HIT_DIRECT) == 0), ok);
+	put(o, "isFirewalled", json_boolean((h->flags & HIT_PUSH) != 0), ok);
+	put(o, "isReceiving", json_boolean((h->flags & HIT_RECV) != 0), ok);
+	put(o, "isRelayFull", json_boolean((h->flags & HIT_RELAY) == 0), ok);
+	put(o, "isTracker", json_boolean((h->flags & HIT_TRACKER) != 0), ok);
+	put(o, "localDirects", json_integer((json_int_t)h->listeners), ok);
+	put(o, "localRelays", json_integer((json_int_t)h->relays), ok);
+	put(o, "port", json_integer(at->port), ok);
+	put(o, "sessionId", id_text(&h->sid), ok);
+	put(o, "version", json_integer((json_int_t)h->version), ok);
+	if (has_ex)
+		put(o, "versionEX", json_string(ex), ok);
+	put(o, "versionString", json_string(ex), ok);
+	put(o, "versionVP", h->version_vp != 0 ? json_integer((json_int_t)h->version_vp) : json_null(), ok);
+	return o;
+}
+
+/* Ourselves in the tree, and what tells who is below us. below is the caller's to free. */
+static bool tree_self(struct node *n, struct chan *ch, struct hit *self, struct treefacts *f,
+	struct gnuid **below)
+{
+	struct servent_view *views = NULL;
+	struct chan_view v;
+	struct usage u;
+	struct own own;
+	size_t count = 0, i;
+	bool ok;
+
+	node_own_hit(n, ch, true, self);
+	/* what goes out from here, not all there is */
+	servmgr_usage(n->sm, chan_id(ch), &u);
+	self->listeners = u.directs;
+	self->relays = u.relays;
+	chan_view(ch, &v);
+	if (!v.playing)
+		self->flags &= (uint8_t)~HIT_RECV;
+	servmgr_own(n->sm, &own);
+	f->self = self;
+	f->own = own.global[v.v6];
+	f->source = v.source_sid;
+	chan_view_fini(&v);
+	ok = servmgr_views(n->sm, chan_id(ch), &views, &count) == ST_OK;
+	*below = ok ? calloc(count + 1, sizeof(struct gnuid)) : NULL;
+	for (i = 0; i < count && *below != NULL; i++)
+		if (views[i].type == SV_RELAY && gnuid_is_set(&views[i].remote))
+			(*below)[f->n_below++] = views[i].remote;
+	f->below = *below;
+	free(views);
+	return *below != NULL;
+}
+
+/* Children are hung in where they belong one by one, so nothing here recurses; oldest known first. */
+static json_t *tree_json(const struct treefacts *f, const size_t *parent, bool *ok)
+{
+	json_t *top = json_array(), **node = calloc(f->n + 1, sizeof(json_t *));
+	size_t i;
+
+	*ok = top != NULL && node != NULL;
+	for (i = 0; i <= f->n && node != NULL; i++)
+		if (i < f->n || f->self != NULL)
+			node[i] = tree_node(i < f->n ? &f->hit[i] : f->self, ok);
+	for (i = f->n + 1; i > 0 && node != NULL; i--) {
+		json_t *o = node[i - 1];
+
+		if (o == NULL || !*ok)
+			json_decref(o);         /* with the children it has by now */
+		else
+			add(parent[i - 1] == TREE_TOP ? top
+				: json_object_get(node[parent[i - 1]], "children"), o, ok);
+	}
+	free(node);
+	return top;
+}
+
+static json_t *get_channel_relay_tree(struct rpc_call *c)
+{
+	struct chan *ch = chanmgr_find(c->node->cm, &c->id);
+	struct hitlist_view list;
+	struct treefacts f = { .hit = NULL };
+	struct gnuid *below = NULL;
+	size_t *parent = NULL;
+	json_t *a = NULL;
+	struct hit self;
+	bool ok = true;
+
+	if (!chanmgr_list_view(c->node->cm, &c->id, true, &list)) {
+		chan_unref(&ch);
+		return rpc_fail(c, RPC_UNKNOWN, "Hit list not found", NULL);
+	}
+	f.hit = list.hits;
+	f.n = list.n;
+	if (ch != NULL)
+		ok = tree_self(c->node, ch, &self, &f, &below);
+	chan_unref(&ch);
+	if (ok)
+		parent = calloc(f.n + 1, sizeof(*parent));
+	if (parent != NULL && relaytree_build(&f, parent) == ST_OK)
+		a = tree_json(&f, parent, &ok);
+	free(parent);
+	free(below);
+	hitlist_view_fini(&list);
+	return or_drop(a, ok);
+}
+
 /* --- commands --------------------------------------------------------------------------------- */
 
 static json_t *stop_channel(struct rpc_call *c)
@@ -450,6 +572,8 @@ const struct rpc_method rpc_methods[] = {
 		"The source of a channel and everybody it is sent to." },
 	{ "getChannelInfo", CHANNEL, get_channel_info,
 		"Name, genre, track and so on of a channel." },
+	{ "getChannelRelayTree", CHANNEL, get_channel_relay_tree,
+		"Who feeds whom, as far as it is known here." },
 	{ "getChannelStatus", CHANNEL, get_channel_status, "State and counts of a channel." },
 	{ "getChannels", { { NULL, RPC_STRING, false } }, get_channels,
 		"All channels carried here." },
