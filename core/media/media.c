@@ -242,7 +242,7 @@ static const struct parser *parser_of(const char *type)
 		const struct parser *par;
 	} known[] = {
 		{ "FLV", &parser_flv }, { "MKV", &parser_mkv }, { "WEBM", &parser_mkv },
-		{ "OGG", &parser_ogg }, { "OGM", &parser_ogg },
+		{ "OGG", &parser_ogg }, { "OGM", &parser_ogg }, { "MP3", &parser_mp3 }, { "AAC", &parser_aac },
 	};
 
 	for (size_t i = 0; i < NELEM(known); i++)
@@ -272,6 +272,15 @@ static bool type_covers(const char *declared, const char *magic)
 	return type_is(magic, asf) && type_is(declared, asf);
 }
 
+/* What is weak evidence against other types settles which of these two it is: frames of both kinds are
+ * told apart by their headers. p: the first byte; a tag may be in front of either. */
+static bool type_yields(const char *declared, const uint8_t *p)
+{
+	static const char *const audio[] = { "MP3", "AAC", NULL };
+
+	return declared[0] == '\0' || (type_is(declared, audio) && p[0] == 0xff);
+}
+
 static enum status media_sniff(struct media *m, bool end)
 {
 	static const char *const must_match[] = { "FLV", "MKV", "WEBM", NULL };
@@ -299,7 +308,7 @@ static enum status media_sniff(struct media *m, bool end)
 	case SNIFF_SURE:
 		return media_open(m, type_covers(m->declared, type) ? m->declared : type);
 	case SNIFF_WEAK:
-		if (m->declared[0] == '\0')
+		if (type_yields(m->declared, p))
 			return media_open(m, type);
 		break;
 	case SNIFF_NONE:

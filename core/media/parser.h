@@ -29,7 +29,7 @@ struct parser {
 	void (*fini)(struct media *m);
 };
 
-extern const struct parser parser_flv, parser_mkv, parser_ogg, parser_raw;
+extern const struct parser parser_flv, parser_mkv, parser_ogg, parser_mp3, parser_aac, parser_raw;
 
 /* What a unit is for a viewer who would start at it. */
 enum unit_kind {
@@ -94,6 +94,7 @@ enum status media_fail(struct media *m, enum status st, const char *fmt, ...) PR
 enum note {
 	NOTE_TYPE, NOTE_FLV_TRAILER, NOTE_FLV_TYPE, NOTE_FLV_RESYNC, NOTE_FLV_META, NOTE_HEADS,
 	NOTE_MKV_TRACK, NOTE_MKV_TIMECODE, NOTE_OGG_CODEC, NOTE_OGG_SERIAL, NOTE_OGG_RESYNC,
+	NOTE_MPA_RESYNC,
 };
 void media_note(struct media *m, enum note bit, const char *fmt, ...) PRINTF_LIKE(3, 4);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/media/ebml.h"
+#include "core/media/mpa.h"
 #include "core/sys/bytes.h"
 
 #define TS_PACKET    188
@@ -162,75 +163,39 @@ static enum sniff sniff_nsv(const uint8_t *p, size_t n, const char **type)
 	return s == SNIFF_SURE ? SNIFF_WEAK : s;
 }
 
-/* Bytes of the MPEG audio frame whose 4-byte header is at p; 0 = no header. */
-static size_t mp3_frame(const uint8_t *p)
-{
-	/* kbps of layer I, II, III of MPEG-1, then layer I and II/III of MPEG-2 */
-	static const uint16_t rate[5][15] = {
-		{ 0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448 },
-		{ 0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384 },
-		{ 0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320 },
-		{ 0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256 },
-		{ 0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160 },
-	};
-	static const uint32_t hz[3] = { 44100, 48000, 32000 };
-	const unsigned version = p[1] >> 3 & 3;         /* 0 = 2.5, 2 = 2, 3 = 1 */
-	const unsigned layer = 4 - (p[1] >> 1 & 3);     /* 1..3, 4 = reserved */
-	const unsigned ri = p[2] >> 4, hi = p[2] >> 2 & 3, pad = p[2] >> 1 & 1;
-
-	if (p[0] != 0xff || (p[1] & 0xe0) != 0xe0 || version == 1 || layer == 4 || ri == 0 ||
-		ri == 15 || hi == 3)
-		return 0;
-
-	const uint32_t bps = 1000u * rate[version == 3 ? layer - 1 : layer == 1 ? 3 : 4][ri];
-	const uint32_t f = hz[hi] >> (version == 3 ? 0 : version == 2 ? 1 : 2);
-
-	if (layer == 1)
-		return (12 * bps / f + pad) * 4;
-	return (layer == 3 && version != 3 ? 72 : 144) * bps / f + pad;
-}
-
 static enum sniff sniff_mp3(const uint8_t *p, size_t n, const char **type)
 {
 	enum sniff s = sniff_magic(p, n, "ID3", 3);
+	struct mpa_frame f, g;
 
 	*type = "MP3";
 	if (s != SNIFF_NONE)
 		return s == SNIFF_SURE ? SNIFF_WEAK : s;
 	if (n > 0 && p[0] != 0xff)
 		return SNIFF_NONE;
-	if (n < 4)
+	if (n < MPEG_HEAD)
 		return SNIFF_MORE;
-
-	const size_t len = mp3_frame(p);
-
-	if (len < 4)
+	if (!mpeg_frame(p, &f))
 		return SNIFF_NONE;
-	if (n < len + 4)
+	if (n < f.n + MPEG_HEAD)
 		return SNIFF_MORE;
-	/* same version, layer and sampling rate */
-	if (mp3_frame(p + len) == 0 || ((p[1] ^ p[len + 1]) & 0xfe) != 0)
-		return SNIFF_NONE;
-	return ((p[2] ^ p[len + 2]) & 0x0c) == 0 ? SNIFF_WEAK : SNIFF_NONE;
+	return mpeg_frame(p + f.n, &g) && g.like == f.like ? SNIFF_WEAK : SNIFF_NONE;
 }
 
 static enum sniff sniff_aac(const uint8_t *p, size_t n, const char **type)
 {
+	struct mpa_frame f, g;
+
 	*type = "AAC";
 	if (n > 0 && p[0] != 0xff)
 		return SNIFF_NONE;
-	if (n < 6)
+	if (n < ADTS_HEAD)
 		return SNIFF_MORE;
-	if ((p[1] & 0xf6) != 0xf0)
+	if (!adts_frame(p, &f))
 		return SNIFF_NONE;
-
-	const size_t len = (size_t)(p[3] & 3) << 11 | (size_t)p[4] << 3 | p[5] >> 5;
-
-	if (len < 7)
-		return SNIFF_NONE;
-	if (n < len + 2)
+	if (n < f.n + ADTS_HEAD)
 		return SNIFF_MORE;
-	return p[len] == 0xff && (p[len + 1] & 0xf6) == 0xf0 ? SNIFF_WEAK : SNIFF_NONE;
+	return adts_frame(p + f.n, &g) && g.like == f.like ? SNIFF_WEAK : SNIFF_NONE;
 }
 
 enum sniff sniff_type(const uint8_t *p, size_t n, bool end, const char **type)

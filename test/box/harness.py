@@ -850,6 +850,7 @@ SAMPLES = {
     "mkv": AVC + AAC + ["-f", "matroska"],
     "webm": VP8 + OPUS + ["-f", "webm"],
     "mp3": ["-vn", "-c:a", "libmp3lame", "-b:a", "128k", "-f", "mp3"],
+    "aac": ["-vn", *AAC, "-f", "adts"],
     "ts": AVC + AAC + ["-f", "mpegts"],
     "ogg": ["-vn", "-c:a", "libvorbis", "-b:a", "96k", "-metadata", "title=Song", "-metadata",
             "artist=Singer", "-f", "ogg"],

@@ -15,6 +15,8 @@ KINDS = {
     "webm": ("WEBM", "video/webm", "vp8", "opus", "", ""),
     "ogg": ("OGG", "application/x-ogg", None, "vorbis", "Song", "Singer"),
     "opus": ("OGG", "application/x-ogg", None, "opus", "", ""),
+    "mp3": ("MP3", "audio/mpeg", None, "mp3", "", ""),
+    "aac": ("AAC", "audio/aac", None, "aac", "", ""),
     "ogv": ("OGM", "application/x-ogg", "theora", "vorbis", "", ""),
 }
 

@@ -165,7 +165,7 @@ static const struct {
 	{ "mp3", mp3, SNIFF_WEAK, "MP3", "", "", "MP3" },
 	{ "mp3, MPEG-2", mp3v2, SNIFF_WEAK, "MP3", "", "", "MP3" },
 	{ "one sync", mp3_once, SNIFF_NONE, "UNKNOWN", "", "", "MP3" },
-	{ "aac", adts, SNIFF_WEAK, "AAC", "", "", "MP3" },
+	{ "aac", adts, SNIFF_WEAK, "AAC", "", "", "AAC" },
 	{ "one adts sync", adts_once, SNIFF_NONE, "UNKNOWN", "", "", "MP3" },
 	{ "nsv", nsvf, SNIFF_WEAK, "NSV", "", "", "MP3" },
 	{ "nsv sync", nsvs, SNIFF_WEAK, "NSV", "", "", "MP3" },
