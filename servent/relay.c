@@ -124,26 +124,19 @@ static void refuse(struct app *a, struct servent *sv, const struct gnuid *chan)
 
 /* --- serving ---------------------------------------------------------------------------------- */
 
-/* Act on what the relay below has sent. Needs no write right. */
-static enum status hear(struct relay *x)
+/* Act on the atoms that are here. Needs no write right. */
+static enum status obey(struct relay *x)
 {
+	enum status st;
 	struct atom at;
-	enum status st = pcpio_pump(&x->io, clk_deadline(NSEC_PER_SEC));
 
-	if (st == ST_TIMEOUT) {
-		if (clk_now() < pcpio_deadline(&x->io))
-			return ST_OK;
-		x->quit = PCP_QUIT_BADRESPONSE; /* it does not end its atom */
-		return ST_TIMEOUT;
-	}
-	while (st == ST_OK) {
-		st = pcpio_next(&x->io, &at);
-		if (st == ST_OK) {
-			x->heard = clk_now();
-			st = proc_atom(&x->proc, &at, &x->quit);
-			if (st == ST_EOF)
-				x->quit = 0;    /* it has said good-bye: just close */
-		}
+	while ((st = pcpio_next(&x->io, &at)) == ST_OK) {
+		x->heard = clk_now();
+		st = proc_atom(&x->proc, &at, &x->quit);
+		if (st == ST_EOF)
+			x->quit = 0;    /* it has said good-bye: just close */
+		if (st != ST_OK)
+			break;
 	}
 	if (st == ST_TIMEOUT) {
 		sock_trim(&x->sv->sock);
@@ -152,6 +145,20 @@ static enum status hear(struct relay *x)
 	if ((st == ST_PROTO || st == ST_LIMIT) && x->quit == 0)
 		x->quit = PCP_QUIT_BADRESPONSE;
 	return st;
+}
+
+/* Act on what the relay below has sent. Needs no write right. */
+static enum status hear(struct relay *x)
+{
+	enum status st = pcpio_pump(&x->io, clk_deadline(NSEC_PER_SEC));
+
+	if (st == ST_TIMEOUT) {
+		if (clk_now() < pcpio_deadline(&x->io))
+			return ST_OK;
+		x->quit = PCP_QUIT_BADRESPONSE; /* it does not end its atom */
+		return ST_TIMEOUT;
+	}
+	return st == ST_OK ? obey(x) : st;
 }
 
 /* Sleep while the channel sends for us; hear what comes in. ST_OK: there is something to write. */
@@ -378,6 +385,8 @@ static void serve(struct app *a, struct servent *sv, struct chan *c, uint32_t po
 		helo = NULL;
 		chaninfo_unref(&info);
 		st = start(x, pos);
+		if (st == ST_OK)
+			st = obey(x);   /* what came right behind the helo */
 		if (st == ST_OK)
 			st = stream(x);
 		finish(x, st);
