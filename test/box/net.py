@@ -301,8 +301,13 @@ class Net(Router):
     def _pair(self, ipv4, ipv6):
         return [self.address()] if ipv4 else [], [self.address6()] if ipv6 else []
 
-    def machine(self, ipv4=True, ipv6=True):
-        return self.some(1, ipv4, ipv6)[0]
+    def machine(self, ipv4=True, ipv6=True, address=None):
+        """address: an IPv4 address of its own choice, outside the order of the others."""
+        if address is None:
+            return self.some(1, ipv4, ipv6)[0]
+        made = Machine([address], self._pair(False, ipv6)[1])
+        self.link(made)
+        return made
 
     def some(self, n, ipv4=True, ipv6=True):
         """n machines."""

@@ -702,13 +702,14 @@ class Captured(BoxCase):
 
     # file: quit code, None = the connection stays
     WANT = {
-        "amp_100": None, "atom_bigger_than_packet": 1006, "bad_utf8": None, "bcid_mismatch": None,
-        "children_7fffffff": 1006, "ctrl_chars": None, "empty_name": None, "first_atom_not_helo": 1006,
-        "good_announce": None, "host_ip_zero": None, "host_not_recv": None, "nested_1000": 1006, "no_sid": 1005,
-        "null_channel_id": None, "pcp_length_5": 1006, "pcp_version_100": None, "root_atom_to_root": 1006,
-        "shift_jis": None, "string_255_no_nul": None, "string_259": None, "string_no_nul": None,
-        "string_over_256": None, "type_attr_inject": None, "unknown_in_bcst": None, "unknown_in_chan": None,
-        "unknown_top_atom": None, "version_1199": 1007, "xml_inject": None,
+        "already_connected": None, "amp_100": None, "atom_bigger_than_packet": 1006, "bad_utf8": None,
+        "bcid_mismatch": None, "children_7fffffff": 1006, "ctrl_chars": None, "empty_name": None,
+        "first_atom_not_helo": 1006, "good_announce": None, "host_ip_zero": None, "host_not_recv": None,
+        "host_only": None, "nested_1000": 1006, "no_sid": 1005, "null_channel_id": None, "pcp_length_5": 1006,
+        "pcp_version_100": None, "root_atom_to_root": 1006, "shift_jis": None, "string_255_no_nul": None,
+        "string_259": None, "string_no_nul": None, "string_over_256": None, "type_attr_inject": None,
+        "type_quote": None, "unknown_in_bcst": None, "unknown_in_chan": None, "unknown_top_atom": None,
+        "version_1199": 1007, "xml_inject": None,
     }
 
     def test_all(self):
