@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 
-
 /* How well an upstream address fits a node; the evidence besides breaks ties. */
 enum { FITS_NOT = 0, CLOSE = 1, SAME_WAY = 2, FITS_IP = 4, FITS = 8 };
 

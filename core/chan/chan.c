@@ -627,6 +627,7 @@ static uint64_t place_pos_locked(struct chan *c, uint32_t wire, nsec now) REQUIR
 enum status chan_place(struct chan *c, struct reader *r, enum chan_from from, uint32_t pos,
 	struct pkt **head, uint64_t *start)
 {
+	const struct pkt *oldest;
 	enum status st = ST_OK;
 	nsec now = clk_now();
 	uint64_t seq = 0;
@@ -652,7 +653,10 @@ enum status chan_place(struct chan *c, struct reader *r, enum chan_from from, ui
 	}
 	r->seq = seq;
 	r->stream = c->stream;
+	/* what is in the ring has shown for how long there was no start point */
+	oldest = ring_get(&c->ring, MAX(c->after_head, c->ring.first));
 	r->want_start = from == CHAN_FROM_LIVE;
+	r->start_by = (oldest != NULL ? oldest->at : now) + READER_START;
 	*start = seq < c->ring.next ? ring_get(&c->ring, seq)->pos : c->next_pos;
 	if (c->head != NULL)
 		*head = pkt_ref(c->head);
@@ -731,6 +735,7 @@ static void skip_locked(struct chan *c, struct reader *r, int *what) REQUIRES(lk
 	}
 	r->seq = to;
 	r->want_start = !r->framed;
+	r->start_by = clk_now() + READER_START;
 	atomic_fetch_add_explicit(&r->skips, 1, memory_order_relaxed);
 	*what |= CHAN_SKIPPED;
 }

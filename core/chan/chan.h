@@ -104,7 +104,7 @@ bool chan_is_source(struct chan *c, uint32_t token) EXCLUDES(lk_chan);
 enum status chan_set_head(struct chan *c, uint32_t token, struct pkt *p) EXCLUDES(lk_chan, lk_mbox)
 	NODISCARD;
 
-/* Append n data packets (1..READER_BATCH, each 1..PKT_DATA_MAX bytes, positions rising) and send
+/* Append n data packets (1..READER_BATCH, each 1..PKT_DATA_SEND bytes, positions rising) and send
  * them for every parked reader, without blocking.
  * p[]      consumed, also on failure; immutable from here on
  * returns  ST_OK, ST_STOPPED (closing, or not the source any more: dropped), ST_LIMIT (memory)

@@ -17,7 +17,7 @@
 #include "core/sys/clk.h"
 
 #define PKT_DATA_SEND  15360            /* the largest data packet we make (pcp.md 2.5) */
-#define PKT_DATA_MAX   16384            /* the largest we take from an upstream */
+#define PKT_DATA_MAX   (1024 * 1024)    /* the largest we take from an upstream; it goes on in pieces */
 #define PKT_HEAD_SEND  16312            /* the largest head that fits a 16384-byte atom */
 #define PKT_HEAD_MAX   65536            /* the largest we keep */
 #define PKT_FRAME_MAX  96

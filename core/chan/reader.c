@@ -58,7 +58,7 @@ static bool passes_over(struct reader *r, const struct pkt *p)
 {
 	if (p->type == PKT_HEAD)
 		return false;
-	if (r->want_start && p->cont != 0)
+	if (r->want_start && p->cont != 0 && (r->start_by == 0 || p->at < r->start_by))
 		return true;
 	r->want_start = false;
 	return false;

@@ -37,6 +37,8 @@
 
 enum reader_right { READER_OWN, READER_PARKED, READER_SENDING, READER_WANTED };
 
+/* Some streams have no start points: nothing in them says where a player may begin. */
+#define READER_START (15 * NSEC_PER_SEC)
 #define READER_BATCH 16         /* packets taken from the ring, or sent for a parked reader, at once */
 
 struct reader {
@@ -52,6 +54,7 @@ struct reader {
 	uint32_t stream;                /* index of the stream that went out last; with the right */
 	nsec moved;                     /* when a byte last went out; with the right */
 	bool want_start;                /* pass over packets until the next start point; with the right */
+	nsec start_by;                  /* but take any that arrived then or later; 0 = never */
 	uint32_t slot;                  /* index in the channel's list; lk_chan */
 	bool listed;                    /* in a channel's list; lk_chan */
 	_Atomic uint64_t pos;           /* media position reached; relaxed, for statistics */

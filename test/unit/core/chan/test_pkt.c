@@ -20,7 +20,7 @@ void *__wrap_malloc(size_t n)
 START_TEST(life)
 {
 	static const struct { size_t frame, len; } rows[] = {
-		{ 0, 0 }, { 0, 1 }, { PKT_FRAME_MAX, 0 }, { 40, PKT_DATA_MAX }, { PKT_FRAME_MAX, PKT_HEAD_MAX },
+		{ 0, 0 }, { 0, 1 }, { PKT_FRAME_MAX, 0 }, { 40, PKT_DATA_SEND }, { PKT_FRAME_MAX, PKT_HEAD_MAX },
 	};
 
 	for (size_t i = 0; i < NELEM(rows); i++) {
