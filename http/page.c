@@ -12,6 +12,8 @@
 static const char *const languages[] = { "en/", "ja/", "de/", "fr/" };
 static const char *const same_page[] = { "index.html", "channels.html", "relays.html",
 	"connections.html" };
+/* Pages about one channel. */
+static const char *const chan_page[] = { "relayinfo.html" };
 
 static const struct {
 	const char *suffix, *mime;
@@ -67,18 +69,39 @@ static const char *canonical(const char *path)
 		for (k = 0; k < NELEM(same_page); k++)
 			if (strcmp(path + n, same_page[k]) == 0)
 				return "index.html";
+		for (k = 0; k < NELEM(chan_page); k++)
+			if (strcmp(path + n, chan_page[k]) == 0)
+				return chan_page[k];
 		return "";
 	}
 	return path;
 }
 
-void page_serve(const char *path, struct response *rs)
+/* 0, or the status that refuses the page. */
+static int check_channel(struct node *n, const struct request *rq, const char *name)
 {
-	const char *name = canonical(path + strlen("/html/"));
-	const struct ui_file *f = bsearch(name, ui_files, ui_files_n, sizeof(*f), by_path);
+	char text[GNUID_STRLEN];
+	struct gnuid id;
+	bool about = false;
 
-	if (f == NULL) {
-		response_error(rs, 404, NULL);
+	for (size_t k = 0; k < NELEM(chan_page); k++)
+		about = about || strcmp(name, chan_page[k]) == 0;
+	if (!about)
+		return 0;
+	if (!query_get(rq->query, "id", text, sizeof(text)) || text[0] == '\0')
+		return 400;
+	/* whatever is carried here has a list */
+	return gnuid_parse(&id, text) && chanmgr_list_exists(n->cm, &id) ? 0 : 404;
+}
+
+void page_serve(struct node *n, const struct request *rq, struct response *rs)
+{
+	const char *name = canonical(rq->path + strlen("/html/"));
+	const struct ui_file *f = bsearch(name, ui_files, ui_files_n, sizeof(*f), by_path);
+	const int status = f == NULL ? 404 : check_channel(n, rq, name);
+
+	if (status != 0) {
+		response_error(rs, status, status == 400 ? "id missing" : NULL);
 		return;
 	}
 	rs->type = mime_of(f->path);

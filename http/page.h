@@ -7,6 +7,8 @@
 #define HTTP_PAGE_H
 
 #include "core/conf/settings.h"
+#include "core/node/node.h"
+#include "http/request.h"
 #include "http/response.h"
 
 #define PAGE_URL 160
@@ -15,7 +17,9 @@
 void page_url(char dst[PAGE_URL], const struct settings *st, const char *page);
 
 /* Fill in rs for a path below /html/ ("/html/en/index.html"): the file, or 404. Nothing is decoded
- * and no file system is touched: a path is found or it is not. */
-void page_serve(const char *path, struct response *rs);
+ * and no file system is touched: a path is found or it is not. A page about a channel wants its id=
+ * in the query: 400 without, 404 when nothing is known of it. */
+void page_serve(struct node *n, const struct request *rq, struct response *rs)
+	EXCLUDES(lk_chanmgr);
 
 #endif

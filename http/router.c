@@ -81,7 +81,7 @@ static enum status serve_pls(struct exchange *x)
 
 static enum status serve_html(struct exchange *x)
 {
-	page_serve(x->rq->path, x->rs);
+	page_serve(x->node, x->rq, x->rs);
 	return ST_OK;
 }
 

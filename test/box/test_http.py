@@ -45,15 +45,32 @@ class Routes(Raw):
                 self.assertEqual(r.headers["connection"], "close")
                 self.assertIn("date", r.headers)
 
-    def test_page_is_whole(self):
-        page = self.n.get(HOME)
-        self.assertIn("default-src 'self'", page.headers["content-security-policy"])
-        self.assertNotRegex(page.text, r"(?i)<script[^>]*>[^<]|\son\w+=|\bstyle=")
-        for path in re.findall(r'(?:src|href)="(/html/[^"]+)"', page.text):
+    def test_pages_are_whole(self):
+        self.push(self.n)
+        cid = self.n.wait_channel("test")["channelId"]
+        todo = [HOME, "/html/ja/relayinfo.html?id=" + cid.lower()]
+        for path in todo:
             with self.subTest(path):
                 r = self.n.get(path)
                 self.assertEqual((r.status, r.headers["x-content-type-options"]), (200, "nosniff"))
                 self.assertEqual(len(r.body), int(r.headers["content-length"]))
+                self.assertIn("default-src 'self'", r.headers["content-security-policy"])
+                if ".html" in path:
+                    self.assertNotRegex(r.text, r"(?i)<script[^>]*>[^<]|\son\w+=|\bstyle=")
+                for found in re.findall(r'(?:src=|href=|from )"(/html/[^"]+)"', r.text):
+                    todo += [found] if found not in todo else []
+        self.assertIn("/html/node.js", todo)
+
+    def test_page_of_a_channel(self):
+        """Without an id there is nothing to show; nor of what nobody knows."""
+        for query, status in (("", 400), ("?id=", 400), ("?x=y", 400), ("?id=xyz", 404),
+                              ("?id=" + new_id(), 404), ("?id=" + "0" * 99, 400)):
+            for path in ("/html/en/relayinfo.html", "/html/ja/relayinfo.html", "/html/relayinfo.html"):
+                with self.subTest(path + query):
+                    self.assertEqual(self.n.get(path + query).status, status)
+        root, cid = self.root(), new_id()
+        self.control(root).announce(cid, name="heard of")
+        self.wait(lambda: root.get("/html/en/relayinfo.html?id=" + cid).status == 200)
 
     def test_traversal(self):
         for path in ("/html/../peercast.ini?.htm", "/html/%2e%2e/peercast.ini", "/html/..%2fx.html",
