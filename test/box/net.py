@@ -52,24 +52,26 @@ def _open_ns():
     return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
 
 
-def _become_root():
-    """A user namespace in which we are root, for a process that is not; its network has only loopback."""
-    uid, gid = os.getuid(), os.getgid()
-    _call(_libc.unshare, CLONE_NEWUSER | CLONE_NEWNET)
-    for name, value in (("setgroups", "deny"), ("uid_map", "0 %d 1" % uid), ("gid_map", "0 %d 1" % gid)):
-        with open("/proc/self/" + name, "w", encoding="ascii") as f:
-            f.write(value)
+def _leave():
+    """Into a network that has only loopback, so that what a test forgets to do inside a machine fails
+    instead of going out. Who is not root becomes it, in a user namespace."""
+    uid, gid = os.geteuid(), os.getegid()
+    _call(_libc.unshare, CLONE_NEWNET | (CLONE_NEWUSER if uid != 0 else 0))
+    if uid != 0:
+        for name, value in (("setgroups", "deny"), ("uid_map", "0 %d 1" % uid), ("gid_map", "0 %d 1" % gid)):
+            with open("/proc/self/" + name, "w", encoding="ascii") as f:
+                f.write(value)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
 
 def why_not():
-    """None when namespaces can be made here, or the reason why not."""
+    """None when namespaces can be made here, or the reason why not. To be called first: the process (this
+    thread, and those it starts) moves to a network of its own."""
     for command in ("ip", "tc", "nft"):
         if shutil.which(command) is None:
             return "no command %s" % command
     try:
-        if os.geteuid() != 0:
-            _become_root()
+        _leave()
         with contextlib.closing(Net()) as net, net.machine().inside():
             with open("/proc/sys/net/ipv4/ip_forward", "w", encoding="ascii") as f:
                 f.write("0")

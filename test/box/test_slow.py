@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Timers of PCP that take minutes (pcp.md 7.2, 18 B6, B7): TEST_SLOW=1 TEST_PATIENCE=5 make box T=test_slow
+"""Timers of PCP that take minutes (pcp.md 7.2, 18 B6, B7, B25, B33, B57): TEST_SLOW=1 TEST_PATIENCE=5 make box T=test_slow
 """
 import os
+import threading
 import time
 import unittest
 
-from harness import FLG_RECV, GRP_TRACKERS, PATIENCE, Atom, BoxCase, Client, bcst, box, flv_head, flv_metadata, \
+from harness import FLG_RECV, GRP_TRACKERS, PATIENCE, BoxCase, Client, Control, bcst, box, flv_head, flv_metadata, \
     flv_tag, flv_unit, helo, leaf, new_id, text, u32
-from test_pcp import OPENER, YellowPage, quit_of
+from net import NetCase
+from test_bad_net import listening
+from test_bad_pcp import Row
+from test_pcp import OPENER, YellowPage
 
 
 def retitled_stream(moments):
@@ -96,46 +100,131 @@ class YellowPageTimers(BoxCase):
                     self.assertLess(time.monotonic() - start, least + 8)
 
 
+def has_ended(c, seconds):
+    """Read for so long, or until the peer says quit or closes: True."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        c.sock.settimeout(left)
+        try:
+            data = c.sock.recv(1 << 20)
+        except TimeoutError:
+            return False
+        except OSError:
+            return True
+        c.buf = c.buf[-12:] + data
+        if not data or b"quit" in c.buf:
+            return True
+    return False
+
+
+def dribble(c, data):
+    """One byte a second until the peer says quit or closes."""
+    for i in range(len(data)):
+        try:
+            c.send(data[i:i + 1])
+        except OSError:
+            return
+        if has_ended(c, 1):
+            return
+    raise AssertionError("it goes on")
+
+
 @unittest.skipUnless(os.environ.get("TEST_SLOW"), "TEST_SLOW is not set")
-class ClientTimers(BoxCase):
-    def test_slow_helo(self):
-        n = self.node()
-        with Client(n.port) as c:
+class ClientTimers(Row):
+    """Connections of all kinds that are slow or silent, all at the same time."""
+
+    def timed(self, name, who, seconds, talk, then=None):
+        """talk(c) returns when the node has had enough; that is to be after so many seconds."""
+        c = getattr(self, "as_" + who)()
+        c.kind, c.case = who, self
+
+        def run():
             start = time.monotonic()
-            c.send(OPENER)
-            data = helo(new_id()).encode()
-            for i in range(len(data)):
-                c.sock.settimeout(1)
-                try:
-                    c.send(data[i:i + 1])
-                    c.buf += c.sock.recv(100)
-                    break
-                except TimeoutError:
-                    pass
-            self.assertLess(abs(time.monotonic() - start - 20), 3)
-            self.assertEqual(quit_of(Atom.parse(c.expect_close())), 1006)
-
-    def test_slow_atom(self):
-        root = self.root()
-        c = self.control(root)
-        c.read_atom()
-        start = time.monotonic()
-        data = text("mesg", "x" * 200).encode()
-        for i in range(len(data)):
-            c.sock.settimeout(1)
             try:
-                c.send(data[i:i + 1])
-                c.buf += c.sock.recv(100)
-                break
-            except TimeoutError:
-                pass
-        self.assertLess(abs(time.monotonic() - start - 30), 3)
-        self.assertEqual(c.read_atom().u32, 1006)
+                talk(c)
+                took = time.monotonic() - start
+                self.results[name] = None if abs(took - seconds) < 5 else "%.1f s, not %d" % (took, seconds)
+                if then is not None:
+                    then(self, c)
+            except Exception as e:      # pylint: disable=broad-except
+                self.results[name] = repr(e)
+            finally:
+                c.close()
+                if hasattr(c, "viewer"):
+                    c.viewer.close()
+        thread = threading.Thread(target=run)
+        thread.start()
+        self.threads.append(thread)
 
-    def test_silent(self):
-        root = self.root({"hostUpdateInterval": 3600})
-        c = self.control(root)
-        c.read_atom()
+    def test_all(self):
+        self.results, self.threads = {}, []
+        for _ in range(2):
+            yp = YellowPage()
+            self.addCleanup(yp.close)
+            node = self.node({"rootHost": yp.address}, name="tracker")
+            self.push(node, "t", interval=0.1)
+            self.trackers.append((yp, node))
+
+        def slow(c):
+            dribble(c, text("mesg", "x" * 200).encode())
+
+        def slow_helo(c):
+            dribble(c, (OPENER if c.kind == "opening" else b"") + helo(new_id(), agent="x" * 60).encode())
+
+        def slow_answer(c):
+            dribble(c, b"HTTP/1.0 200 OK\r\nServer: " + b"x" * 100)
+
+        def silent(c):
+            self.assertTrue(has_ended(c, 400))
+
+        def stays_connected(c):
+            c.send_atom(box("root", u32("next", 1)))
+            self.assertFalse(has_ended(c, 40), c.node.out.text())
+        for who in ("cin", "client", "relay", "source", "yp"):
+            self.timed("B6: slow atom of " + who, who, 30, slow)
+        for who in ("opening", "getting"):
+            self.timed("B6: slow helo of " + who, who, 20, slow_helo)
+        self.timed("B33: slow answer", "asked", 20, slow_answer)
+        for who in ("cin", "relay"):
+            self.timed("B7: silent " + who, who, 300, silent)
+        self.timed("B57: next 1", "yp", 40, stays_connected)
+        for t in self.threads:
+            t.join()
+        for name, wrong in sorted(self.results.items()):
+            with self.subTest(name):
+                self.assertIsNone(wrong)
+
+
+@unittest.skipUnless(os.environ.get("TEST_SLOW"), "TEST_SLOW is not set")
+class PortTests(NetCase):
+    def test_slow_outcomes(self):
+        """B25: fifteen seconds, and nobody else waits meanwhile."""
+        n = self.node()
+        silent, stops, filtered, other = self.net.some(4)
+        self.addCleanup(listening(silent, 2001, b"").close)
+        self.addCleanup(listening(stops, 2001, b"oleh\2\0\0\x80").close)
+        filtered.firewall("drop", "2001")
+        results = {}
+
+        def one(name, place):
+            with place.inside():
+                c = Client(n.port, n.host)
+            with c:
+                start = time.monotonic()
+                c.send(OPENER + helo(new_id(), ping=2001).encode())
+                results[name] = (c.read_atom(30)["port"].u16, time.monotonic() - start)
+        threads = [threading.Thread(target=one, args=a) for a in (
+            ("silent", silent), ("stops in its answer", stops), ("filtered", filtered))]
+        for t in threads:
+            t.start()
         start = time.monotonic()
-        self.assertEqual(c.read_atom(400).u32, 1000)
-        self.assertLess(abs(time.monotonic() - start - 300), 5)
+        with other.inside():
+            self.assertEqual(Control(n).quit, 1008)
+        self.assertLess(time.monotonic() - start, 2)
+        for t in threads:
+            t.join()
+        self.assertEqual(len(results), 3)
+        for name, (port, took) in results.items():
+            with self.subTest(name):
+                self.assertEqual(port, 0)
+                self.assertLess(took, 17)
