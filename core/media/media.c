@@ -143,6 +143,11 @@ static uint8_t unit_cont(enum unit_kind k)
 	return cont[k];
 }
 
+static size_t cut_max(const struct media *m)
+{
+	return m->cutting.max > 0 ? m->cutting.max : MEDIA_DATA_MAX;
+}
+
 static bool unit_is_video(const struct unit *u)
 {
 	return u->kind == UNIT_KEY || u->kind == UNIT_INTER;
@@ -153,7 +158,7 @@ static bool unit_parts_from_stage(const struct media *m, const struct unit *u)
 {
 	const int64_t dt = u->ms - m->stage_ms;
 
-	if (u->kind == UNIT_KEY || m->nstage + u->n > MEDIA_DATA_MAX)
+	if (u->kind == UNIT_KEY || m->nstage + u->n > cut_max(m))
 		return true;
 	if (dt >= MEDIA_FLUSH_MS || dt < -BACK_MS)
 		return true;
@@ -167,23 +172,26 @@ static bool unit_parts_from_stage(const struct media *m, const struct unit *u)
 /* Bytes of the current unit into the stage, full packets out. cont: of the packet they begin. */
 static enum status unit_put(struct media *m, const uint8_t *p, size_t n, uint8_t *cont)
 {
+	const size_t max = cut_max(m);
+
 	while (n > 0) {
 		size_t k = n;
 		enum status st = ST_OK;
 
-		if (m->nstage == 0 && n >= MEDIA_DATA_MAX) {
-			k = MEDIA_DATA_MAX;
+		if (m->nstage == 0 && n >= max) {
+			k = max;
 			st = media_emit(m, p, k, *cont);
 			*cont |= MEDIA_FRAGMENT;
 		} else {
 			if (m->nstage == 0) {
 				m->stage_cont = *cont;
 				m->stage_since = m->now;
+				m->stage_ms = m->unit_ms;
 			}
-			k = MIN(n, sizeof(m->stage) - m->nstage);
+			k = MIN(n, max - m->nstage);
 			memcpy(m->stage + m->nstage, p, k);
 			m->nstage += k;
-			if (m->nstage == sizeof(m->stage)) {
+			if (m->nstage == max) {
 				*cont |= MEDIA_FRAGMENT;
 				st = media_flush(m);
 			}
@@ -207,8 +215,8 @@ enum status media_unit(struct media *m, const struct unit *u)
 	if (st != ST_OK)
 		return st;
 	m->unit_ms = u->ms;
+	m->unit_cont = cont;
 	if (m->nstage == 0) {
-		m->stage_ms = u->ms;
 		m->stage_video = unit_is_video(u);
 	} else {
 		/* the kind of a packet is that of the most important unit in it */
@@ -220,9 +228,16 @@ enum status media_unit(struct media *m, const struct unit *u)
 	}
 	for (int i = 0; i < u->nparts && st == ST_OK; i++)
 		st = unit_put(m, u->part[i].p, u->part[i].n, &cont);
-	if (st == ST_OK && (u->n > MEDIA_DATA_MAX || m->nstage >= m->cutting.soft))
+	if (st == ST_OK && (u->n > cut_max(m) || m->nstage >= m->cutting.soft))
 		st = media_flush(m);
 	return st;
+}
+
+enum status media_more(struct media *m, const void *p, size_t n)
+{
+	uint8_t cont = m->unit_cont | MEDIA_FRAGMENT;
+
+	return unit_put(m, p, n, &cont);
 }
 
 /* --- choosing the parser ---------------------------------------------------------------------- */
@@ -243,6 +258,7 @@ static const struct parser *parser_of(const char *type)
 	} known[] = {
 		{ "FLV", &parser_flv }, { "MKV", &parser_mkv }, { "WEBM", &parser_mkv },
 		{ "OGG", &parser_ogg }, { "OGM", &parser_ogg }, { "MP3", &parser_mp3 }, { "AAC", &parser_aac },
+		{ "TS", &parser_ts },
 	};
 
 	for (size_t i = 0; i < NELEM(known); i++)

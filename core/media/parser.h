@@ -29,7 +29,8 @@ struct parser {
 	void (*fini)(struct media *m);
 };
 
-extern const struct parser parser_flv, parser_mkv, parser_ogg, parser_mp3, parser_aac, parser_raw;
+extern const struct parser parser_flv, parser_mkv, parser_ogg, parser_mp3, parser_aac, parser_ts,
+	parser_raw;
 
 /* What a unit is for a viewer who would start at it. */
 enum unit_kind {
@@ -58,6 +59,7 @@ struct unit {
 /* How units share packets; set by parser->open. */
 struct cutting {
 	size_t soft;            /* a packet that has grown to this goes out */
+	size_t max;             /* largest packet, at most MEDIA_DATA_MAX; 0 = that */
 	bool one_frame;         /* at most one video frame per packet */
 };
 
@@ -82,7 +84,7 @@ struct media {
 	size_t nstage;                  /* bytes waiting in stage */
 	nsec stage_since;               /* when the first of them came */
 	int64_t stage_ms, unit_ms;      /* media time of the first of them; of the newest unit */
-	uint8_t stage_cont;
+	uint8_t stage_cont, unit_cont;  /* unit_cont: of the newest unit */
 	bool stage_video;
 	char error[160];
 	uint8_t stage[MEDIA_DATA_MAX];
@@ -94,7 +96,7 @@ enum status media_fail(struct media *m, enum status st, const char *fmt, ...) PR
 enum note {
 	NOTE_TYPE, NOTE_FLV_TRAILER, NOTE_FLV_TYPE, NOTE_FLV_RESYNC, NOTE_FLV_META, NOTE_HEADS,
 	NOTE_MKV_TRACK, NOTE_MKV_TIMECODE, NOTE_OGG_CODEC, NOTE_OGG_SERIAL, NOTE_OGG_RESYNC,
-	NOTE_MPA_RESYNC,
+	NOTE_MPA_RESYNC, NOTE_TS_RESYNC,
 };
 void media_note(struct media *m, enum note bit, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
@@ -105,6 +107,9 @@ bool media_head_ready(struct media *m);
 enum status media_head(struct media *m, const void *p, size_t n) NODISCARD;
 /* One unit of 1 byte or more. A head has gone out before. */
 enum status media_unit(struct media *m, const struct unit *u) NODISCARD;
+/* More bytes behind the newest unit, as long as its end is not known: they fill packets up to the
+ * largest size. */
+enum status media_more(struct media *m, const void *p, size_t n) NODISCARD;
 /* Let waiting data out. */
 enum status media_flush(struct media *m) NODISCARD;
 /* One ready packet. */

@@ -5,9 +5,9 @@
 
 #include "core/media/ebml.h"
 #include "core/media/mpa.h"
+#include "core/media/ts.h"
 #include "core/sys/bytes.h"
 
-#define TS_PACKET    188
 #define M2TS_PACKET  192
 
 /* Do the first bytes match a magic, as far as they are there? */
@@ -109,7 +109,7 @@ static enum sniff sniff_ts(const uint8_t *p, size_t n, const char **type)
 	for (size_t at = 0; at <= 2 * TS_PACKET; at += TS_PACKET) {
 		if (n <= at)
 			return SNIFF_MORE;
-		if (p[at] != 0x47)
+		if (p[at] != TS_SYNC)
 			return SNIFF_NONE;
 	}
 	return SNIFF_SURE;
@@ -121,7 +121,7 @@ static enum sniff sniff_m2ts(const uint8_t *p, size_t n, const char **type)
 	for (size_t at = 4; at <= 4 + 2 * M2TS_PACKET; at += M2TS_PACKET) {
 		if (n <= at)
 			return SNIFF_MORE;
-		if (p[at] != 0x47)
+		if (p[at] != TS_SYNC)
 			return SNIFF_NONE;
 	}
 	return SNIFF_REFUSE;

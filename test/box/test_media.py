@@ -13,6 +13,7 @@ KINDS = {
     "flv": ("FLV", "video/x-flv", "h264", "aac", "", ""),
     "mkv": ("MKV", "video/x-matroska", "h264", "aac", "", ""),
     "webm": ("WEBM", "video/webm", "vp8", "opus", "", ""),
+    "ts": ("TS", "video/mp2t", "h264", "aac", "", ""),
     "ogg": ("OGG", "application/x-ogg", None, "vorbis", "Song", "Singer"),
     "opus": ("OGG", "application/x-ogg", None, "opus", "", ""),
     "mp3": ("MP3", "audio/mpeg", None, "mp3", "", ""),
