@@ -73,7 +73,7 @@ static bool next_host(struct cin *x, const struct gnuid *sid, struct hit *out)
 {
 	struct pick p = {
 		.exclude = *sid, .wait = HOST_WAIT, .trackers = true, .need_cin = true,
-		.v6 = !host_is_v4(&x->sv->peer), .any_addr = host_is_loopback(&x->sv->peer),
+		.v6 = !host_is_v4(&x->sv->peer), .asker = x->sv->peer,
 	};
 	struct host to;
 	struct own own;
@@ -280,8 +280,7 @@ static NOINLINE void part(struct cin *x, enum status st)
 		host_str(&x->sv->peer, hs), theirs ? "it said quit" : why,
 		x->quit != 0 ? theirs ? " " : ", quit " : "",
 		x->quit != 0 ? quit_str(x->quit, qs) : "");
-	if (is_root(x->a))
-		proc_gone(&x->proc, theirs && quit_is_gone(x->quit));
+	proc_gone(&x->proc, theirs && quit_is_gone(x->quit));
 	if (theirs || x->quit == 0)
 		return;
 	sock_deafen(&x->sv->sock);

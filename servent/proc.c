@@ -80,6 +80,8 @@ static NOINLINE void announce(struct proc *p, struct ctx *x, const struct gnuid 
 {
 	const nsec now = clk_now();
 	const bool full = p->hits_now >= PROC_HITS && now - p->hits_since < NSEC_PER_SEC;
+	const bool itself = h != NULL && gnuid_equal(&h->sid, &p->remote);
+	const bool listed = p->kind == PROC_FETCH && !x->place.in_bcst; /* with a refusal, for us */
 	struct announce an = {
 		.chan = id, .hit = h, .self = servmgr_sid(p->node->sm), .via = &p->remote,
 		.root = x->root_cin,
@@ -99,6 +101,7 @@ static NOINLINE void announce(struct proc *p, struct ctx *x, const struct gnuid 
 		h->chan = *id;
 		h->via = p->remote;
 		h->heard = now;
+		h->near = (itself || listed) && hit_is_near(h, &p->peer, itself);
 	}
 	if (chanmgr_announce(p->node->cm, &an, &r) != ST_OK)
 		log_peer(LOG_WARN, &p->peer, "%s: announcement lost: too many channels or hosts",
@@ -231,7 +234,7 @@ void proc_gone(struct proc *p, bool goodbye)
 		for (uint32_t i = 0; i < MIN(p->n_announced, (uint32_t)PROC_ANNOUNCED); i++)
 			chanlogd_stopping(a->chanlog, &p->announced[i]);
 	}
-	chanmgr_session_gone(p->node->cm, &p->remote, goodbye,
+	chanmgr_session_gone(p->node->cm, &p->remote, NULL, goodbye,
 		(nsec)set->ghost_timeout * NSEC_PER_SEC);
 	settings_unref(&set);
 }

@@ -23,7 +23,6 @@
 #define SILENCE     (300 * NSEC_PER_SEC)        /* not one atom from it (B7) */
 #define SKIPS_MAX   3                           /* within SKIPS_TIME: hopeless */
 #define SKIPS_TIME  (60 * NSEC_PER_SEC)
-#define HOSTS_MAX   8
 #define HOST_WAIT   (2 * NSEC_PER_SEC)
 #define HEAR_PACE   (1 * NSEC_PER_SEC)          /* while it takes all our time to write */
 
@@ -35,6 +34,7 @@ struct relay {
 	struct proc proc;
 	struct reader r;
 	uint32_t quit;                  /* to say at the end; 0 = nothing */
+	uint32_t said;                  /* the quit it has sent; 0 = none */
 	nsec heard;                     /* last atom */
 	nsec looked;                    /* when its side was last looked at */
 	nsec skips_since;
@@ -43,54 +43,46 @@ struct relay {
 
 /* --- refusal ---------------------------------------------------------------------------------- */
 
-/* One more host for a peer that we cannot serve (pcp.md 12.3). */
-static bool next_host(struct app *a, struct servent *sv, const struct gnuid *chan, const struct helo *helo,
-	bool trackers, nsec wait, struct hit *out)
+/* Name the hosts that a peer we cannot serve may go to, or let one come to it (pcp.md 12.3). Appends
+ * host atoms to w. */
+static NOINLINE void put_hosts(struct app *a, struct servent *sv, const struct gnuid *chan,
+	const struct helo *helo, struct atomwr *w)
 {
-	struct pick p = { .chan = chan, .exclude = helo->sid, .wait = wait, .trackers = trackers,
-	                  .v6 = !host_is_v4(&sv->peer) };
-	struct host to;
+	struct pick p = { .chan = chan, .exclude = helo->sid, .exclude_host = sv->peer, .asker = sv->peer,
+	                  .match = sv->peer, .wait = HOST_WAIT, .v6 = !host_is_v4(&sv->peer) };
+	struct hit hit[OFFER_MAX];
 	struct own own;
+	bool asked;
+	size_t n;
 
+	p.exclude_host.port = helo->port;
 	if (!host_is_global(&sv->peer)) {
 		servmgr_own(a->node.sm, &own);
 		p.match = own.global[p.v6];
-		if (host_is_set(&p.match) && chanmgr_pick(a->node.cm, &p, out, &to))
-			return true;
-	} else {
-		p.match = sv->peer;
-		if (chanmgr_pick(a->node.cm, &p, out, &to))
-			return true;
 	}
-	p.match = (struct host){ 0 };
-	return chanmgr_pick(a->node.cm, &p, out, &to);
+	n = chanmgr_offer(a->node.cm, &p, hit, OFFER_MAX);
+	/* nobody it could reach: one that can reach it */
+	asked = n == 0 && giv_ask(a, sv, helo, chan, false);
+	p.trackers = true;
+	p.wait = 0;
+	if (n < OFFER_MAX && !asked && chanmgr_offer(a->node.cm, &p, hit + n, 1) > 0)
+		n++;
+	else if (n < OFFER_MAX && !asked)
+		(void)giv_ask(a, sv, helo, chan, true);
+	for (size_t i = 0; i < n; i++)
+		hostatom_emit(w, &hit[i], true);
 }
 
 static NOINLINE void send_hosts(struct app *a, struct servent *sv, const struct gnuid *chan,
 	const struct helo *helo)
 {
 	struct atomwr w;
-	struct hit hit;
 	struct buf b;
-	bool asked;
-	int n = 0;
 
 	buf_init(&b, 8192);
 	atomwr_init(&w, &b);
-	while (n < HOSTS_MAX && next_host(a, sv, chan, helo, false, HOST_WAIT, &hit)) {
-		hostatom_emit(&w, &hit, true);
-		n++;
-	}
-	/* nobody it could reach: one that can reach it */
-	asked = n == 0 && giv_ask(a, sv, helo, chan, false);
-	if (n < HOSTS_MAX && !asked) {
-		if (next_host(a, sv, chan, helo, true, 0, &hit))
-			hostatom_emit(&w, &hit, true);
-		else
-			(void)giv_ask(a, sv, helo, chan, true);
-	}
-	if (b.len > 0)
-		(void)!pcpio_write(&sv->sock, &b, clk_deadline(PCP_WRITE));
+	put_hosts(a, sv, chan, helo, &w);
+	(void)!pcpio_write(&sv->sock, &b, clk_deadline(PCP_WRITE));
 	buf_fini(&b);
 }
 
@@ -133,8 +125,10 @@ static enum status obey(struct relay *x)
 	while ((st = pcpio_next(&x->io, &at)) == ST_OK) {
 		x->heard = clk_now();
 		st = proc_atom(&x->proc, &at, &x->quit);
-		if (st == ST_EOF)
-			x->quit = 0;    /* it has said good-bye: just close */
+		if (st == ST_EOF) {     /* it has said good-bye: just close */
+			x->said = x->quit;
+			x->quit = 0;
+		}
 		if (st != ST_OK)
 			break;
 	}
@@ -284,6 +278,7 @@ static void finish(struct relay *x, enum status st)
 	char peer[HOST_STRLEN], what[QUIT_STRLEN];
 
 	host_str(&x->sv->peer, peer);
+	servent_set_status(x->sv, SV_CLOSING);  /* its place is free, whatever is still to be said */
 	if (st == ST_STOPPED)
 		x->quit = servmgr_is_stopping(x->sv->sm) ? PCP_QUIT_SHUTDOWN : PCP_QUIT_OFFAIR;
 	log_peer(LOG_INFO, &x->sv->peer, "relay %s: %s%s%s", peer,
@@ -299,6 +294,34 @@ static void finish(struct relay *x, enum status st)
 	if (st == ST_STOPPED)
 		(void)!pcpio_drain_mail(&x->sv->sock, &x->sv->mbox, clk_deadline(GOODBYE));
 	pcpio_quit(&x->sv->sock, x->quit);
+}
+
+/* What it told of itself and of those below it goes with it (settings.md decision 14): at once when it
+ * said that this is the end, or we sent it away; else it may only have lost the line. */
+static NOINLINE void forget(struct relay *x, enum status st)
+{
+	const struct servent_query q = { .types = 1u << SV_RELAY, .chan = x->proc.chan,
+	                                 .remote = x->proc.remote };
+	const bool at_once = st == ST_STOPPED || (st == ST_EOF && quit_is_gone(x->said));
+	const struct settings *set;
+	struct servent **others;
+	bool back = false;
+	size_t n;
+
+	if (servmgr_select(x->sv->sm, &q, &others, &n) != ST_OK)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		back = true;            /* it has come again, and speaks over that line */
+		servent_unref(&others[i]);
+	}
+	free(others);
+	if (back)
+		return;
+	set = conf_get(x->a->node.conf);
+	chanmgr_session_gone(x->a->node.cm, &x->proc.remote,
+	                     x->said == PCP_QUIT_SHUTDOWN ? NULL : &x->proc.chan, at_once,
+	                     (nsec)set->ghost_timeout * NSEC_PER_SEC);
+	settings_unref(&set);
 }
 
 /* One session has one connection to a channel (pcp.md 18, B27): one from the same address gives way,
@@ -391,7 +414,7 @@ static void serve(struct app *a, struct servent *sv, struct chan *c, uint32_t po
 			st = stream(x);
 		finish(x, st);
 		/* its own farewell usually comes first; this is for those that just go */
-		chanmgr_session_gone(a->node.cm, &x->proc.remote, false, 10 * NSEC_PER_SEC);
+		forget(x, st);
 	}
 	free(helo);
 	chaninfo_unref(&info);

@@ -8,8 +8,7 @@
 
 #include "core/chan/hitlist.h"
 #include "core/sys/assert.h"
-
-#define FAILED_MAX 256
+#include "core/sys/ban.h"
 
 struct chan_entry {
 	struct gnuid id;
@@ -17,18 +16,11 @@ struct chan_entry {
 	struct UT_hash_handle hh;
 };
 
-struct failed {
-	struct host host;
-	nsec until;
-};
-
 struct chanmgr {
 	struct mtx mtx;                                         /* lk_chanmgr */
 	struct chan_entry *chans        GUARDED_BY(lk_chanmgr); /* in order of arrival */
 	struct hitlist *lists           GUARDED_BY(lk_chanmgr);
-	struct failed failed[FAILED_MAX] GUARDED_BY(lk_chanmgr);
-	uint32_t n_failed               GUARDED_BY(lk_chanmgr);
-	uint32_t i_failed               GUARDED_BY(lk_chanmgr);
+	struct bans failed              GUARDED_BY(lk_chanmgr); /* addresses */
 };
 
 LOCK_DEFINE(cm, struct chanmgr, mtx, lk_chanmgr)
@@ -236,6 +228,13 @@ static bool owns(const struct hitlist *l, const struct announce *a)
 	if (a->meta != NULL)
 		return (a->present & CHANMETA_BCID) && gnuid_equal(&a->meta->bcid, &l->info->bcid);
 	return a->via != NULL && gnuid_equal(&l->owner, a->via);
+}
+
+static void list_drop_locked(struct chanmgr *m, struct hitlist *l) REQUIRES(lk_chanmgr)
+{
+	ASSERT(m->lists != NULL);       /* l is in it */
+	HASH_DEL(m->lists, l);
+	hitlist_free(&l);
 }
 
 static enum status info_apply(struct hitlist *l, const struct announce *a, struct announce_result *r)
@@ -450,23 +449,30 @@ bool chanmgr_stats(struct chanmgr *m, const struct gnuid *id, struct hitstats *s
 	return l != NULL;
 }
 
+static void host_key(uint8_t key[BAN_KEY], const struct host *h)
+{
+	memset(key, 0, BAN_KEY);
+	memcpy(key, h->ip, sizeof(h->ip));
+	memcpy(key + sizeof(h->ip), &h->port, sizeof(h->port));
+}
+
 static bool has_failed_locked(struct chanmgr *m, const struct host *h, nsec now) REQUIRES(lk_chanmgr)
 {
-	for (uint32_t i = 0; i < m->n_failed; i++)
-		if (m->failed[i].until > now && host_equal(&m->failed[i].host, h))
-			return true;
-	return false;
+	uint8_t key[BAN_KEY];
+
+	host_key(key, h);
+	return bans_has(&m->failed, key, now);
 }
 
 enum status chanmgr_tip(struct chanmgr *m, const struct gnuid *id, const struct host *h)
 {
 	enum status st = ST_LIMIT;
+	uint8_t key[BAN_KEY];
 	struct hitlist *l;
 
+	host_key(key, h);
 	cm_lock(m);
-	for (uint32_t i = 0; i < m->n_failed; i++)
-		if (host_equal(&m->failed[i].host, h))
-			m->failed[i].until = 0;
+	bans_lift(&m->failed, key);
 	l = list_locked(m, id);
 	if (l == NULL)
 		l = list_new_locked(m, id, false);
@@ -480,27 +486,22 @@ static bool pick_from_locked(struct chanmgr *m, struct hitlist *l, const struct 
 	struct hit *out, struct host *to) REQUIRES(lk_chanmgr)
 {
 	struct hitnode *n, *best = NULL;
-	const struct host *best_to = NULL;
+	struct host a;
 
 	DL_FOREACH(l->hits, n) {
-		const struct host *a;
-
-		if (!pick_fits(&n->h, p, now))
-			continue;
-		a = pick_address(&n->h, p);
-		/* the dear question last */
-		if (a == NULL || !pick_is_better(&n->h, best != NULL ? &best->h : NULL) ||
-		    has_failed_locked(m, a, now))
+		if (!pick_fits(&n->h, p, now) || !pick_address(&n->h, p, &a) ||
+		    (best != NULL && !pick_is_better(&n->h, &best->h)) ||
+		    has_failed_locked(m, &a, now))      /* the dear question last */
 			continue;
 		best = n;
-		best_to = a;
+		*to = a;
 	}
 	if (best == NULL)
 		return false;
 	if (p->wait > 0)
 		best->h.contact = now;
 	*out = best->h;
-	*to = *best_to;
+	pick_pairs(&best->h, p->v6, out->rhost);
 	return true;
 }
 
@@ -523,27 +524,123 @@ bool chanmgr_pick(struct chanmgr *m, const struct pick *p, struct hit *out, stru
 	return ok;
 }
 
+/* Whom to name, in order: a node, and whether the asker reaches it through its own network. */
+struct choice {
+	struct hitnode *node;
+	bool lan;
+};
+
+/* Put c where it belongs among the n best of at most max. */
+static size_t choice_put(struct choice *best, size_t n, size_t max, struct choice c)
+{
+	size_t i = n;
+
+	while (i > 0 && pick_offer_before(&c.node->h, c.lan, &best[i - 1].node->h, best[i - 1].lan))
+		i--;
+	if (i == max)
+		return n;
+	n = MIN(n + 1, max);
+	memmove(&best[i + 1], &best[i], (n - 1 - i) * sizeof(*best));
+	best[i] = c;
+	return n;
+}
+
+/* The best of the list that p asks for, in order. */
+static size_t choose_locked(struct chanmgr *m, struct hitlist *l, const struct pick *p, nsec now,
+	struct choice *best, size_t max) REQUIRES(lk_chanmgr)
+{
+	struct pick plain = *p;
+	struct hitnode *n;
+	size_t count = 0;
+
+	plain.match = (struct host){ .port = 0 };
+	DL_FOREACH(l->hits, n) {
+		struct choice c = { .node = n };
+		struct host to;
+
+		if (n->below || !pick_fits(&n->h, p, now))
+			continue;
+		c.lan = host_is_set(&p->match) && pick_address(&n->h, p, &to);
+		if ((c.lan || pick_address(&n->h, &plain, &to)) && !has_failed_locked(m, &to, now))
+			count = choice_put(best, count, max, c);
+	}
+	return count;
+}
+
+size_t chanmgr_offer(struct chanmgr *m, const struct pick *p, struct hit *out, size_t max)
+{
+	struct choice best[OFFER_MAX];
+	nsec now = clk_now();
+	struct hitlist *l;
+	size_t n = 0;
+
+	ASSERT(max <= OFFER_MAX);
+	cm_lock(m);
+	l = list_locked(m, p->chan);
+	if (l != NULL) {
+		hitlist_mark_below(l, &p->exclude, &p->exclude_host);
+		n = choose_locked(m, l, p, now, best, max);
+	}
+	for (size_t i = 0; i < n; i++) {
+		struct hit *h = &best[i].node->h;
+
+		if (p->wait > 0)
+			h->contact = now;
+		out[i] = *h;
+		pick_pairs(h, p->v6, out[i].rhost);
+	}
+	cm_unlock(m);
+	return n;
+}
+
+size_t chanmgr_useless(struct chanmgr *m, const struct gnuid *chan, struct gnuid *sids, size_t max)
+{
+	const struct hitnode *best[USELESS_MAX], *n;
+	struct hitlist *l;
+	size_t count = 0;
+
+	max = MIN(max, (size_t)USELESS_MAX);
+	cm_lock(m);
+	l = list_locked(m, chan);
+	if (l != NULL)
+		DL_FOREACH(l->hits, n) {
+			size_t i = count;
+
+			/* only what it said itself counts against it */
+			if (n->h.dead || !gnuid_is_set(&n->h.sid) || !gnuid_equal(&n->h.sid, &n->h.via) ||
+			    pick_uselessness(&n->h) == 0)
+				continue;
+			while (i > 0 && pick_goes_before(&n->h, &best[i - 1]->h))
+				i--;
+			if (i == max)
+				continue;
+			count = MIN(count + 1, max);
+			memmove(&best[i + 1], &best[i], (count - 1 - i) * sizeof(*best));
+			best[i] = n;
+		}
+	for (size_t i = 0; i < count; i++)
+		sids[i] = best[i]->h.sid;
+	cm_unlock(m);
+	return count;
+}
+
 void chanmgr_failed(struct chanmgr *m, const struct gnuid *chan, const struct host *h)
 {
 	nsec now = clk_now();
+	uint8_t key[BAN_KEY];
 	struct hitlist *l;
-	uint32_t i;
 
+	host_key(key, h);
 	cm_lock(m);
 	l = list_locked(m, chan);
 	if (l != NULL)
 		hitlist_failed(l, h);
-	for (i = 0; i < m->n_failed; i++)
-		if (m->failed[i].until <= now || host_equal(&m->failed[i].host, h))
-			break;
-	if (i == FAILED_MAX)
-		i = m->i_failed++ % FAILED_MAX;         /* full: the oldest gives way */
-	m->failed[i] = (struct failed){ .host = *h, .until = now + HIT_FAILED };
-	m->n_failed = MAX(m->n_failed, i + 1);
+	bans_set(&m->failed, key, now, now + HIT_FAILED);
 	cm_unlock(m);
 }
 
-void chanmgr_session_gone(struct chanmgr *m, const struct gnuid *sid, bool at_once, nsec grace)
+void chanmgr_session_gone(struct chanmgr *m, const struct gnuid *sid, const struct gnuid *chan, bool at_once,
+	nsec grace)
 {
 	nsec at = at_once ? 1 : clk_now() + grace;      /* 1: long ago */
 	struct hitlist *l, *next;
@@ -551,8 +648,14 @@ void chanmgr_session_gone(struct chanmgr *m, const struct gnuid *sid, bool at_on
 	if (!gnuid_is_set(sid))
 		return;
 	cm_lock(m);
-	HASH_ITER(hh, m->lists, l, next)
-		hitlist_session_gone(l, sid, at_once, at);
+	if (chan != NULL) {
+		l = list_locked(m, chan);
+		if (l != NULL)
+			hitlist_session_gone(l, sid, at_once, at);
+	} else {
+		HASH_ITER(hh, m->lists, l, next)
+			hitlist_session_gone(l, sid, at_once, at);
+	}
 	cm_unlock(m);
 }
 
@@ -573,8 +676,7 @@ void chanmgr_sweep(struct chanmgr *m, nsec max_age, struct gnuid *ended, size_t 
 			continue;               /* told about next time */
 		if (l->info != NULL)
 			ended[count++] = l->id;
-		HASH_DEL(m->lists, l);
-		hitlist_free(&l);
+		list_drop_locked(m, l);
 	}
 	cm_unlock(m);
 	*n = count;

@@ -108,17 +108,36 @@ bool chanmgr_stats(struct chanmgr *m, const struct gnuid *id, struct hitstats *s
 enum status chanmgr_tip(struct chanmgr *m, const struct gnuid *id, const struct host *h)
 	EXCLUDES(lk_chanmgr) NODISCARD;
 
-/* pickHits: the best hit; *to is the address to use (global, or local for a LAN match). */
+/* pickHits: the best hit, with the pairs of the wanted family alone; *to is the address to use (global,
+ * or local for a LAN match). */
 bool chanmgr_pick(struct chanmgr *m, const struct pick *p, struct hit *out, struct host *to)
+	EXCLUDES(lk_chanmgr);
+
+#define OFFER_MAX 8
+/* The hosts to name to a node that cannot be served (pcp.md 12.3), all at once, the best first
+ * (pick_offer_before()).
+ *
+ * p    chan is set; match is the LAN to prefer; exclude and exclude_host are the asker: what is known to
+ *      lie below it is left out as well
+ * out  room for max, which is at most OFFER_MAX
+ * returns  how many */
+size_t chanmgr_offer(struct chanmgr *m, const struct pick *p, struct hit *out, size_t max)
+	EXCLUDES(lk_chanmgr);
+
+#define USELESS_MAX 32
+/* The sessions that do least for a channel by what each said of itself (pcp.md 12.4), the most useless
+ * first. Returns how many, at most max and USELESS_MAX. */
+size_t chanmgr_useless(struct chanmgr *m, const struct gnuid *chan, struct gnuid *sids, size_t max)
 	EXCLUDES(lk_chanmgr);
 
 /* A connection to that address failed: its hits are dead, and the address rests for HIT_FAILED. */
 void chanmgr_failed(struct chanmgr *m, const struct gnuid *chan, const struct host *h) EXCLUDES(lk_chanmgr);
 
-/* The session's control connection ended. at_once: it said goodbye, its hits go; else they go when
- * `grace` has passed without news. source yp.md 2.3 */
-void chanmgr_session_gone(struct chanmgr *m, const struct gnuid *sid, bool at_once, nsec grace)
-	EXCLUDES(lk_chanmgr);
+/* The session's connection ended: what it told goes, in the list of chan (NULL = in all). at_once: it said
+ * goodbye, or was sent away; else its line broke, and they go when `grace` has passed without news.
+ * source settings.md decision 14, yp.md 2.3 */
+void chanmgr_session_gone(struct chanmgr *m, const struct gnuid *sid, const struct gnuid *chan, bool at_once,
+	nsec grace) EXCLUDES(lk_chanmgr);
 
 /* Remove dead hits, those silent for max_age, and lists left empty. ended[] (room for *n ids) gets
  * the lists that went although they had been announced, *n how many. */

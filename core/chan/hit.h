@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "core/chan/gnuid.h"
+#include "core/sys/cc.h"
 #include "core/sys/clk.h"
 #include "core/sys/host.h"
 
@@ -47,7 +48,14 @@ struct hit {
 	nsec gone_at;                   /* stale since its line broke: removed then; 0 = not */
 	bool dead;                      /* failed; purged by the next sweep */
 	bool told;                      /* named by a user (?tip=): survives silence */
+	bool near;                      /* hit_is_near() of whoever told of it */
 };
+
+/* May an address that is not global be believed? Its teller, at the other end of the connection, must be
+ * as near itself: on this machine for a loopback address, in our network for a private one.
+ * itself  it told of itself, and is seen at that very address (loopback ones are all the same); else it
+ *         named others it knows, to us alone */
+bool hit_is_near(const struct hit *h, const struct host *teller, bool itself);
 
 /* Sums over the live hits of a list. */
 struct hitstats {

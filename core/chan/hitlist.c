@@ -78,20 +78,40 @@ static void drop_hit(struct hitlist *l, struct hitnode *n)
 	l->n--;
 }
 
-/* At the cap the longest unheard non-tracker makes room. */
-static bool make_room(struct hitlist *l)
+/* Does a give way before b (NULL = nobody yet)? The longest unheard, trackers last. */
+static bool yields(const struct hit *a, const struct hitnode *b)
 {
-	struct hitnode *n, *oldest = NULL;
+	if (b == NULL)
+		return true;
+	if ((a->flags & HIT_TRACKER) != (b->h.flags & HIT_TRACKER))
+		return !(a->flags & HIT_TRACKER);
+	return a->heard < b->h.heard;
+}
+
+/* At the cap somebody gives way to one told of over the line of via. */
+static bool make_room(struct hitlist *l, const struct gnuid *via)
+{
+	struct hitnode *n, *out = NULL, *of_line = NULL;
+	uint32_t line = 0;
 
 	if (l->n < HITLIST_MAX_HITS)
 		return true;
-	DL_FOREACH(l->hits, n)
-		if (!(n->h.flags & HIT_TRACKER) && !n->h.told &&
-		    (oldest == NULL || n->h.heard < oldest->h.heard))
-			oldest = n;
-	if (oldest == NULL)
+	DL_FOREACH(l->hits, n) {
+		if (n->h.told)
+			continue;
+		if (yields(&n->h, out))
+			out = n;
+		if (!gnuid_equal(&n->h.via, via))
+			continue;
+		line++;
+		if (yields(&n->h, of_line))
+			of_line = n;
+	}
+	if (line >= HITLIST_LINE && gnuid_is_set(via))
+		out = of_line;
+	else if (out == NULL || (out->h.flags & HIT_TRACKER))
 		return false;
-	drop_hit(l, oldest);
+	drop_hit(l, out);
 	return true;
 }
 
@@ -103,11 +123,21 @@ static void hit_copy(struct hit *to, const struct hit *h)
 	to->relays = MIN(h->relays, HIT_LISTENERS_MAX);
 }
 
+/* Does the node itself keep us told, over a line that stands? */
+static bool speaks_for_itself(const struct hit *h)
+{
+	return gnuid_is_set(&h->sid) && gnuid_equal(&h->sid, &h->via) && h->gone_at == 0;
+}
+
 enum status hitlist_put(struct hitlist *l, const struct hit *h, bool known_only, bool *is_new)
 {
 	struct hitnode *n, *next, *at = NULL;
 	bool told = h->told, known = false;
 
+	DL_FOREACH(l->hits, n)
+		if (!n->h.dead && same_node(&n->h, h) && speaks_for_itself(&n->h) &&
+		    !gnuid_equal(&h->via, &n->h.via))
+			return ST_OK;
 	/* Of several that turn out to be one node (a tip, and a session seen elsewhere) one stays. */
 	DL_FOREACH_SAFE(l->hits, n, next) {
 		if (n->h.dead || !same_node(&n->h, h))
@@ -126,7 +156,7 @@ enum status hitlist_put(struct hitlist *l, const struct hit *h, bool known_only,
 	}
 	if (known_only && !known)
 		return ST_OK;
-	if (!make_room(l))
+	if (!make_room(l, &h->via))
 		return ST_LIMIT;
 	n = malloc(sizeof(*n));
 	if (n == NULL)
@@ -181,6 +211,38 @@ void hitlist_failed(struct hitlist *l, const struct host *h)
 	DL_FOREACH(l->hits, n)
 		if (!n->h.told && (host_equal(&n->h.rhost[0], h) || host_equal(&n->h.rhost[1], h)))
 			n->h.dead = true;
+}
+
+/* Does h come from up? A private address names a host only within one network. */
+static bool is_below(const struct hit *h, const struct hit *up)
+{
+	if (!host_is_set(&h->uphost) || h->uphost.port == 0)
+		return false;
+	return host_equal(&h->uphost, &up->rhost[0]) ||
+	       (host_equal(&h->uphost, &up->rhost[1]) && host_same_ip(&h->rhost[0], &up->rhost[0]));
+}
+
+void hitlist_mark_below(struct hitlist *l, const struct gnuid *sid, const struct host *at)
+{
+	const struct hit asker = { .rhost = { *at } };
+	const struct hit *queue[HITLIST_BELOW] = { &asker };
+	struct hitnode *n;
+	size_t done = 0, count = 1;
+
+	DL_FOREACH(l->hits, n) {
+		n->below = (gnuid_is_set(sid) &&
+		            (gnuid_equal(&n->h.sid, sid) || gnuid_equal(&n->h.via, sid))) ||
+		           (host_is_set(at) && at->port != 0 && host_equal(&n->h.rhost[0], at));
+		if (n->below && count < HITLIST_BELOW)
+			queue[count++] = &n->h;
+	}
+	for (; done < count; done++)
+		DL_FOREACH(l->hits, n)
+			if (!n->below && is_below(&n->h, queue[done])) {
+				n->below = true;
+				if (count < HITLIST_BELOW)
+					queue[count++] = &n->h;
+			}
 }
 
 void hitlist_session_gone(struct hitlist *l, const struct gnuid *sid, bool at_once, nsec at)

@@ -17,9 +17,13 @@
 #include "core/chan/hit.h"
 #include "core/sys/status.h"
 
+#define HITLIST_BELOW 256
+#define HITLIST_LINE 125        /* of a full list: more are not kept of one line at others' cost */
+
 struct hitnode {
 	struct hit h;
 	struct hitnode *prev, *next;
+	bool below;                     /* as hitlist_mark_below() last found */
 };
 
 struct hitlist {
@@ -40,9 +44,12 @@ bool hitlist_is_live(const struct hit *h);
 void hitlist_stats(const struct hitlist *l, struct hitstats *s);
 
 /* Add a host, or bring what is known of it up to date. Of several that turn out to be one node one
- * stays. At HITLIST_MAX_HITS the longest unheard that is no tracker makes room.
+ * stays. Who speaks for himself is not spoken for by others while his line stands.
+ *
+ * At HITLIST_MAX_HITS the longest unheard makes room: of the same line, when that has told of
+ * HITLIST_LINE already (a tracker last); else of all but trackers.
  * known_only  a new one is left out
- * returns     ST_OK, ST_LIMIT (full, or memory) */
+ * returns     ST_OK (also when ignored), ST_LIMIT (full, or memory) */
 enum status hitlist_put(struct hitlist *l, const struct hit *h, bool known_only, bool *is_new)
 	NODISCARD;
 /* A host that leaves: only by itself, or over the connection it was learnt from (via). Did one go? */
@@ -51,6 +58,9 @@ bool hitlist_remove(struct hitlist *l, const struct hit *h, const struct gnuid *
 enum status hitlist_tip(struct hitlist *l, const struct host *h, nsec now) NODISCARD;
 /* A connection to that address failed: dead, but for those a user named. */
 void hitlist_failed(struct hitlist *l, const struct host *h);
+/* Find the hits of that session, or at that address (unset = neither), and those below it: told over its
+ * line, or with an upstream that leads there. The nearest HITLIST_BELOW are followed. */
+void hitlist_mark_below(struct hitlist *l, const struct gnuid *sid, const struct host *at);
 /* The line of that session ended: what it told of goes at `at`, or with the next sweep. */
 void hitlist_session_gone(struct hitlist *l, const struct gnuid *sid, bool at_once, nsec at);
 /* Remove the dead, the gone, and those silent for max_age; what a user named stays while `carried`. */

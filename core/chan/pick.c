@@ -1,6 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/chan/pick.h"
 
+#include <string.h>
+
+bool hit_is_near(const struct hit *h, const struct host *teller, bool itself)
+{
+	const struct host *a = &h->rhost[0];
+
+	if (host_is_loopback(a))
+		return host_is_loopback(teller);
+	if (!host_is_private(a))
+		return false;
+	return itself ? host_same_ip(a, teller) : host_is_private(teller) || host_is_loopback(teller);
+}
+
 bool pick_fits(const struct hit *h, const struct pick *p, nsec now)
 {
 	if (h->dead || ((h->flags & HIT_TRACKER) != 0) != p->trackers)
@@ -12,35 +25,99 @@ bool pick_fits(const struct hit *h, const struct pick *p, nsec now)
 	return p->wait == 0 || h->contact == 0 || now - h->contact >= p->wait;
 }
 
-/* pcp.md 11.4 row 8 with its supersets. */
-const struct host *pick_address(const struct hit *h, const struct pick *p)
+static bool is_of(const struct host *h, bool v6)
 {
-	const struct host *to;
+	return host_is_set(h) && host_is_v4(h) != v6;
+}
 
+void pick_pairs(const struct hit *h, bool v6, struct host pair[2])
+{
+	const struct host none = { .port = 0 }, global = h->rhost[0], local = h->rhost[1];
+	const bool mixed = host_is_set(&global) && !is_of(&global, v6);
+
+	pair[0] = is_of(&global, v6) ? global : none;
+	pair[1] = is_of(&local, v6) ? local : none;
+	if (mixed && host_is_global(&pair[1])) {
+		pair[0] = pair[1];
+		pair[1] = none;
+	}
+}
+
+/* May the asker be sent to a, which is not global? */
+static bool reaches(const struct host *a, const struct hit *h, const struct host *asker)
+{
+	if (!h->near && !h->told)
+		return false;
+	if (!host_is_set(asker))
+		return true;
+	if (host_is_loopback(a))
+		return host_is_loopback(asker);
+	return host_is_private(a) && (host_is_private(asker) || host_is_loopback(asker));
+}
+
+/* pcp.md 11.4 row 8 with its supersets. */
+bool pick_address(const struct hit *h, const struct pick *p, struct host *to)
+{
+	struct host pair[2];
+
+	pick_pairs(h, p->v6, pair);
 	if (host_is_set(&p->match)) {
-		if (!host_same_ip(&h->rhost[0], &p->match) || !host_is_set(&h->rhost[1]) ||
-		    !host_is_global(&h->rhost[0]))
-			return NULL;
-		to = &h->rhost[1];
+		if (!host_same_ip(&pair[0], &p->match) || !host_is_global(&pair[0]) ||
+		    host_is_loopback(&pair[1]))
+			return false;
+		*to = pair[1];
 	} else {
 		if (((h->flags & HIT_PUSH) != 0) != p->firewalled)
-			return NULL;
-		to = &h->rhost[0];
+			return false;
+		*to = pair[0];
 		if (p->firewalled)
-			return host_is_set(to) && host_is_v4(to) != p->v6 && hit_can_giv(h) ? to : NULL;
-		if (!p->any_addr && !h->told && !host_is_global(to))
-			return NULL;
+			return host_is_set(to) && hit_can_giv(h);
+		if (!host_is_global(to) && !reaches(to, h, &p->asker))
+			return false;
 	}
-	if (!host_is_set(to) || to->port == 0 || host_is_v4(to) == p->v6)
-		return NULL;
-	return host_is_set(&p->exclude_host) && host_equal(to, &p->exclude_host) ? NULL : to;
+	if (!host_is_set(to) || to->port == 0 || host_is_linklocal(to) || host_is_multicast(to))
+		return false;
+	return !host_is_set(&p->exclude_host) || !host_equal(to, &p->exclude_host);
 }
 
 bool pick_is_better(const struct hit *h, const struct hit *best)
 {
-	if (best == NULL)
-		return true;
+	if ((h->gone_at != 0) != (best->gone_at != 0))
+		return h->gone_at == 0;
 	if (h->hops != best->hops)
 		return h->hops < best->hops;
 	return (h->flags & HIT_RELAY) && !(best->flags & HIT_RELAY);
+}
+
+bool pick_offer_before(const struct hit *a, bool a_lan, const struct hit *b, bool b_lan)
+{
+	if ((a->gone_at != 0) != (b->gone_at != 0))
+		return a->gone_at == 0;
+	if (a_lan != b_lan)
+		return a_lan;
+	if ((a->flags & HIT_RELAY) != (b->flags & HIT_RELAY))
+		return (a->flags & HIT_RELAY) != 0;
+	return a->hops < b->hops;
+}
+
+int pick_uselessness(const struct hit *h)
+{
+	/* behind a firewall, and of a kind that does not come when it is called */
+	const bool shut = h->rhost[0].port == 0 && !hit_can_giv(h);
+	const bool idle = h->relays == 0;
+
+	if (shut)
+		return idle ? 3 : 1;
+	return idle && !(h->flags & HIT_RELAY) ? 2 : 0;
+}
+
+bool pick_goes_before(const struct hit *a, const struct hit *b)
+{
+	const int ua = pick_uselessness(a), ub = pick_uselessness(b);
+
+	if (ua != ub)
+		return ua > ub;
+	if (a->listeners != b->listeners)
+		return a->listeners < b->listeners;
+	return a->uptime_s < b->uptime_s;
 }

@@ -761,11 +761,11 @@ class Relay(Client):
     status 200: oleh, ok; then chan atoms follow. 503: oleh, hosts, quit.
     """
 
-    def __init__(self, node, cid, pos=0, sid=None, port=0, handshake=True):
-        super().__init__(node.port, node.host)
+    def __init__(self, node, cid, pos=0, sid=None, port=0, handshake=True, source=None, host=None):
+        super().__init__(node.port, host or node.host, source=source)
         self.sid = sid or new_id()
         self.request("GET", "/channel/%s" % cid,
-                     {"x-peercast-pos": pos, "x-peercast-pcp": 1})
+                     {"x-peercast-pos": pos, "x-peercast-pcp": 100 if ":" in (host or node.host) else 1})
         if handshake:
             self.send_atom(helo(self.sid, port=port))
         self.read_head()

@@ -238,14 +238,20 @@ class Fetch(BoxCase):
         self.assertEqual(self.viewer.read(4 + 96), b"HEAD" + b"".join(b"%d" % i * 16 for i in range(6)))
 
     def test_full_tracker_names_another(self):
-        other = Upstream(self)
+        """A loopback address is believed of a node on this machine alone, and not of what it only passes
+        on (pcp.md 18, B45)."""
         self.up.handshake(self.c, 503)
+        bad, other = Upstream(self), Upstream(self)
+        self.c.send_atom(bcst(harness.GRP_TRACKERS, new_id(), host_atom(
+            new_id(), self.cid, "127.0.0.1", bad.port, flags=0x32), cid=self.cid))
         self.c.send_atom(host_atom(new_id(), self.cid, "127.0.0.1", other.port, flags=0x32))
         self.c.send_atom(u32("quit", 1003))
         self.c.close()
-        # a loopback address from the network is not followed (pcp.md B45): the tip is asked again
-        again = self.up.accept(20)
-        self.assertIn(self.cid.encode(), again.request_head)
+        c = self.closing(other.accept(20))
+        self.assertIn(self.cid.encode(), c.request_head)
+        bad.listener.settimeout(0)
+        with self.assertRaises(BlockingIOError):
+            bad.listener.accept()
 
     def test_not_found_ends_it(self):
         self.c.send(b"HTTP/1.0 404 Not Found\r\n\r\n")

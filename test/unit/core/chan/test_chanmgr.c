@@ -400,7 +400,7 @@ START_TEST(full_list)
 		w = (struct said)H(i + 1, at, L1, .flags = HIT_TRACKER, .via = 7);
 		heard(2, &w);
 	}
-	w = (struct said)H(9999, A, L1, .via = 7);
+	w = (struct said)H(9999, A, L1, .via = 8);
 	ck_assert_int_eq(tell(2, &w, &r), ST_LIMIT);
 	ck_assert_uint_eq(r.after.hosts, HITLIST_MAX_HITS);
 	announce_result_fini(&r);
@@ -626,8 +626,6 @@ static const struct pick_row {
 	{ "carrier", { H(1, "100.64.0.9:7144", L1) }, { 0 }, NULL, NULL, 0, NULL },
 	{ "multicast", { H(1, "224.0.0.9:7144", L1) }, { 0 }, NULL, NULL, 0, NULL },
 	{ "unset", { H(1, "", L1) }, { 0 }, NULL, NULL, 0, NULL },
-	{ "private, for a local asker", { H(1, "192.168.0.9:7144", L1) }, { .any_addr = true }, NULL, NULL, 1,
-		"192.168.0.9:7144" },
 	/* a neighbour behind the same router */
 	{ "LAN match", { H(1, WAN ":7144", L1), H(2, B, L1) }, { 0 }, WAN, NULL, 1, L1 },
 	{ "LAN match of a firewalled one", { H(1, WAN ":0", L1, .flags = HIT_PUSH) }, { 0 }, WAN, NULL, 1, L1 },
@@ -659,6 +657,101 @@ START_TEST(pick)
 		ck_assert_msg(gnuid_equal(&h.sid, &want), "%s", w->name);
 		ck_assert_msg(strcmp(host_str(&to, text), w->to) == 0, "%s: %s", w->name, text);
 	}
+}
+END_TEST
+
+/* Told to one who is refused (pcp.md 12.3): all at once, none of them again within the wait. Who tried a host
+ * in vain keeps it from all. */
+START_TEST(offers)
+{
+	const struct gnuid list = id_of(1);
+	const struct said tracker = H(50, "203.0.113.50:7144", L1, .flags = HIT_TRACKER, .via = 7);
+	const struct host bad = host("203.0.113.9:7144"), v6 = host(V6);
+	struct pick p = { .chan = &list, .wait = 2 * S, .asker = host(A), .match = host(A) };
+	struct hit out[OFFER_MAX];
+	char at[32];
+
+	ck_assert_uint_eq(chanmgr_offer(m, &p, out, OFFER_MAX), 0);
+	heard(1, &tracker);
+	ck_assert_uint_eq(chanmgr_offer(m, &p, out, OFFER_MAX), 0);
+	for (uint32_t i = 0; i < OFFER_MAX + 3; i++) {
+		struct said w = H(i + 1, at, L1, .flags = HIT_RELAY, .via = 7, .hops = (uint8_t)(30 - i));
+
+		(void)snprintf(at, sizeof(at), "203.0.113.%u:7144", i + 1);
+		heard(1, &w);
+	}
+	chanmgr_failed(m, &list, &bad);
+	/* 11, 10, 8, 7 ... 3: the fewest hops, without 9 */
+	ck_assert_uint_eq(chanmgr_offer(m, &p, out, OFFER_MAX), OFFER_MAX);
+	for (uint32_t i = 0; i < OFFER_MAX; i++)
+		ck_assert_uint_eq(out[i].sid.b[8], i < 2 ? 11 - i : 10 - i);
+	ck_assert_uint_eq(chanmgr_offer(m, &p, out, OFFER_MAX), 2);
+	ck_assert(out[0].sid.b[8] == 2 && out[1].sid.b[8] == 1);
+	ck_assert_uint_eq(chanmgr_offer(m, &p, out, OFFER_MAX), 0);
+	p.trackers = true;
+	p.wait = 0;
+	for (int again = 0; again < 2; again++) {
+		ck_assert_uint_eq(chanmgr_offer(m, &p, out, 1), 1);
+		ck_assert_uint_eq(out[0].sid.b[8], 50);
+	}
+	p.trackers = false;
+	p.wait = 2 * S;
+	ck_assert_uint_eq(chanmgr_offer(m, &p, out, 1), 0);
+	now += 2 * S;
+	ck_assert_uint_eq(chanmgr_offer(m, &p, out, OFFER_MAX), OFFER_MAX);
+	/* one of a family of its own is named without the other pair */
+	p.v6 = true;
+	ck_assert_uint_eq(chanmgr_offer(m, &p, out, OFFER_MAX), 0);
+	heard(1, &(struct said)H(60, A, V6, .via = 7));
+	ck_assert_uint_eq(chanmgr_offer(m, &p, out, OFFER_MAX), 1);
+	ck_assert(host_equal(&out[0].rhost[0], &v6) && !host_is_set(&out[0].rhost[1]));
+}
+END_TEST
+
+/* Not to the asker itself, nor to those it feeds. */
+START_TEST(offers_not_below_the_asker)
+{
+	const struct gnuid list = id_of(1);
+	const struct host up = host(A);
+	struct hit h = { .chan = list, .sid = id_of(3), .rhost = { host(B) }, .uphost = up, .flags = HIT_RECV,
+		.via = id_of(9), .heard = now };
+	const struct announce an = { .hit = &h, .chan = &list, .self = &self, .via = &h.via, .create = true };
+	struct pick p = { .chan = &list, .exclude = id_of(1), .asker = up, .match = up };
+	struct announce_result r;
+	struct hit out[OFFER_MAX];
+
+	heard(1, &(struct said)H(1, A, L1, .via = 9));
+	heard(1, &(struct said)H(2, "203.0.113.2:7144", L1, .via = 9));
+	ck_assert_int_eq(chanmgr_announce(m, &an, &r), ST_OK);
+	announce_result_fini(&r);
+	ck_assert_uint_eq(chanmgr_offer(m, &p, out, OFFER_MAX), 1);
+	ck_assert_uint_eq(out[0].sid.b[8], 2);
+	p.exclude = id_of(4);           /* somebody else may be sent there */
+	p.asker = p.match = host("203.0.113.200");
+	ck_assert_uint_eq(chanmgr_offer(m, &p, out, OFFER_MAX), 3);
+}
+END_TEST
+
+/* The least useful come first, and only by what they say themselves. */
+START_TEST(useless)
+{
+	const struct gnuid list = id_of(1);
+	struct gnuid sids[USELESS_MAX];
+
+	ck_assert_uint_eq(chanmgr_useless(m, &list, sids, NELEM(sids)), 0);
+	heard(1, &(struct said)H(1, A, L1, .via = 1, .listeners = 3));
+	heard(1, &(struct said)H(2, A, L2, .via = 2, .listeners = 1));
+	heard(1, &(struct said)H(3, B, L1, .via = 3, .relays = 1));
+	heard(1, &(struct said)H(4, B, L2, .via = 4, .flags = HIT_RELAY));
+	heard(1, &(struct said)H(5, B, L2, .via = 9));
+	heard(1, &(struct said)H(0, B, "", .via = 9));
+	ck_assert_uint_eq(chanmgr_useless(m, &list, sids, NELEM(sids)), 2);
+	ck_assert(sids[0].b[8] == 2 && sids[1].b[8] == 1);
+	ck_assert_uint_eq(chanmgr_useless(m, &list, sids, 1), 1);
+	ck_assert_uint_eq(sids[0].b[8], 2);
+	for (uint32_t i = 0; i < USELESS_MAX + 5; i++)
+		heard(1, &(struct said)H(100 + i, NAT, L1, .via = 100 + i));
+	ck_assert_uint_eq(chanmgr_useless(m, &list, sids, 1000), USELESS_MAX);
 }
 END_TEST
 
@@ -790,7 +883,7 @@ END_TEST
 
 START_TEST(sessions_go)
 {
-	const struct gnuid seven = id_of(7), eight = id_of(8), none = { { 0 } };
+	const struct gnuid seven = id_of(7), eight = id_of(8), one = id_of(1), none = { { 0 } };
 	const struct said a = H(1, A, L1, .via = 7), b = H(8, B, L2, .via = 8);
 	char text[256];
 	size_t n = 0;
@@ -798,8 +891,8 @@ START_TEST(sessions_go)
 	heard(1, &a);
 	heard(1, &b);
 	heard(2, &a);
-	chanmgr_session_gone(m, &none, true, 0);
-	chanmgr_session_gone(m, &seven, false, 60 * S);
+	chanmgr_session_gone(m, &none, NULL, true, 0);
+	chanmgr_session_gone(m, &seven, NULL, false, 60 * S);
 	now += 60 * S - 1;
 	chanmgr_sweep(m, 1000 * S, NULL, &n);
 	ck_assert_str_eq(shown(1, text, sizeof(text)), "8@" B "/" L2 " 1@" A "/" L1 " ");
@@ -808,9 +901,11 @@ START_TEST(sessions_go)
 	chanmgr_sweep(m, 1000 * S, NULL, &n);
 	ck_assert_str_eq(shown(1, text, sizeof(text)), "8@" B "/" L2 " ");
 	ck_assert_str_eq(shown(2, text, sizeof(text)), "1@" A "/" L1 " ");
-	/* a goodbye: at once */
-	chanmgr_session_gone(m, &eight, true, 60 * S);
+	/* a goodbye: at once; what it is in another channel is another matter */
+	heard(2, &b);
+	chanmgr_session_gone(m, &eight, &one, true, 60 * S);
 	ck_assert_str_eq(shown(1, text, sizeof(text)), "");
+	ck_assert_str_eq(shown(2, text, sizeof(text)), "8@" B "/" L2 " 1@" A "/" L1 " ");
 }
 END_TEST
 
@@ -919,6 +1014,9 @@ Suite *unit_suite(void)
 	tcase_add_loop_test(t, info, 0, NELEM(info_rows));
 	tcase_add_test(t, announce_without_memory);
 	tcase_add_loop_test(t, pick, 0, NELEM(pick_rows));
+	tcase_add_test(t, offers);
+	tcase_add_test(t, offers_not_below_the_asker);
+	tcase_add_test(t, useless);
 	tcase_add_test(t, pick_waits);
 	tcase_add_test(t, failure);
 	tcase_add_test(t, many_failures);
