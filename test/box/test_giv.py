@@ -342,6 +342,16 @@ class Through(NetCase):
         self.assertEqual(r.ask(s, cid), ["oleh", "quit"])
         self.assertIsNone(r.given(0.5))
 
+    def test_ipv6(self):
+        """No NAT, but a router that lets nobody in; it says so, or S would wait for it."""
+        s, home = self.root(), self.lan()
+        home.nft("insert rule inet filter forward iifname eth0 ct state new reject with tcp reset")
+        f = self.node({"rootHost": "[%s]:%d" % (s.place.ip6, PORT)}, place=home.machine())
+        cid = self.broadcast(f, ipv=6)
+        self.announced(s, cid)
+        r = self.tree_node(place=self.machine(ipv4=False))
+        self.assertEqual(self.plays(r, cid, "?tip=[%s]:%d" % (s.place.ip6, PORT)), "[%s]" % f.place.ip6)
+
 
 class Limits(NetCase):
     """A broadcaster and its YP, made by hand, that wants it to dial."""
@@ -413,7 +423,8 @@ class Limits(NetCase):
         self.asked()
         self.assertLessEqual(self.net.counted(t.place), 1 + (time.monotonic() - start) / 2)
         self.assertGreaterEqual(self.net.counted(t.place), 1)
-        self.assertLess(self.memory() - before, 2048, "KiB more")
+        if harness.PATIENCE == 1:       # a sanitizer keeps what was freed
+            self.assertLess(self.memory() - before, 2048, "KiB more")
         self.assertLess(time_up, 20 * harness.PATIENCE)
         self.assertGreater(len(viewer.read(20000)), 0)
 
