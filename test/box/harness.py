@@ -45,6 +45,13 @@ SANITIZER = re.compile(r"(?:Address|Thread|Leak|Memory|UndefinedBehavior)Sanitiz
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+def slow(test):
+    """Decorates a test or a class that takes long (over ten seconds, say): it runs when TEST_SLOW is set, and
+    with TEST_SLOW=only nothing else does."""
+    test.is_slow = True
+    return unittest.skipUnless(os.environ.get("TEST_SLOW"), "TEST_SLOW is not set")(test)
+
+
 WAIT = 10.0             # seconds until an awaited event counts as missing
 STOP = 2.0              # a node ends within this after SIGINT
 

@@ -339,6 +339,7 @@ class Net(Router):
             self.nft("""table inet hub {
                 set cut { type ipv4_addr; }
                 set cut6 { type ipv6_addr; }
+                set severed { type ipv4_addr . ipv4_addr; }
                 set opened { type ipv4_addr; counter; }
                 set opened6 { type ipv6_addr; counter; }
                 chain forward {
@@ -347,6 +348,7 @@ class Net(Router):
                     ip daddr @cut drop
                     ip6 saddr @cut6 drop
                     ip6 daddr @cut6 drop
+                    ip saddr . ip daddr @severed reject with tcp reset
                     tcp flags & (syn | ack) == syn ip daddr @opened
                     tcp flags & (syn | ack) == syn ip6 daddr @opened6
                 }
@@ -365,6 +367,15 @@ class Net(Router):
 
     def mend(self, machine):
         self._elements("delete", "cut", machine)
+
+    def sever(self, one, other):
+        """Every connection between the two is reset, and so is each new one. IPv4 alone."""
+        self._watch()
+        self.nft("add element inet hub severed { %s . %s, %s . %s }" % (one.ip, other.ip, other.ip, one.ip))
+
+    def join(self, one, other):
+        """As before sever()."""
+        self.nft("delete element inet hub severed { %s . %s, %s . %s }" % (one.ip, other.ip, other.ip, one.ip))
 
     def count(self, machine):
         """From now on count the TCP connections others open, or try to open, to the machine."""

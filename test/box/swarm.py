@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A swarm of real nodes on machines of their own (net.py): a broadcaster, relays, a viewer at each, and
-figures of how they fare. Used by test_tree.py and by test/sim.
+figures of how they fare. Used by test_swarm.py and by test/sim.
 
     swarm = Swarm(net, relays=3)            # broadcaster and stream; every node takes 3 relays
     swarm.join(30)                          # 30 nodes, each with a viewer that starts at once
@@ -184,9 +184,10 @@ class Swarm:
             raise
         net.count(self.tracker.place)
 
-    def _node(self, name, place):
+    def _node(self, name, place, ini=None):
         keys = {"forceIP": place.ip, "forceNormal": "Yes", "maxRelays": self.relays, "logLevel": 2}
         keys.update(self.ini)
+        keys.update(ini or {})
         node = Node(keys, name=name, place=place, own_session=self.own_session)
         try:
             node.spawn()
@@ -197,15 +198,16 @@ class Swarm:
 
     # growing and shrinking
 
-    def join(self, n=1, machines=None):
-        """n more nodes with a player each; all are started before the first is waited for."""
+    def join(self, n=1, tip=None, ini=None):
+        """n more nodes with a player each; all are started before the first is waited for. tip: whom the
+        players name, if not the tracker."""
         made = []
-        for place in machines or self.net.some(n):
-            made.append(Member(self._node("n%d" % (len(self.members) + len(self.gone) + 1), place), None))
+        for place in self.net.some(n):
+            made.append(Member(self._node("n%d" % (len(self.members) + len(self.gone) + 1), place, ini), None))
             self.members.append(made[-1])
         for m in made:
             m.node.wait_log(r"listening")
-            m.player = Player(m.node, self.cid, self.tracker.address)
+            m.player = Player(m.node, self.cid, tip or self.tracker.address)
             self.audience.add(m.player)
         return made
 
@@ -252,7 +254,7 @@ class Swarm:
     def wait_playing(self, seconds=30, new=5):
         """Until every player has got `new` more units; how long it took."""
         start = time.monotonic()
-        want = {m.player: m.player.units + new for m in self.members}
+        want = {m.player: m.player.units + new for m in self.members if not m.player.left}
         behind = list(want)
 
         def all_there():

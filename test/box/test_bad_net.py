@@ -62,15 +62,15 @@ class PortTest(NetCase):
 
     def test_outcomes(self):
         sid = new_id()
-        for port, answer in ((2001, box("oleh", gid("sid", sid)).encode()), (2002, box("oleh", gid("sid", new_id())).encode()),
-                             (2003, b"HTTP/1.0 200 OK\r\n\r\n"), (2004, u32("quit", 1000).encode()),
-                             (2005, b"oleh\xff\xff\xff\x7f"), (1023, box("oleh", gid("sid", sid)).encode())):
+        right, wrong = (box("oleh", gid("sid", s)).encode() for s in (sid, new_id()))
+        for port, answer in ((2001, right), (2002, wrong), (2003, b"HTTP/1.0 200 OK\r\n\r\n"),
+                             (2004, u32("quit", 1000).encode()), (2005, b"oleh\xff\xff\xff\x7f"), (1023, right)):
             self.serve(port, answer)
         self.place.firewall("reject", "2007")
         for name, port, want in (
                 ("open", 2001, 2001), ("another node", 2002, 0), ("a web server", 2003, 0), ("a quit", 2004, 0),
-                ("a huge atom", 2005, 0), ("closed", 2006, 0), ("refused by a firewall", 2007, 0), ("a low port", 1023, 0),
-                ("no port", 0, 0)):
+                ("a huge atom", 2005, 0), ("closed", 2006, 0), ("refused by a firewall", 2007, 0),
+                ("a low port", 1023, 0), ("no port", 0, 0)):
             with self.subTest(name):
                 port_seen, took = self.ask(port, sid)
                 self.assertEqual(port_seen, want)

@@ -221,6 +221,17 @@ def twice_as_relay(case, c):
         again.wait_atom("chan")
 
 
+def injects_below(case, c):
+    """A relay below, of a channel that is relayed."""
+    with harness.Relay(c.node, c.cid) as r:
+        r.wait_atom("chan")
+        r.cid = c.cid
+        r.send(times(3, evil)(r))
+        case.assertEqual(r.wait_atom("quit").u32, 1006)
+    stays(case, c)
+    case.assertEqual(c.seen, b"MORE")
+
+
 def makes_no_circle(case, c):
     """Our source wants the channel from us."""
     with harness.Relay(c.node, c.cid, sid=c.up.sid) as r:
@@ -443,6 +454,7 @@ ROWS = [
     # 18.3 meaning
     *[("B40", "three packets from a " + who, who, times(3, evil), quits(1006)) for who in ("cin", "relay", "client")],
     *[("B40", "two packets from a " + who, who, times(2, evil), stays) for who in ("cin", "relay")],
+    ("B40", "three packets from a relay of a relay", "source", NOTHING, injects_below),
     ("B40", "three packets of another channel", "source",
      times(3, lambda c: box("chan", gid("id", new_id()), evil(c)["pkt"])), quits(1006)),
     *[("B41", "root%s from a %s" % (" in a bcst" if wrap else "", who), who, evil_root(wrap),

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Edges of the life of connections and sources: bumps, restarts, sources that give nothing, odd ends."""
 import itertools
-import os
 import signal
 import socket
 import time
 import unittest
 
 import harness
-from harness import (BoxCase, bcst, box, flv_stream, gid, leaf, new_id, push_target, u32, units)
+from harness import (BoxCase, bcst, box, flv_stream, gid, leaf, new_id, push_target, slow, u32, units)
 from test_relay import Upstream
 
 
@@ -214,10 +213,9 @@ class Relays(BoxCase):
         new.wait_atom("chan")
         self.wait(lambda: self.n.find_channel("R")["status"]["localRelays"] == 1)
 
+    @slow
     def test_never_ending_atom(self):
         """Bytes that go on past the time of one atom end the connection, and cost no time (B6)."""
-        if not os.environ.get("TEST_SLOW"):
-            self.skipTest("TEST_SLOW is not set")
         r = self.relay(self.n, self.cid)
         r.send(b"leaf" + (16000).to_bytes(4, "little"))
         begin = time.monotonic()

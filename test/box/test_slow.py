@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Timers of PCP that take minutes (pcp.md 7.2, 18 B6, B7, B25, B33, B57): TEST_SLOW=1 TEST_PATIENCE=5 make box T=test_slow
+"""Timers of PCP that take minutes (pcp.md 7.2, 10.5, 18 B6, B7, B25, B33, B57):
+TEST_SLOW=1 TEST_PATIENCE=5 make box T=test_slow
 """
-import os
 import threading
 import time
-import unittest
 
 from harness import FLG_RECV, GRP_TRACKERS, PATIENCE, BoxCase, Client, Control, bcst, box, flv_head, flv_metadata, \
-    flv_tag, flv_unit, helo, leaf, new_id, text, u32
+    flv_tag, flv_unit, helo, leaf, new_id, slow, text, u32
 from net import NetCase
 from test_bad_net import listening
 from test_bad_pcp import Row
 from test_pcp import OPENER, YellowPage
+from test_relay import Upstream
 
 
 def retitled_stream(moments):
@@ -27,7 +27,7 @@ def retitled_stream(moments):
         index += 1
 
 
-@unittest.skipUnless(os.environ.get("TEST_SLOW"), "TEST_SLOW is not set")
+@slow
 class YellowPageTimers(BoxCase):
     def setUp(self):
         self.yp = YellowPage()
@@ -129,7 +129,7 @@ def dribble(c, data):
     raise AssertionError("it goes on")
 
 
-@unittest.skipUnless(os.environ.get("TEST_SLOW"), "TEST_SLOW is not set")
+@slow
 class ClientTimers(Row):
     """Connections of all kinds that are slow or silent, all at the same time."""
 
@@ -165,7 +165,7 @@ class ClientTimers(Row):
             self.push(node, "t", interval=0.1)
             self.trackers.append((yp, node))
 
-        def slow(c):
+        def slow_atom(c):
             dribble(c, text("mesg", "x" * 200).encode())
 
         def slow_helo(c):
@@ -181,7 +181,7 @@ class ClientTimers(Row):
             c.send_atom(box("root", u32("next", 1)))
             self.assertFalse(has_ended(c, 40), c.node.out.text())
         for who in ("cin", "client", "relay", "source", "yp"):
-            self.timed("B6: slow atom of " + who, who, 30, slow)
+            self.timed("B6: slow atom of " + who, who, 30, slow_atom)
         for who in ("opening", "getting"):
             self.timed("B6: slow helo of " + who, who, 20, slow_helo)
         self.timed("B33: slow answer", "asked", 20, slow_answer)
@@ -195,7 +195,43 @@ class ClientTimers(Row):
                 self.assertIsNone(wrong)
 
 
-@unittest.skipUnless(os.environ.get("TEST_SLOW"), "TEST_SLOW is not set")
+@slow
+class StatusReports(BoxCase):
+    def test_when(self):
+        """At once; ten seconds later when something changed meanwhile; else after two minutes (10.5)."""
+        n, up, cid = self.node(), Upstream(self), new_id()
+        viewer = self.closing(n.client())
+        viewer.request("GET", "/stream/%s?tip=127.0.0.1:%d" % (cid, up.port))
+        c = self.closing(up.accept())
+        up.handshake(c)
+        up.head(c, cid)
+        done = threading.Event()
+
+        def stream():
+            pos = 4
+            while not done.wait(0.2):
+                up.data(c, cid, pos, b"data")
+                pos += 4
+        feeder = threading.Thread(target=stream)
+        feeder.start()
+        try:
+            start = time.monotonic()
+            self.assertEqual(c.wait_atom("bcst")["host"]["numr"].u32, 0)
+            self.assertLess(time.monotonic() - start, 1.5)
+            first = time.monotonic()
+            relay = self.relay(n, cid)
+            self.assertEqual(relay.status, 200)
+            self.assertEqual(c.wait_atom("bcst", 20)["host"]["numr"].u32, 1)
+            second = time.monotonic()
+            self.assertLess(abs(second - first - 10), 2)
+            self.assertEqual(c.wait_atom("bcst", 150)["host"]["numr"].u32, 1)
+            self.assertLess(abs(time.monotonic() - second - 120), 3)
+        finally:
+            done.set()
+            feeder.join()
+
+
+@slow
 class PortTests(NetCase):
     def test_slow_outcomes(self):
         """B25: fifteen seconds, and nobody else waits meanwhile."""
