@@ -80,10 +80,7 @@ class Listener:
 
     def accept(self, seconds=10):
         self.sock.settimeout(seconds * PATIENCE)
-        c = Client.__new__(Client)
-        c.sock, peer = self.sock.accept()
-        c.buf, c.status, c.headers, c.head, c.peer = b"", None, {}, b"", peer[0]
-        return c
+        return Client.of(self.sock.accept()[0])
 
 
 class Captures(NetCase):

@@ -237,8 +237,7 @@ class Relays(BoxCase):
         s = socket.socket()
         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         s.connect(("127.0.0.1", n.port))
-        c.sock, c.buf, c.status, c.headers, c.head = s, b"", None, {}, b""
-        self.closing(c)
+        c = self.closing(harness.Client.of(s))
         c.request("GET", "/channel/" + cid, {"x-peercast-pcp": 1})
         c.send_atom(harness.helo(new_id()))
         self.assertEqual(c.read_head(), 200)
