@@ -323,7 +323,7 @@ static bool root_passes(struct proc *p, const struct ctx *x, const struct bcst *
 	if (!route_root_forwards(rule[x->set->root_forward], b))
 		return false;
 	if (x->set->root_forward == ROOTFWD_PUSH) {
-		if (p->push_at != 0 && now - p->push_at < PROC_PUSHES)
+		if (p->push_at != 0 && now - p->push_at < PUSH_PACE)
 			return false;
 		p->push_at = now;
 	}

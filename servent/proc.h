@@ -15,7 +15,6 @@
 
 #define PROC_HITS      60       /* new hits a second from one connection (pcp.md 18, B48) */
 #define PROC_FANS      5        /* packets a second from one connection to all others (pcp.md 8.2) */
-#define PROC_PUSHES    (2 * NSEC_PER_SEC)       /* between two of one session (settings.md 17) */
 #define PROC_STRAYS    3        /* the stray stream packet that ends a connection (B40) */
 #define PROC_ANNOUNCED 8
 

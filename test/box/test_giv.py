@@ -7,7 +7,7 @@ import unittest
 
 import harness
 from harness import AGENT, FLG_PUSH, FLG_RECV, FLG_RELAY, FLG_TRACKER, GRP_ALL, BoxCase, Client, bcst, box, deadline, \
-    gid, helo, host_atom, ip, leaf, new_id, text, u16, u32, units
+    gid, helo, host_atom, ip, leaf, new_id, slow, text, u16, u32, units
 from net import PORT, NetCase
 from test_pcp import OPENER, YellowPage
 from test_relay import Upstream
@@ -155,6 +155,19 @@ class Accept(BoxCase):
         self.refuse()
         self.n.wait_log("fetch .*: answer 0")
         self.assertServes(self.give())
+
+    @slow
+    def test_nobody_uses_it(self):
+        """The source takes its time; after thirty seconds the other is told that it is not needed."""
+        g = self.pending()
+        start = time.monotonic()
+        self.assertRaises(TimeoutError, g.read_some, 12 / harness.PATIENCE)
+        self.c.send(b"HTTP/1.0 200 OK\r\n\r\n")
+        self.assertEqual(self.c.read_atom().name, "helo")
+        self.assertEqual(g.read_head(30), 503)
+        self.assertLess(abs(time.monotonic() - start - 30), 2)
+        again = self.give()              # its place is free
+        self.assertRaises(TimeoutError, again.read_some, 1 / harness.PATIENCE)
 
     def test_refused(self):
         push = self.push(self.n, name="mine")
@@ -311,6 +324,21 @@ class Through(NetCase):
         cid = self.broadcast(f)
         self.announced(s, cid)
         self.plays(self.tree_node({"rootHost": s.address}), cid)
+
+    @slow
+    def test_one_after_the_other(self):
+        """F is asked once in half a minute; who comes meanwhile asks again, and is served then."""
+        s = self.root()
+        f = self.tracker(s, {"maxRelays": 5}, place=self.lan().machine())
+        cid = self.broadcast(f)
+        self.announced(s, cid)
+        self.plays(self.tree_node(), cid, "?tip=" + s.address)
+        start = time.monotonic()
+        c = self.closing((late := self.tree_node()).client())
+        c.request("GET", "/stream/%s?tip=%s" % (cid, s.address))
+        self.assertEqual(c.read_head(60), 200)
+        self.assertGreater(time.monotonic() - start, 20)
+        self.assertTrue(late.find_channel(cid=cid)["status"]["isReceiving"])
 
     def test_relays(self):
         """S outside is full of relays behind NATs, one of which has one more behind it. Three that come
