@@ -258,7 +258,7 @@ static const struct parser *parser_of(const char *type)
 	} known[] = {
 		{ "FLV", &parser_flv }, { "MKV", &parser_mkv }, { "WEBM", &parser_mkv },
 		{ "OGG", &parser_ogg }, { "OGM", &parser_ogg }, { "MP3", &parser_mp3 }, { "AAC", &parser_aac },
-		{ "TS", &parser_ts },
+		{ "TS", &parser_ts }, { "MP4", &parser_mp4 },
 	};
 
 	for (size_t i = 0; i < NELEM(known); i++)
@@ -299,7 +299,7 @@ static bool type_yields(const char *declared, const uint8_t *p)
 
 static enum status media_sniff(struct media *m, bool end)
 {
-	static const char *const must_match[] = { "FLV", "MKV", "WEBM", NULL };
+	static const char *const must_match[] = { "FLV", "MKV", "WEBM", "MP4", NULL };
 	const char *type;
 	const uint8_t *p;
 	char hex[2 * 4 + 1];
