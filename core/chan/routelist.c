@@ -15,10 +15,11 @@ struct route {
 
 void routelist_clear(struct routelist *l)
 {
-	struct route *r, *next;
+	struct route *r = l->routes, *next;
 
-	HASH_ITER(hh, l->routes, r, next) {
-		HASH_DELETE(hh, l->routes, r);
+	HASH_CLEAR(hh, l->routes);
+	for (; r != NULL; r = next) {
+		next = r->hh.next;
 		free(r);
 	}
 }

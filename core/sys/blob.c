@@ -18,6 +18,9 @@ struct blob *blob_new(const void *p, size_t n)
 		return NULL;
 	atomic_init(&b->refs, 1);
 	b->len = (uint32_t)n;
+	b->key = 0;
+	b->lane = 0;
+	b->urgent = false;
 	if (n > 0)
 		memcpy(b->data, p, n);
 	return b;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Immutable, counted bytes: one copy for any number of mailboxes or requests. */
+/* Immutable, counted bytes: one copy for any number of mailboxes. */
 #ifndef CORE_SYS_BLOB_H
 #define CORE_SYS_BLOB_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,10 +13,15 @@
 struct blob {
 	_Atomic uint32_t refs;  /* relaxed up, acq_rel down: the last one frees */
 	uint32_t len;
+	/* How it waits in a mailbox (core/sys/mailq.h); set, if at all, before it is shared. */
+	uint64_t key;           /* what it is about; 0 = nothing that a newer one could replace */
+	uint32_t lane;          /* whose it is; 0 = the node's own */
+	bool urgent;            /* before others' that are not */
 	uint8_t data[];
 };
 
-/* A copy of n bytes with one reference; NULL when out of memory. */
+/* A copy of n bytes with one reference: the node's own, for no mailbox in particular. NULL when out of
+ * memory. */
 struct blob *blob_new(const void *p, size_t n) NODISCARD;
 struct blob *blob_ref(struct blob *b);
 /* Drops the reference and nulls *b; *b may be NULL. */

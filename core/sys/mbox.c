@@ -3,14 +3,11 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "core/sys/assert.h"
-
-#define QUEUE_FIRST 8           /* slots of the first allocation; then all of MBOX_QUEUE */
 
 LOCK_DEFINE(mb, struct mbox, mtx, lk_mbox)
 
@@ -25,18 +22,17 @@ enum status mbox_init(struct mbox *m)
 
 void mbox_fini(struct mbox *m)
 {
-	struct blob **q;
+	struct mail *left = NULL;
 
-	for (struct blob *b = mbox_take(m); b != NULL; b = mbox_take(m))
-		blob_unref(&b);
-	/* Taken once more even if mbox_take() is ever changed: see mbox_wake_set(). */
+	/* Taken whether or not there is mail: see mbox_wake_set(). */
 	mb_lock(m);
-	q = m->q;
-	m->q = NULL;
-	m->cap = 0;
+	for (struct mail *k = mailq_take(&m->q); k != NULL; k = mailq_take(&m->q)) {
+		k->next = left;
+		left = k;
+	}
 	m->stopping = true;
 	mb_unlock(m);
-	free(q);
+	mail_free(&left);
 	mtx_fini(&m->mtx);
 	MUST_ZERO(close(m->efd));
 	m->efd = -1;
@@ -51,45 +47,25 @@ static void wake_locked(struct mbox *m) REQUIRES(lk_mbox)
 	MUST_ZERO(eventfd_write(m->efd, 1));
 }
 
-/* Room for one more message; false when the queue is full or memory is out. */
-static bool room_locked(struct mbox *m) REQUIRES(lk_mbox)
-{
-	if (m->n < m->cap)
-		return true;
-	ASSERT(m->n == m->cap);
-	if (m->cap == MBOX_QUEUE)
-		return false;
-
-	const uint16_t cap = m->cap == 0 ? QUEUE_FIRST : MBOX_QUEUE;
-	struct blob **q = calloc(cap, sizeof(struct blob *));
-
-	if (q == NULL)
-		return false;
-	for (size_t i = 0; i < m->n; i++)
-		q[i] = m->q[(m->head + i) % m->cap];
-	free(m->q);
-	m->q = q;
-	m->cap = cap;
-	m->head = 0;
-	return true;
-}
-
 enum status mbox_post(struct mbox *m, struct blob *b)
 {
-	enum status st = ST_OK;
+	struct mail *k = mail_new(b), *gone = NULL;
+	enum status st;
 
 	mb_lock(m);
 	if (m->stopping) {
 		st = ST_STOPPED;
-	} else if (!room_locked(m)) {
-		m->lost += m->lost < UINT32_MAX;
+		gone = k;
+	} else if (k == NULL) {
 		st = ST_LIMIT;
+		m->q.lost++;
 	} else {
-		m->q[(m->head + m->n) % m->cap] = blob_ref(b);
-		m->n++;
-		wake_locked(m);
+		if (m->q.n == 0)
+			wake_locked(m);
+		st = mailq_put(&m->q, k, &gone);
 	}
 	mb_unlock(m);
+	mail_free(&gone);
 	return st;
 }
 
@@ -138,15 +114,25 @@ void mbox_stop_soft(struct mbox *m)
 struct blob *mbox_take(struct mbox *m)
 {
 	struct blob *b = NULL;
+	struct mail *k;
 
 	mb_lock(m);
-	if (m->n > 0) {
-		b = m->q[m->head];
-		m->head = (uint16_t)((m->head + 1) % m->cap);
-		m->n--;
-	}
+	k = mailq_take(&m->q);
 	mb_unlock(m);
+	if (k != NULL)
+		b = blob_ref(k->b);
+	mail_free(&k);
 	return b;
+}
+
+bool mbox_has_mail(struct mbox *m)
+{
+	bool yes;
+
+	mb_lock(m);
+	yes = m->q.n > 0;
+	mb_unlock(m);
+	return yes;
 }
 
 void mbox_drain(struct mbox *m)
@@ -220,7 +206,17 @@ uint32_t mbox_lost(struct mbox *m)
 	uint32_t n;
 
 	mb_lock(m);
-	n = m->lost;
+	n = m->q.lost;
+	mb_unlock(m);
+	return n;
+}
+
+uint32_t mbox_merged(struct mbox *m)
+{
+	uint32_t n;
+
+	mb_lock(m);
+	n = m->q.merged;
 	mb_unlock(m);
 	return n;
 }

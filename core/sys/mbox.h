@@ -17,9 +17,8 @@
 
 #include "core/sys/blob.h"
 #include "core/sys/lock.h"
+#include "core/sys/mailq.h"
 #include "core/sys/status.h"
-
-#define MBOX_QUEUE 64           /* messages waiting; one more is lost for this owner (pcp.md 8.1) */
 
 struct mbox {
 	struct mtx mtx;                         /* lk_mbox */
@@ -28,11 +27,7 @@ struct mbox {
 	bool stopping   GUARDED_BY(lk_mbox);
 	bool hard       GUARDED_BY(lk_mbox);    /* stopping by mbox_stop(): fd is shut down */
 	bool signalled  GUARDED_BY(lk_mbox);    /* efd is readable: no second write needed */
-	uint16_t head   GUARDED_BY(lk_mbox);
-	uint16_t n      GUARDED_BY(lk_mbox);
-	uint16_t cap    GUARDED_BY(lk_mbox);    /* slots in q, grown on demand */
-	struct blob **q GUARDED_BY(lk_mbox);
-	uint32_t lost   GUARDED_BY(lk_mbox);    /* messages refused because the queue was full */
+	struct mailq q  GUARDED_BY(lk_mbox);
 	_Atomic bool stopped;                   /* stopping, for cheap looks; release/acquire */
 	bool mail;                              /* owner's own note: woken, not yet looked */
 };
@@ -40,8 +35,9 @@ struct mbox {
 enum status mbox_init(struct mbox *m) NODISCARD;        /* ST_OK, ST_SYS (no fd) */
 void mbox_fini(struct mbox *m);
 
-/* Any thread: queue b (the mailbox takes its own reference) and wake the owner.
- * returns  ST_OK, ST_LIMIT (full: lost and counted), ST_STOPPED */
+/* Any thread: queue b (the mailbox takes its own reference), as core/sys/mailq.h says. It wakes the owner
+ * when nothing was waiting: one that leaves mail for later must look again by itself.
+ * returns  ST_OK, ST_LIMIT (no room, or no memory: a message was lost and counted), ST_STOPPED */
 enum status mbox_post(struct mbox *m, struct blob *b) EXCLUDES(lk_mbox);
 
 /* Any thread: wake the owner without a message. */
@@ -67,6 +63,8 @@ static inline bool mbox_is_stopped(const struct mbox *m)
 
 /* Owner: the next message (the reference is the caller's), or NULL. */
 struct blob *mbox_take(struct mbox *m) EXCLUDES(lk_mbox);
+/* Owner: is there one? */
+bool mbox_has_mail(struct mbox *m) EXCLUDES(lk_mbox) NODISCARD;
 
 /* Owner: read the eventfd empty after poll reported it; sets m->mail. */
 void mbox_drain(struct mbox *m) EXCLUDES(lk_mbox);
@@ -87,7 +85,8 @@ enum status mbox_wait(struct mbox *m, nsec deadline) EXCLUDES(lk_mbox) NODISCARD
  * also return for an older wake, so call it in a while loop over the event; sets m->mail. */
 void mbox_pause(struct mbox *m) EXCLUDES(lk_mbox);
 
-/* Messages lost so far. */
+/* Messages lost so far, and replaced by newer ones. */
 uint32_t mbox_lost(struct mbox *m) EXCLUDES(lk_mbox);
+uint32_t mbox_merged(struct mbox *m) EXCLUDES(lk_mbox);
 
 #endif

@@ -903,7 +903,7 @@ START_TEST(post_to_full_and_stopped)
 	ck_assert_int_eq(servmgr_admit_control(sm, full, &a), ADMIT_OK);
 	ck_assert_int_eq(servmgr_admit_control(sm, stopped, &c), ADMIT_OK);
 	mbox_stop_soft(&stopped->mbox);
-	for (int i = 0; i < MBOX_QUEUE; i++)
+	for (int i = 0; i < MAILQ_MAX; i++)
 		ck_assert_uint_eq(servmgr_post(sm, &q, b), 1);
 	ck_assert_uint_eq(servmgr_post(sm, &q, b), 0);
 	totals(&t);
