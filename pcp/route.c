@@ -84,7 +84,7 @@ bool route_up(const struct bcst *b)
 	return b->grp & (PCP_BCST_GROUP_ROOT | PCP_BCST_GROUP_TRACKERS | PCP_BCST_GROUP_RELAYS);
 }
 
-static bool tells_of_channel(const struct bcst *b)
+bool route_tells_of_channel(const struct bcst *b)
 {
 	struct atombag bag;
 	struct atom a;
@@ -100,7 +100,10 @@ static bool tells_of_channel(const struct bcst *b)
 bool route_down(const struct routeplace *at, const struct bcst *b, const struct gnuid *arrival,
 	struct servent_query *q)
 {
-	enum { ROOT = PCP_BCST_GROUP_ROOT, TRACKERS = PCP_BCST_GROUP_TRACKERS, RELAYS = PCP_BCST_GROUP_RELAYS };
+	enum {
+		ROOT = PCP_BCST_GROUP_ROOT, TRACKERS = PCP_BCST_GROUP_TRACKERS,
+		RELAYS = PCP_BCST_GROUP_RELAYS,
+	};
 	/* Group bits that let a packet out on a connection of each type; only a relay has a channel. */
 	static const struct {
 		enum servent_type type;
@@ -112,7 +115,7 @@ bool route_down(const struct routeplace *at, const struct bcst *b, const struct 
 		{ SV_RELAY, RELAYS, true, true },
 	};
 	const bool from_below = at->kind == ROUTE_RELAY || (at->kind == ROUTE_CIN && !at->is_root);
-	const bool hush = from_below && tells_of_channel(b);
+	const bool hush = from_below && route_tells_of_channel(b);
 
 	*q = (struct servent_query){ .not_remote = *arrival, .dest = b->dest, .chan = b->cid };
 	for (size_t i = 0; i < NELEM(out); i++) {
@@ -123,7 +126,7 @@ bool route_down(const struct routeplace *at, const struct bcst *b, const struct 
 	return q->types != 0;
 }
 
-/* --- seen before? ----------------------------------------------------------------------------- */
+/* --- the same again? -------------------------------------------------------------------------- */
 
 static uint64_t rotl(uint64_t v, unsigned n)
 {
@@ -145,12 +148,13 @@ static void sip_round(uint64_t v[4])
 }
 
 /* SipHash-1-3, a keyed hash for tables. */
-static uint64_t sip_hash(const uint64_t key[2], const uint8_t *p, size_t n)
+static uint64_t sip_hash(const uint64_t key[2], const void *data, size_t n)
 {
 	uint64_t v[4] = {
 		key[0] ^ UINT64_C(0x736f6d6570736575), key[1] ^ UINT64_C(0x646f72616e646f6d),
 		key[0] ^ UINT64_C(0x6c7967656e657261), key[1] ^ UINT64_C(0x7465646279746573),
 	};
+	const uint8_t *p = data;
 	uint64_t m = 0;
 
 	for (size_t i = 0; i < n; i++) {
@@ -173,24 +177,84 @@ static uint64_t sip_hash(const uint64_t key[2], const uint8_t *p, size_t n)
 	return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
+/* One more piece into a hash: each is hashed under the hash of those before it. */
+static void mix(struct routehash *h, const void *p, size_t n)
+{
+	h->key[0] ^= sip_hash(h->key, p, n);
+}
+
+static uint64_t result(const struct routehash *h)
+{
+	return h->key[0] != 0 ? h->key[0] : 1;
+}
+
+/* Which host it is. */
+static void mix_host(struct routehash *h, struct atom a)
+{
+	struct atom c;
+
+	while (atom_next(&a, &c)) {
+		if (c.id == ATOM_ID || c.id == ATOM_CID)
+			mix(h, c.whole, c.size);
+	}
+}
+
+/* Which channel it is, and which parts are told of it. False: it holds a piece of the stream. */
+static bool mix_chan(struct routehash *h, struct atom a)
+{
+	struct atom c, part;
+
+	while (atom_next(&a, &c)) {
+		if (c.id == ATOM_PKT)
+			return false;
+		mix(h, c.whole, atom_is_cont(&c) ? ATOM_HDR : c.size);
+		while (atom_next(&c, &part))
+			mix(h, &part.id, sizeof(part.id));
+	}
+	return true;
+}
+
+uint64_t route_key(const struct routehash *hash, const struct bcst *b)
+{
+	struct routehash h = *hash;
+	struct atombag bag;
+	struct atom c;
+	bool any = false;
+
+	if (!gnuid_is_set(&b->from) || gnuid_is_set(&b->dest))
+		return 0;
+	mix(&h, b->from.b, GNUID_LEN);
+	mix(&h, b->cid.b, GNUID_LEN);
+	mix(&h, &b->grp, 1);
+	bcst_payload(b, &bag);
+	while (atombag_next(&bag, &c)) {
+		mix(&h, &c.id, sizeof(c.id));
+		if (c.id == ATOM_HOST)
+			mix_host(&h, c);
+		else if (c.id != ATOM_CHAN || !mix_chan(&h, c))
+			return 0;
+		any = true;
+	}
+	return any ? result(&h) : 0;
+}
+
 void routeseen_init(struct routeseen *s)
 {
 	memset(s, 0, sizeof(*s));
-	rng_bytes(s->key, sizeof(s->key));
+	rng_bytes(s->hash.key, sizeof(s->hash.key));
 }
 
-/* Each child is hashed under the hash of those before it. */
 static uint64_t packet_hash(const struct routeseen *s, const struct bcst *b)
 {
-	uint64_t key[2] = { s->key[0], s->key[1] };
+	struct routehash h = s->hash;
 	struct atom in = b->atom, c;
 
-	key[0] ^= sip_hash(key, b->from.b, GNUID_LEN);
+	mix(&h, b->from.b, GNUID_LEN);
 	while (atom_next(&in, &c)) {
 		if (!atom_is_routing(c.id))
-			key[0] ^= sip_hash(key, c.whole, c.size);
+			mix(&h, c.whole, c.size);
 	}
-	return key[0] != 0 ? key[0] : 1;
+	return result(&h);
 }
 
 bool routeseen_check(struct routeseen *s, const struct bcst *b, const struct gnuid *via, nsec now)

@@ -65,6 +65,9 @@ bool route_root_forwards(enum routeforward rule, const struct bcst *b);
 
 /* --- which connections (pcp.md 10.2, 10.4) ---------------------------------------------------- */
 
+/* Is there a chan in it? */
+bool route_tells_of_channel(const struct bcst *b);
+
 /* Does a copy go to where our channels come from: of the channel b->cid, or of all when it is unset?
  * There too neither back to the session it came from, nor past b->dest: see chan_post_source(). */
 bool route_up(const struct bcst *b);
@@ -76,14 +79,25 @@ bool route_up(const struct bcst *b);
 bool route_down(const struct routeplace *at, const struct bcst *b, const struct gnuid *arrival,
 	struct servent_query *q);
 
-/* --- seen before? (pcp.md 10.3) --------------------------------------------------------------- */
+/* --- the same again? --------------------------------------------------------------------------- */
 
+/* Of a keyed hash: random, so that no peer can make others' packets collide. */
+struct routehash {
+	uint64_t key[2];
+};
+
+/* What a packet is about, for those that wait to be sent: a newer one with the same key says all that the
+ * older one said. So it is with what one origin says of one host, of one channel with the same parts, or of
+ * both. 0 = each one counts. */
+uint64_t route_key(const struct routehash *h, const struct bcst *b);
+
+/* Seen before? (pcp.md 10.3) */
 #define ROUTESEEN_SETS 256
 #define ROUTESEEN_WAYS 4
 #define ROUTESEEN_AGE  (10 * NSEC_PER_SEC)
 
 struct routeseen {
-	uint64_t key[2];
+	struct routehash hash;
 	struct {
 		uint64_t hash;          /* of from and payload; 0 = free */
 		nsec at;
@@ -91,7 +105,7 @@ struct routeseen {
 	} e[ROUTESEEN_SETS][ROUTESEEN_WAYS];
 };
 
-/* Empty, with a random key, so that no peer can make others' packets collide. */
+/* Empty, with a random hash. */
 void routeseen_init(struct routeseen *s);
 
 /* true = the same from and payload came from another session within ROUTESEEN_AGE: neither process nor

@@ -232,30 +232,40 @@ static enum status obey(struct cin *x)
 	return st == ST_TIMEOUT ? ST_OK : st;
 }
 
+/* Sleep until there is something to read, mail that may go now, or a wake-up. ST_TIMEOUT: it was silent, or
+ * did not end its atom. */
+static enum status await(struct cin *x, int *got)
+{
+	const nsec patience = MIN(x->heard + SILENCE, pcpio_deadline(&x->io));
+	const nsec due = pcpio_mail_due(&x->io, &x->sv->mbox);
+	const enum status st = sock_wait(&x->sv->sock, SOCK_IN, got, MIN(due, patience));
+
+	return st == ST_TIMEOUT && due < patience ? ST_OK : st;
+}
+
 /* Returns why it ended; x->quit is what to say, or with ST_EOF what was said. */
 static enum status converse(struct cin *x)
 {
-	struct sock *s = &x->sv->sock;
 	enum status st;
 	int got;
 
 	x->heard = clk_now();
 	st = obey(x);           /* what came right behind the helo */
 	while (st == ST_OK) {
-		st = sock_wait(s, SOCK_IN, &got, MIN(x->heard + SILENCE, pcpio_deadline(&x->io)));
+		st = await(x, &got);
 		if (st == ST_OK && (got & SOCK_IN))
 			st = pcpio_pump(&x->io, clk_deadline(NSEC_PER_SEC));
 		if (st == ST_OK && (got & SOCK_IN))
 			st = obey(x);
-		if (st == ST_OK && (got & SOCK_MAIL)) {
-			st = pcpio_drain_mail(s, &x->sv->mbox, clk_deadline(PCP_WRITE));
+		if (st == ST_OK && (got & SOCK_MAIL) && is_off_air(x->a)) {
+			x->quit = PCP_QUIT_OFFAIR;
+			return ST_STOPPED;
+		}
+		if (st == ST_OK) {
+			st = pcpio_mail(&x->io, &x->sv->mbox, clk_deadline(PCP_WRITE));
 			if (st == ST_TIMEOUT) {
 				x->quit = PCP_QUIT_SKIP;
 				return st;
-			}
-			if (st == ST_OK && is_off_air(x->a)) {
-				x->quit = PCP_QUIT_OFFAIR;
-				return ST_STOPPED;
 			}
 		}
 	}
@@ -285,7 +295,7 @@ static NOINLINE void part(struct cin *x, enum status st)
 		return;
 	sock_deafen(&x->sv->sock);
 	if (st == ST_STOPPED &&
-	    pcpio_drain_mail(&x->sv->sock, &x->sv->mbox, clk_deadline(GOODBYE)) != ST_OK)
+	    pcpio_last_mail(&x->io, &x->sv->mbox, clk_deadline(GOODBYE)) != ST_OK)
 		return;
 	pcpio_quit(&x->sv->sock, x->quit);
 }

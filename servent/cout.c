@@ -341,19 +341,18 @@ static enum status converse(struct cout *x)
 			x->quit = PCP_QUIT;
 			return ST_OK;
 		}
-		if (st == ST_OK)
-			st = sock_wait(s, SOCK_IN, &got,
-				MIN(MIN(next, x->until), MIN(x->silent_at, pcpio_deadline(&x->io))));
-		if (st == ST_TIMEOUT) {
+		if (st != ST_OK)
+			break;
+		next = MIN(MIN(next, x->until), pcpio_mail_due(&x->io, &x->sv->mbox));
+		st = sock_wait(s, SOCK_IN, &got, MIN(next, MIN(x->silent_at, pcpio_deadline(&x->io))));
+		if (st == ST_TIMEOUT)
 			st = timed_out(x);
-			continue;
-		}
 		if (st == ST_OK && (got & SOCK_IN))
 			st = pcpio_pump(&x->io, clk_deadline(NSEC_PER_SEC));
 		if (st == ST_OK && (got & SOCK_IN))
 			st = obey(x);
-		if (st == ST_OK && (got & SOCK_MAIL))
-			st = pcpio_drain_mail(s, &x->sv->mbox, clk_deadline(WRITE_TIME));
+		if (st == ST_OK)
+			st = pcpio_mail(&x->io, &x->sv->mbox, clk_deadline(WRITE_TIME));
 	}
 	if (st == ST_STOPPED)
 		x->quit = servmgr_is_stopping(x->sv->sm) ? PCP_QUIT_SHUTDOWN : PCP_QUIT;
@@ -415,7 +414,7 @@ static void part(struct cout *x, enum status st, const char *who)
 		return;
 	sock_deafen(&x->sv->sock);
 	if ((st == ST_OK || st == ST_STOPPED) &&
-	    pcpio_drain_mail(&x->sv->sock, &x->sv->mbox, clk_deadline(GOODBYE)) != ST_OK)
+	    pcpio_last_mail(&x->io, &x->sv->mbox, clk_deadline(GOODBYE)) != ST_OK)
 		return;
 	pcpio_quit(&x->sv->sock, x->quit);
 }

@@ -16,11 +16,11 @@
 
 #include "core/sys/log.h"
 #include "core/sys/rng.h"
-#include "pcp/bcst.h"
 #include "pcp/quit.h"
 #include "servent/packet.h"
 #include "servent/pcpio.h"
 #include "servent/proc.h"
+#include "servent/report.h"
 
 #define CONNECT_TIME   (10 * NSEC_PER_SEC)
 #define RESPONSE_TIME  (20 * NSEC_PER_SEC)      /* the whole response head */
@@ -31,8 +31,6 @@
 #define SEARCH_LOST    (10 * NSEC_PER_SEC)      /* how long downstream is kept without a source */
 #define RETRY_KEPT     (60 * NSEC_PER_SEC)      /* pause between searches for a channel that is to be kept */
 #define IDLE_AFTER     (10 * NSEC_PER_SEC)      /* without a listener (prefetchTime) */
-#define REPORT_MIN     (10 * NSEC_PER_SEC)
-#define REPORT_MAX     (120 * NSEC_PER_SEC)
 #define PACE_SAME      (2 * NSEC_PER_SEC)       /* between connections to one host */
 #define PACE_OTHER     (200 * NSEC_PER_MSEC)    /* and to different ones: a list of hosts is no weapon */
 #define RESTART_AFTER  (10 * NSEC_PER_SEC)      /* of nothing but known positions: they have begun anew */
@@ -80,11 +78,8 @@ struct fetch {
 	uint32_t heads, jumps;
 	nsec last_head;
 
-	/* status report */
-	nsec reported;                  /* 0 = not on this connection */
-	struct usage told;
-	enum firewall told_fw;
-	nsec looked;
+	struct report report;           /* of this connection */
+	nsec look_at;                   /* around, not before this */
 
 	nsec unused_since;              /* nobody listens; 0 = somebody does */
 	uint32_t hosts;                 /* of this refusal */
@@ -258,7 +253,7 @@ static enum status on_packet(void *ctx, const struct pktatom *p)
 	return take_data(f, p, now);
 }
 
-static NOINLINE void on_info(void *ctx, const struct chanatom *ca)
+static NOINLINE bool on_info(void *ctx, const struct chanatom *ca)
 {
 	struct fetch *f = ctx;
 	struct chaninfo *i = chan_info(f->c);
@@ -269,37 +264,20 @@ static NOINLINE void on_info(void *ctx, const struct chanatom *ca)
 	chaninfo_unref(&i);
 	chanatom_meta(ca, &m);
 	m.id = f->id;
-	if (m.text[CT_NAME][0] != '\0')
-		(void)chan_set_info(f->c, &m, &bitrate_only);
+	return m.text[CT_NAME][0] != '\0' && chan_set_info(f->c, &m, &bitrate_only);
 }
 
 /* --- status report ---------------------------------------------------------------------------- */
 
-static enum status report(struct fetch *f, bool recv, nsec deadline)
-{
-	struct hit h;
-	struct buf b;
-	enum status st;
-
-	node_own_hit(&f->a->node, f->c, recv, &h);
-	buf_init(&b, 4096);
-	st = bcst_status_emit(&b, servmgr_sid(f->a->node.sm), &h);
-	if (st == ST_OK)
-		st = sock_write(&f->sock, b.p, b.len, deadline);
-	buf_fini(&b);
-	return st;
-}
-
 /* Tell the upstream when it is due (pcp.md 10.5), and note whether anybody listens. */
 static enum status look_around(struct fetch *f, nsec now)
 {
+	struct report_facts facts;
 	struct usage u;
 	struct own own;
-	bool changed;
 
-	if (now - f->looked < NSEC_PER_SEC && f->reported != 0)
+	if (now < f->look_at)
 		return ST_OK;
-	f->looked = now;
 	servmgr_usage(f->a->node.sm, &f->id, &u);
 	servmgr_own(f->a->node.sm, &own);
 	if (u.relays + u.directs > 0)
@@ -308,14 +286,11 @@ static enum status look_around(struct fetch *f, nsec now)
 		f->unused_since = now;
 	if (!f->received)
 		return ST_OK;
-	changed = u.directs != f->told.directs || u.relays != f->told.relays ||
-	          own.fw[host_is_v4(&f->host) ? 0 : 1] != f->told_fw;
-	if (f->reported != 0 && now - f->reported < (changed ? REPORT_MIN : REPORT_MAX))
+	f->look_at = now + NSEC_PER_SEC;
+	facts = (struct report_facts){ u.directs, u.relays, own.fw[!host_is_v4(&f->host)] };
+	if (report_due(&f->report, &facts) > now)
 		return ST_OK;
-	f->reported = now;
-	f->told = u;
-	f->told_fw = own.fw[host_is_v4(&f->host) ? 0 : 1];
-	return report(f, true, clk_deadline(PCP_WRITE));
+	return report_send(&f->report, &f->a->node, f->c, &f->io, &facts, clk_deadline(PCP_WRITE));
 }
 
 /* --- one connection --------------------------------------------------------------------------- */
@@ -443,6 +418,9 @@ static enum status receive(struct fetch *f)
 		}
 		if (st == ST_OK)
 			st = look_around(f, now);
+		pass_tick(&f->proc, now);
+		if (st == ST_OK)
+			st = pcpio_mail(&f->io, &f->mbox, clk_deadline(PCP_WRITE));
 		if (st == ST_OK && f->mbox.mail) {
 			f->mbox.mail = false;
 			/* one without a host may have been meant to end our idleness */
@@ -452,7 +430,6 @@ static enum status receive(struct fetch *f)
 				f->wanted = to;
 				return ST_TIMEOUT;
 			}
-			st = pcpio_drain_mail(&f->sock, &f->mbox, clk_deadline(PCP_WRITE));
 		}
 		if (st != ST_OK)
 			return st;
@@ -464,6 +441,7 @@ static enum status receive(struct fetch *f)
 		}
 		wake = MIN(f->last_packet + stall, pcpio_deadline(&f->io));
 		wake = MIN(wake, now + NSEC_PER_SEC * (f->unused_since != 0 ? 1 : 10));
+		wake = MIN(wake, MIN(pass_due(&f->proc), pcpio_mail_due(&f->io, &f->mbox)));
 		st = sock_wait(&f->sock, SOCK_IN, &got, wake);
 		if (st == ST_TIMEOUT) {
 			if (clk_now() >= pcpio_deadline(&f->io))
@@ -486,8 +464,7 @@ static enum status receive(struct fetch *f)
 static void leave(struct fetch *f)
 {
 	sock_deafen(&f->sock);
-	if (f->reported != 0)
-		(void)!report(f, false, clk_deadline(GOODBYE));
+	report_farewell(&f->report, &f->a->node, f->c, &f->io, clk_deadline(GOODBYE));
 	pcpio_quit(&f->sock, servmgr_is_stopping(f->a->node.sm) ? PCP_QUIT_SHUTDOWN
 	                   : f->quit != 0 ? f->quit : PCP_QUIT);
 }
@@ -530,8 +507,8 @@ static enum outcome connect_and_fetch(struct fetch *f)
 	f->known_since = 0;
 	f->hosts = 0;
 	f->quit = 0;
-	f->reported = 0;
-	f->looked = 0;
+	f->report = (struct report){ .sent = 0 };
+	f->look_at = 0;
 	chan_set_status(f->c, CHAN_CONNECTING);
 	chan_set_source(f->c, &f->host, NULL, NULL);
 	st = f->given ? ST_OK : sock_connect(&f->sock, &f->host, &f->mbox, clk_deadline(CONNECT_TIME));
@@ -591,6 +568,7 @@ static enum outcome connect_and_fetch(struct fetch *f)
 			log_info("fetch %s: handshake: %s", from, status_str(st));
 		}
 	}
+	pass_end(&f->proc);
 	drop_batch(f);
 	pcpio_fini(&f->io);
 	sock_close(&f->sock);

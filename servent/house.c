@@ -125,11 +125,8 @@ static nsec air_round(struct house *h, nsec now)
 
 	if (h->on_air && !on_air && !h->set->is_root) {
 		const struct servent_query q = { .types = 1u << SV_CIN };
-		struct blob *wake = blob_new("", 0);
 
-		if (wake != NULL)
-			(void)servmgr_post(h->a->node.sm, &q, wake);
-		blob_unref(&wake);
+		servmgr_wake(h->a->node.sm, &q);
 	}
 	h->on_air = on_air;
 	if (!on_air)

@@ -14,7 +14,6 @@
 
 #define READ_CONTROL  ((size_t)16 * 1024)       /* bytes asked of the socket at once */
 #define READ_FETCH    ((size_t)128 * 1024)
-#define DRAIN_BATCH   16                        /* messages in one writev */
 #define LINGER_BYTES  ((size_t)1024 * 1024)     /* thrown away after a quit, at most */
 #define OTHER_ATOMS   8                         /* taken before oleh (pcp.md 6.4) */
 #define PORTTEST_TIME (15 * NSEC_PER_SEC)
@@ -145,26 +144,63 @@ enum status pcpio_write(struct sock *s, struct buf *b, nsec deadline)
 	return b->len == 0 ? ST_OK : sock_write(s, b->p, b->len, deadline);
 }
 
-enum status pcpio_drain_mail(struct sock *s, struct mbox *mb, nsec deadline)
-{
-	for (;;) {
-		struct blob *msg[DRAIN_BATCH];
-		struct iovec iov[DRAIN_BATCH];
-		enum status st;
-		int n = 0;
+static const struct budget pace = { PCP_PACE, PCP_PACE_BURST };
 
-		while (n < DRAIN_BATCH && (msg[n] = mbox_take(mb)) != NULL) {
-			iov[n] = (struct iovec){ .iov_base = msg[n]->data, .iov_len = msg[n]->len };
-			n++;
-		}
-		if (n == 0)
-			return ST_OK;
-		st = sock_writev(s, iov, n, deadline);
-		for (int i = 0; i < n; i++)
-			blob_unref(&msg[i]);
-		if (st != ST_OK)
-			return st;
-	}
+nsec pcpio_pace_next(const struct pcpio *io)
+{
+	return bucket_next(&io->pace, &pace);
+}
+
+void pcpio_pace_spend(struct pcpio *io)
+{
+	bucket_spend(&io->pace, &pace, 1, clk_now());
+}
+
+nsec pcpio_mail_due(const struct pcpio *io, struct mbox *mb)
+{
+	return mbox_has_mail(mb) ? pcpio_pace_next(io) : NSEC_NEVER;
+}
+
+/* Write the next max messages (PCP_PACE_BURST at most), or those that are there. */
+static enum status write_mail(struct sock *s, struct mbox *mb, int max, nsec deadline, int *n)
+{
+	struct blob *msg[PCP_PACE_BURST];
+	struct iovec iov[PCP_PACE_BURST];
+	enum status st = ST_OK;
+
+	for (*n = 0; *n < max && (msg[*n] = mbox_take(mb)) != NULL; (*n)++)
+		iov[*n] = (struct iovec){ .iov_base = msg[*n]->data, .iov_len = msg[*n]->len };
+	if (*n > 0)
+		st = sock_writev(s, iov, *n, deadline);
+	for (int i = 0; i < *n; i++)
+		blob_unref(&msg[i]);
+	return st;
+}
+
+enum status pcpio_mail(struct pcpio *io, struct mbox *mb, nsec deadline)
+{
+	const nsec now = clk_now();
+	struct bucket after = io->pace;
+	enum status st;
+	int max = 0, n;
+
+	if (!mbox_has_mail(mb))
+		return ST_OK;
+	while (max < PCP_PACE_BURST && bucket_take(&after, &pace, 1, now))
+		max++;
+	if (max == 0)
+		return ST_OK;
+	st = write_mail(io->s, mb, max, deadline, &n);
+	if (n > 0)
+		bucket_spend(&io->pace, &pace, (uint32_t)n, now);
+	return st;
+}
+
+enum status pcpio_last_mail(struct pcpio *io, struct mbox *mb, nsec deadline)
+{
+	int n;
+
+	return write_mail(io->s, mb, PCP_PACE_BURST, deadline, &n);
 }
 
 /* Take what the peer still sends until it closes: a socket closed over unread bytes is reset, and the

@@ -9,6 +9,7 @@
 #define SERVENT_PCPIO_H
 
 #include "core/node/node.h"
+#include "core/sys/bucket.h"
 #include "core/sys/sock.h"
 #include "pcp/atom.h"
 #include "pcp/helo.h"
@@ -16,6 +17,11 @@
 #define PCP_HANDSHAKE (20 * NSEC_PER_SEC)       /* the whole of it */
 #define PCP_ATOM_TIME (30 * NSEC_PER_SEC)       /* a whole top-level atom from its first byte */
 #define PCP_WRITE     (10 * NSEC_PER_SEC)
+
+/* Control atoms on one connection: older nodes take in five a second, and lose relays when 64 wait at one of
+ * theirs (pcp.md 8.2). */
+#define PCP_PACE       (NSEC_PER_SEC / 5)
+#define PCP_PACE_BURST 16
 
 struct pcpio {
 	struct sock *s;                 /* borrowed */
@@ -25,6 +31,7 @@ struct pcpio {
 	size_t seen;                    /* bytes behind `at` the scan has looked at */
 	struct atomscan scan;
 	nsec begun;                     /* when its first byte came; 0 = between atoms */
+	struct bucket pace;             /* of what is sent */
 };
 
 void pcpio_init(struct pcpio *io, struct sock *s, const struct atomlimits *lim);
@@ -43,9 +50,16 @@ nsec pcpio_deadline(const struct pcpio *io);
 
 /* Write what a writer put into b (and check its error). */
 enum status pcpio_write(struct sock *s, struct buf *b, nsec deadline) NODISCARD;
-/* Write the messages queued in mb, all that are there: also after a stop, when s no longer looks at its
- * mailbox. */
-enum status pcpio_drain_mail(struct sock *s, struct mbox *mb, nsec deadline) NODISCARD;
+/* Write of the messages queued in mb what the pace allows now. */
+enum status pcpio_mail(struct pcpio *io, struct mbox *mb, nsec deadline) NODISCARD;
+/* When pcpio_mail() has something to do; NSEC_NEVER = when somebody posts to mb. */
+nsec pcpio_mail_due(const struct pcpio *io, struct mbox *mb);
+/* The last ones before a good-bye, as many as older nodes take at once; what is left is nobody's any more.
+ * Also after a stop, when the socket no longer looks at its mailbox. */
+enum status pcpio_last_mail(struct pcpio *io, struct mbox *mb, nsec deadline) NODISCARD;
+/* A control atom that does not come from the mailbox: when may it be sent, and it is. */
+nsec pcpio_pace_next(const struct pcpio *io);
+void pcpio_pace_spend(struct pcpio *io);
 /* Say quit and nothing more, with a short deadline, also after a stop. */
 void pcpio_quit(struct sock *s, uint32_t code);
 

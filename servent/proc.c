@@ -22,19 +22,23 @@ struct ctx {
 	struct gnuid cid;               /* channel of what follows; unset = none yet */
 	struct chanatom chan;           /* pending: not announced yet, its host may follow */
 	bool pending;
+	bool news;                      /* fetch: what its channel is called has changed */
 	uint32_t quit;
 };
 
 /* --- limits ----------------------------------------------------------------------------------- */
 
-/* Count one event in the current second. Returns how many there were in it. */
-static uint32_t tick(uint32_t *n, nsec *since, nsec now)
+static const struct budget new_hits = { NSEC_PER_SEC / PROC_HITS, PROC_HITS };
+
+/* May it still send? (proc.h) */
+static bool within_budget(struct proc *p, const struct ctx *x, const struct atom *a)
 {
-	if (now - *since >= NSEC_PER_SEC) {
-		*since = now;
-		*n = 0;
-	}
-	return ++*n;
+	static const struct budget atoms = { NSEC_PER_SEC / PROC_ATOMS, PROC_ATOMS_BURST };
+	const size_t units = MIN(1 + a->size / PROC_ATOM_UNIT, (size_t)PROC_ATOMS_BURST);
+
+	if (x->root_cin || p->kind == PROC_COUT || p->kind == PROC_FETCH)
+		return true;
+	return bucket_take(&p->atoms, &atoms, (uint32_t)units, clk_now());
 }
 
 /* --- channels and hosts ----------------------------------------------------------------------- */
@@ -56,7 +60,7 @@ static void announced(struct proc *p, struct ctx *x, const struct announce *an,
 	char hs[HOST_STRLEN], id[GNUID_STRLEN];
 
 	if (r->hit_new)
-		(void)tick(&p->hits_now, &p->hits_since, now);
+		bucket_spend(&p->hits, &new_hits, 1, now);
 	if (r->refused) {
 		if (!p->told_refused)
 			log_peer(LOG_INFO, &p->peer, "%s: channel %s belongs to another broadcaster",
@@ -79,7 +83,7 @@ static NOINLINE void announce(struct proc *p, struct ctx *x, const struct gnuid 
 	const struct chanatom *c, struct hit *h)
 {
 	const nsec now = clk_now();
-	const bool full = p->hits_now >= PROC_HITS && now - p->hits_since < NSEC_PER_SEC;
+	const bool full = bucket_next(&p->hits, &new_hits) > now;
 	const bool itself = h != NULL && gnuid_equal(&h->sid, &p->remote);
 	const bool listed = p->kind == PROC_FETCH && !x->place.in_bcst; /* with a refusal, for us */
 	struct announce an = {
@@ -144,8 +148,8 @@ static enum status on_chan(struct proc *p, struct ctx *x, const struct atom *a)
 		    (!own || gnuid_equal(&c.id, &p->chan))) {
 			x->chan = c;
 			x->pending = true;
-			if (own && p->info != NULL)
-				p->info(p->ctx, &c);
+			if (own && p->info != NULL && p->info(p->ctx, &c))
+				x->news = true;
 			/* Only for a root it matters that chan and host are judged as one. */
 			if (!x->root_cin)
 				flush(p, x);
@@ -241,115 +245,6 @@ void proc_gone(struct proc *p, bool goodbye)
 
 /* --- broadcasts ------------------------------------------------------------------------------- */
 
-/* Packets of the trees seen lately. One table for the node, as a loop spans connections. */
-static struct mtx seen_mtx = MTX_INIT(lk_leaf);
-static struct routeseen seen_table GUARDED_BY(lk_leaf);
-static bool seen_ready GUARDED_BY(lk_leaf);
-
-static void seen_lock(void) ACQUIRES(lk_leaf) LOCK_IMPL
-{
-	mtx_lock_raw(&seen_mtx);
-}
-
-static void seen_unlock(void) RELEASES(lk_leaf) LOCK_IMPL
-{
-	mtx_unlock_raw(&seen_mtx);
-}
-
-/* Did this packet come over another connection before (pcp.md 10.3)? Within a tree only: control
- * connections make no loops, and a tracker that comes again may say the same as before. */
-static bool is_repeated(const struct proc *p, const struct bcst *b)
-{
-	bool yes;
-
-	if (p->kind == PROC_CIN || p->kind == PROC_COUT || !gnuid_is_set(&b->from))
-		return false;
-	seen_lock();
-	if (!seen_ready)
-		routeseen_init(&seen_table);
-	seen_ready = true;
-	yes = routeseen_check(&seen_table, b, &p->remote, clk_now());
-	seen_unlock();
-	return yes;
-}
-
-/* To where the channels come from. */
-static void post_up(struct proc *p, const struct bcst *b, struct blob *msg)
-{
-	struct chan **chans = NULL, *one;
-	size_t n = 0;
-
-	if (gnuid_is_set(&b->cid)) {
-		one = chanmgr_find(p->node->cm, &b->cid);
-		if (one == NULL)
-			return;
-		chans = &one;
-		n = 1;
-	} else if (chanmgr_all(p->node->cm, &chans, &n) != ST_OK) {
-		return;
-	}
-	for (size_t i = 0; i < n; i++) {
-		if (chan_type_of(chans[i]) == CHAN_RELAY)
-			(void)!chan_post_source(chans[i], msg, &p->remote, &b->dest);
-		chan_unref(&chans[i]);
-	}
-	if (chans != &one)
-		free(chans);
-}
-
-/* To other connections: relays below, control connections. At most PROC_FANS a second from one
- * connection: older nodes take in five a second, and choke on more. */
-static void post_down(struct proc *p, const struct ctx *x, const struct bcst *b, struct blob *msg)
-{
-	struct servent_query q;
-
-	if (!route_down(&x->place, b, &p->remote, &q) ||
-	    tick(&p->fans_now, &p->fans_since, clk_now()) > PROC_FANS)
-		return;
-	(void)servmgr_post(p->node->sm, &q, msg);
-}
-
-/* A root passes on what its settings say: by default a push to a client that is here. */
-static bool root_passes(struct proc *p, const struct ctx *x, const struct bcst *b)
-{
-	static const enum routeforward rule[] = {
-		[ROOTFWD_PUSH] = ROUTE_FORWARD_PUSH, [ROOTFWD_ALL] = ROUTE_FORWARD_ALL,
-		[ROOTFWD_NONE] = ROUTE_FORWARD_NONE,
-	};
-	const nsec now = clk_now();
-
-	if (!x->root_cin)
-		return true;
-	if (!route_root_forwards(rule[x->set->root_forward], b))
-		return false;
-	if (x->set->root_forward == ROOTFWD_PUSH) {
-		if (p->push_at != 0 && now - p->push_at < PUSH_PACE)
-			return false;
-		p->push_at = now;
-	}
-	return true;
-}
-
-static NOINLINE void forward(struct proc *p, const struct ctx *x, const struct bcst *b)
-{
-	struct blob *msg = NULL;
-	struct buf out;
-
-	if (!root_passes(p, x, b))
-		return;
-	/* Not more than other nodes take in. */
-	buf_init(&out, PCP_ATOM_SEND_MAX);
-	if (bcst_forward(&out, b) == ST_OK)
-		msg = blob_new(out.p, out.len);
-	buf_fini(&out);
-	if (msg == NULL)
-		return;
-	if (route_up(b) && !(x->root_cin && x->set->root_forward == ROOTFWD_PUSH))
-		post_up(p, b, msg);
-	post_down(p, x, b, msg);
-	blob_unref(&msg);
-}
-
 static enum status act(struct proc *p, struct ctx *x, const struct atom *a);
 
 /* What a bcst or atom holds. Bags inside it are opened by the bag, so this is entered twice at most. */
@@ -396,7 +291,7 @@ static enum status on_bcst(struct proc *p, struct ctx *outer, const struct atom 
 		return ST_PROTO;
 	}
 	note_route(p, &b.from);
-	if (is_repeated(p, &b))
+	if (pass_repeated(p, &b))
 		return ST_OK;
 	if (plan.process) {
 		x.place.in_bag = x.place.in_bcst = true;
@@ -407,8 +302,9 @@ static enum status on_bcst(struct proc *p, struct ctx *outer, const struct atom 
 		st = open_bag(p, &x, &bag);
 		outer->quit = x.quit;
 	}
-	if (st == ST_OK && plan.forward)
-		forward(p, outer, &b);
+	if (st == ST_OK && plan.forward && pass_on(p, outer->set, &outer->place, &b))
+		x.news = false;
+	outer->news = outer->news || x.news;
 	return st;
 }
 
@@ -520,8 +416,16 @@ enum status proc_atom(struct proc *p, const struct atom *a, uint32_t *quit)
 	x.place.is_root = x.set->is_root;
 	x.place.from_yp = p->kind == PROC_COUT && p->yp;
 	x.root_cin = x.place.is_root && p->kind == PROC_CIN;
-	st = act(p, &x, a);
-	flush(p, &x);
+	if (within_budget(p, &x, a)) {
+		st = act(p, &x, a);
+		flush(p, &x);
+	} else {
+		p->why = "more than a connection may send";
+		x.quit = PCP_QUIT_BADRESPONSE;
+		st = ST_LIMIT;
+	}
+	if (x.news)
+		pass_changed(p);
 	settings_unref(&x.set);
 	*quit = x.quit;
 	return st;

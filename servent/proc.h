@@ -1,20 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What a received atom does: the table of pcp.md 13, for every kind of PCP connection.
  *
- * Announcements go to the hit lists and the channel log; broadcasts are forwarded by posting counted
- * copies to the mailboxes of the connections that pass (pcp.md 10). Stream packets are handed to the
- * one callback that a fetch connection sets; from anybody else they are counted and refused.
+ * Announcements go to the hit lists and the channel log; broadcasts are passed on (servent/pass.h). Stream
+ * packets are handed to the one callback that a fetch connection sets; from anybody else they are counted
+ * and refused.
+ *
+ * How much somebody who connected to us may send: PROC_ATOMS top-level atoms a second for as long as he
+ * likes, and PROC_ATOMS_BURST at once; one of n bytes counts as 1 + n / PROC_ATOM_UNIT. So a tree of two
+ * thousand relays may be behind him, each of which speaks as often as it may, and all of which come at
+ * once. Whoever sends more is of no use to anybody: his connection ends (1006). It is not so with those we
+ * chose ourselves, source and YP: they may only pass on what others send them. Nor with the trackers of a
+ * root: their announcements harm nobody, and may be as many as there are channels.
  */
 #ifndef SERVENT_PROC_H
 #define SERVENT_PROC_H
 
 #include "core/node/node.h"
+#include "core/sys/bucket.h"
 #include "pcp/atom.h"
 #include "pcp/chanatom.h"
 #include "pcp/root.h"
+#include "servent/pass.h"
 
 #define PROC_HITS      60       /* new hits a second from one connection (pcp.md 18, B48) */
-#define PROC_FANS      5        /* packets a second from one connection to all others (pcp.md 8.2) */
+#define PROC_ATOMS     200
+#define PROC_ATOMS_BURST 2000
+#define PROC_ATOM_UNIT 2048
 #define PROC_STRAYS    3        /* the stray stream packet that ends a connection (B40) */
 #define PROC_ANNOUNCED 8
 
@@ -31,8 +42,8 @@ struct proc {
 
 	/* fetch: a stream packet of its channel. Returns ST_OK, or why the fetch ends. */
 	enum status (*packet)(void *ctx, const struct pktatom *p);
-	/* fetch: new info for its channel. */
-	void (*info)(void *ctx, const struct chanatom *c);
+	/* fetch: info for its channel. Returns whether it was news. */
+	bool (*info)(void *ctx, const struct chanatom *c);
 	/* COUT: the root spoke. */
 	void (*root)(void *ctx, const struct root *r);
 	void *ctx;
@@ -43,11 +54,8 @@ struct proc {
 
 	/* its own notes; all zero at the start */
 	uint32_t stray_packets;         /* stream packets from somebody who may not send them */
-	uint32_t hits_now;              /* new hits in this second (limit: PROC_HITS) */
-	nsec hits_since;
-	uint32_t fans_now;              /* packets spread in this second (limit: PROC_FANS) */
-	nsec fans_since;
-	nsec push_at;                   /* when a root last passed one on for this peer */
+	struct bucket atoms, hits;
+	struct pass pass;
 	struct gnuid announced[PROC_ANNOUNCED]; /* root: this tracker's channels; the oldest give way */
 	uint32_t n_announced;
 	bool told_unknown, told_refused; /* logged once per connection */

@@ -159,10 +159,13 @@ static enum status hear(struct relay *x)
 static enum status sleep_parked(struct relay *x)
 {
 	while (!reader_owns(&x->r)) {
-		nsec wake = MIN(x->heard + SILENCE, pcpio_deadline(&x->io));
+		const nsec wake = MIN(x->heard + SILENCE, pcpio_deadline(&x->io));
+		const nsec due = pcpio_mail_due(&x->io, &x->sv->mbox);
 		int got;
-		enum status st = sock_wait(&x->sv->sock, SOCK_IN, &got, wake);
+		enum status st = sock_wait(&x->sv->sock, SOCK_IN, &got, MIN(wake, due));
 
+		if (st == ST_TIMEOUT && due < wake)
+			return ST_OK;
 		if (st == ST_TIMEOUT) {
 			x->quit = clk_now() >= pcpio_deadline(&x->io) ? PCP_QUIT_BADRESPONSE : PCP_QUIT;
 			return st;
@@ -227,7 +230,7 @@ static enum status stream(struct relay *x)
 		if (st == ST_TIMEOUT)
 			x->quit = PCP_QUIT_SKIP;
 		if (st == ST_OK)
-			st = pcpio_drain_mail(&x->sv->sock, &x->sv->mbox, clk_deadline(PCP_WRITE));
+			st = pcpio_mail(&x->io, &x->sv->mbox, clk_deadline(PCP_WRITE));
 		if (st == ST_OK)
 			st = chan_read(x->c, &x->r, &what);
 		if (st == ST_OK && (what & CHAN_SKIPPED))
@@ -292,7 +295,7 @@ static void finish(struct relay *x, enum status st)
 	if (reader_in_packet(&x->r))
 		return;
 	if (st == ST_STOPPED)
-		(void)!pcpio_drain_mail(&x->sv->sock, &x->sv->mbox, clk_deadline(GOODBYE));
+		(void)!pcpio_last_mail(&x->io, &x->sv->mbox, clk_deadline(GOODBYE));
 	pcpio_quit(&x->sv->sock, x->quit);
 }
 

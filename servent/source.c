@@ -10,7 +10,9 @@
 #include "core/sys/assert.h"
 #include "core/sys/log.h"
 #include "pcp/bcst.h"
+#include "pcp/pcp.h"
 #include "servent/packet.h"
+#include "servent/pass.h"
 
 #define TAKEOVER   (5 * NSEC_PER_SEC)           /* for the source before us to let go */
 #define INFO_PACE  (10 * NSEC_PER_SEC)          /* between info updates to relays (decision 20) */
@@ -380,9 +382,9 @@ static void tell_relays(struct source *s, nsec now)
 		chaninfo_unref(&i);
 		return;
 	}
-	buf_init(&b, 16384);
+	buf_init(&b, PCP_ATOM_SEND_MAX);
 	if (bcst_info_emit(&b, servmgr_sid(s->a->node.sm), i) == ST_OK)
-		msg = blob_new(b.p, b.len);
+		msg = pass_own(&b);
 	buf_fini(&b);
 	if (msg != NULL) {
 		struct servent_query q = { .types = 1u << SV_RELAY, .chan = *chan_id(s->c) };

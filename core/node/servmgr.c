@@ -532,7 +532,11 @@ void servent_heard(struct servent *sv, const struct gnuid *from)
 
 void servmgr_totals(struct servmgr *sm, struct totals *t)
 {
-	*t = (struct totals){ .msgs_lost = atomic_load_explicit(&sm->lost, memory_order_relaxed) };
+	*t = (struct totals){
+		.msgs_posted = atomic_load_explicit(&sm->posted, memory_order_relaxed),
+		.msgs_lost = atomic_load_explicit(&sm->lost, memory_order_relaxed),
+		.msgs_refused = atomic_load_explicit(&sm->refused_msgs, memory_order_relaxed),
+	};
 	sm_lock(sm);
 	t->servents = sm->n;
 	memcpy(t->connected, sm->connected, sizeof(t->connected));
@@ -671,6 +675,19 @@ enum status servmgr_select(struct servmgr *sm, const struct servent_query *q, st
 	return ST_OK;
 }
 
+void servmgr_count_post(struct servmgr *sm, enum status st)
+{
+	if (st == ST_OK || st == ST_LIMIT)
+		atomic_fetch_add_explicit(&sm->posted, 1, memory_order_relaxed);
+	if (st == ST_LIMIT)
+		atomic_fetch_add_explicit(&sm->lost, 1, memory_order_relaxed);
+}
+
+void servmgr_count_refused(struct servmgr *sm)
+{
+	atomic_fetch_add_explicit(&sm->refused_msgs, 1, memory_order_relaxed);
+}
+
 size_t servmgr_post(struct servmgr *sm, const struct servent_query *q, struct blob *msg)
 {
 	struct servent **v;
@@ -681,14 +698,26 @@ size_t servmgr_post(struct servmgr *sm, const struct servent_query *q, struct bl
 	for (size_t i = 0; i < n; i++) {
 		const enum status st = mbox_post(&v[i]->mbox, msg);
 
-		if (st == ST_OK)
-			took++;
-		else if (st == ST_LIMIT)
-			atomic_fetch_add_explicit(&sm->lost, 1, memory_order_relaxed);
+		servmgr_count_post(sm, st);
+		took += st == ST_OK;
 		servent_unref(&v[i]);
 	}
 	free(v);
 	return took;
+}
+
+void servmgr_wake(struct servmgr *sm, const struct servent_query *q)
+{
+	struct servent **v;
+	size_t n;
+
+	if (servmgr_select(sm, q, &v, &n) != ST_OK)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		mbox_wake(&v[i]->mbox);
+		servent_unref(&v[i]);
+	}
+	free(v);
 }
 
 static void view_locked(struct entry *e, struct servent_view *v) REQUIRES(lk_servmgr)

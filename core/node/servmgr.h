@@ -85,7 +85,9 @@ struct totals {
 	uint64_t out_all_bps, in_all_bps;       /* all */
 	uint32_t refused[REFUSALS];             /* since start; [REFUSE_FULL]: controls and accepts */
 	uint32_t started;                       /* outputs ever started */
-	uint32_t msgs_lost;                     /* messages servmgr_post() lost to full mailboxes */
+	uint64_t msgs_posted;                   /* messages put into mailboxes of connections */
+	uint64_t msgs_lost;                     /* of those, that full mailboxes could not keep */
+	uint64_t msgs_refused;                  /* broadcasts not passed on: too many of one sender */
 };
 void servmgr_totals(struct servmgr *sm, struct totals *t) EXCLUDES(lk_servmgr);
 /* Take a sample for the rates; called every few seconds. */
@@ -105,9 +107,16 @@ struct servent_query {
  * *out is NULL. ST_OK, ST_LIMIT (memory). */
 enum status servmgr_select(struct servmgr *sm, const struct servent_query *q, struct servent ***out,
 	size_t *n) EXCLUDES(lk_servmgr) NODISCARD;
-/* Select, post a message to each, and let go. Returns how many took it (0 when out of memory). */
+/* Select, post a message to each, and let go. Returns how many took it without losing one (0 when out of
+ * memory). */
 size_t servmgr_post(struct servmgr *sm, const struct servent_query *q, struct blob *msg)
 	EXCLUDES(lk_servmgr, lk_mbox);
+/* Count a message to a connection that is not in the table (a channel's source): ST_OK, ST_LIMIT = lost;
+ * anything else counts nothing. And a broadcast that was not passed on. */
+void servmgr_count_post(struct servmgr *sm, enum status st);
+void servmgr_count_refused(struct servmgr *sm);
+/* Wake each: something changed that it looks at. */
+void servmgr_wake(struct servmgr *sm, const struct servent_query *q) EXCLUDES(lk_servmgr, lk_mbox);
 
 /* One connection as the UI and the API show it. */
 struct servent_view {

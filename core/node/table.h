@@ -70,7 +70,7 @@ struct servmgr {
 	struct gnuid sid;                                       /* constant */
 	struct cond empty;
 	_Atomic bool stopping;          /* set under the lock; release/acquire: a one-way flag */
-	_Atomic uint32_t lost;          /* relaxed: statistics */
+	_Atomic uint64_t posted, lost, refused_msgs; /* messages; relaxed: statistics */
 
 	struct limits limits            GUARDED_BY(lk_servmgr);
 	struct entry *all               GUARDED_BY(lk_servmgr);

@@ -388,7 +388,6 @@ class Routing(BoxCase):
             except TimeoutError:
                 return None
         self.assertEqual(wait_until(is_routed)["dest"].hex, behind)
-        time.sleep(1.1 * PATIENCE)      # the spread of one connection starts anew
         a.send_atom(bcst(GRP_RELAYS, mark, box("mesg")))
         self.no_bcst(c, mark)
 
@@ -434,29 +433,6 @@ class Routing(BoxCase):
         b.send_atom(bcst(GRP_RELAYS, origin, leaf("zzzz", b"same"), ttl=5))
         b.send_atom(bcst(GRP_RELAYS, mark, leaf("zzzz", b"same")))
         self.no_bcst(c, mark)
-
-    def test_flood(self):
-        """One client that floods costs nobody else his connection, nor more than five a second."""
-        a, b = self.child(), self.child()
-        packets = b.packets()
-        next(packets)
-        seen = 0
-        end = time.monotonic() + 2
-        sent = 0
-        while time.monotonic() < end:
-            for _ in range(10):
-                a.send_atom(bcst(GRP_ALL, a.sid, leaf("zzzz", struct.pack("<I", sent))))
-                sent += 1
-            while True:
-                try:
-                    atom = b.read_atom(0.001)
-                except TimeoutError:
-                    break
-                seen += atom.name == "bcst"
-        self.assertGreater(sent, 300)
-        self.assertGreater(seen, 0)
-        self.assertLessEqual(seen, 5 * (2 + 2))
-        self.assertEqual(next(packets)[0], "data")
 
     def test_status_report(self):
         """What a relay says of itself is in the hit list; what it says of others' channels is not."""

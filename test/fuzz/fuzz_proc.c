@@ -65,11 +65,12 @@ static enum status on_packet(void *ctx, const struct pktatom *k)
 	return ST_OK;
 }
 
-static void on_info(void *ctx, const struct chanatom *c)
+static bool on_info(void *ctx, const struct chanatom *c)
 {
 	const struct ctx *x = ctx;
 
 	ASSERT(x->p->kind == PROC_FETCH && gnuid_equal(&c->id, &x->p->chan));
+	return true;
 }
 
 static void on_root(void *ctx, const struct root *r)
@@ -157,7 +158,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			break;
 		ASSERT(atom_open(&at, data, len) == ST_OK);
 		st = proc_atom(&p, &at, &quit);
-		ASSERT(st == ST_OK || st == ST_EOF || st == ST_PROTO);
+		ASSERT(st == ST_OK || st == ST_EOF || st == ST_PROTO || st == ST_LIMIT);
+		ASSERT(st != ST_LIMIT || quit == PCP_QUIT_BADRESPONSE);
 		ASSERT(st != ST_PROTO || quit == PCP_QUIT_BADRESPONSE || quit == PCP_QUIT_LOOPBACK);
 		ASSERT(st != ST_PROTO || p.why != NULL);
 		if (st != ST_OK)
@@ -165,6 +167,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		data += len;
 		size -= len;
 	}
+	pass_end(&p);
 	check_mail(others[0]);
 	check_mail(others[1]);
 	check_lists(a, &p);

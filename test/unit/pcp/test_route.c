@@ -279,6 +279,146 @@ START_TEST(hushed)
 }
 END_TEST
 
+/* --- what it is about ------------------------------------------------------------------------- */
+
+/* Payloads in words: "h12" = a host of session 1 and channel 2, 3 = another number of listeners behind it;
+ * "c1" = chan 1, then i = info, t = trck, b = bcid, p = pkt, n = the same with another title; "m" = mesg;
+ * "a" = what follows is in a bag. from, cid, grp and dest are the envelope's. */
+static const struct key {
+	uint8_t from, cid, grp, dest;
+	const char *payload;
+} status = { 1, 2, 2, 0, "h12" };
+
+static void put_payload(struct buf *in, const char *s)
+{
+	uint8_t v;
+
+	for (; *s != '\0'; s++) {
+		const struct gnuid id = id_of((uint8_t)s[1]);
+		struct gnuid cid;
+
+		switch (*s) {
+		case 'h':
+			cid = id_of((uint8_t)s[2]);
+			put_hdr(in, ATOM_HOST, CONT | 3);
+			put_leaf(in, ATOM_CID, cid.b, GNUID_LEN);
+			put_leaf(in, ATOM_ID, id.b, GNUID_LEN);
+			v = (uint8_t)(s[3] == '3' ? 3 : 0);
+			put_leaf(in, ATOM_NUML, (uint8_t[4]){ v }, 4);
+			s += s[3] == '3' ? 3 : 2;
+			break;
+		case 'c': {
+			const size_t n = strspn(s + 2, "itbpn");
+
+			put_hdr(in, ATOM_CHAN, CONT | (uint32_t)(1 + n));
+			put_leaf(in, ATOM_ID, id.b, GNUID_LEN);
+			for (s += 2; strchr("itbpn", *s) != NULL && *s != '\0'; s++) {
+				if (*s == 'b')
+					put_leaf(in, ATOM_BCID, id.b, GNUID_LEN);
+				else
+					put_hdr(in, *s == 'i' ? ATOM_INFO : *s == 'p' ? ATOM_PKT : ATOM_TRCK, CONT | 1);
+				if (*s != 'b')
+					put_leaf(in, ATOM_TITL, *s == 'n' ? "y" : "x", 2);
+			}
+			s--;
+			break;
+		}
+		case 'm':
+			put_leaf(in, ATOM_MESG, "x", 2);
+			break;
+		case 'a':
+			put_hdr(in, ATOM_ATOM, CONT | 1);
+			break;
+		default:
+			ck_abort();
+		}
+	}
+}
+
+static uint64_t key_of(const struct routehash *h, const struct key *k)
+{
+	const struct gnuid from = node(k->from), dest = node(k->dest), cid = node(k->cid);
+	struct buf head, body;
+	uint32_t n = 0;
+	uint64_t key;
+	struct bcst b;
+	struct atom a;
+
+	buf_init(&body, 4096);
+	put_payload(&body, k->payload);
+	for (struct buf in = body; in.len > 0; n++) {
+		ck_assert_int_eq(atom_open(&a, in.p, in.len), ST_OK);
+		in.p += a.size;
+		in.len -= a.size;
+	}
+	buf_init(&head, 8192);
+	put_hdr(&head, ATOM_BCST, CONT | (n + 5));
+	put_leaf(&head, ATOM_TTL, &(uint8_t){ k->grp ^ 5 }, 1);         /* no matter */
+	put_leaf(&head, ATOM_GRP, &k->grp, 1);
+	put_leaf(&head, ATOM_FROM, from.b, GNUID_LEN);
+	put_leaf(&head, ATOM_DEST, dest.b, GNUID_LEN);
+	put_leaf(&head, ATOM_CID, cid.b, GNUID_LEN);
+	buf_put(&head, body.p, body.len);
+	a = open_all(&head);
+	ck_assert_int_eq(bcst_parse(&b, &a), ST_OK);
+	key = route_key(h, &b);
+	buf_fini(&body);
+	buf_fini(&head);
+	return key;
+}
+
+enum likeness { COUNTS, SAME, OTHER };  /* each one counts; as the one it stands beside; another thing */
+
+static const struct {
+	const char *name;
+	struct key a, b;
+	enum likeness like;
+} key_row[] = {
+	{ "again", { 1, 2, 2, 0, "h12" }, { 1, 2, 2, 0, "h12" }, SAME },
+	{ "newer numbers", { 1, 2, 2, 0, "h12" }, { 1, 2, 2, 0, "h123" }, SAME },
+	{ "another origin", { 1, 2, 2, 0, "h12" }, { 3, 2, 2, 0, "h12" }, OTHER },
+	{ "another channel", { 1, 2, 2, 0, "h12" }, { 1, 3, 2, 0, "h12" }, OTHER },
+	{ "no channel", { 1, 2, 2, 0, "h12" }, { 1, 0, 2, 0, "h12" }, OTHER },
+	{ "another group", { 1, 2, 2, 0, "h12" }, { 1, 2, 4, 0, "h12" }, OTHER },
+	{ "another host", { 1, 2, 2, 0, "h12" }, { 1, 2, 2, 0, "h22" }, OTHER },
+	{ "the host's channel", { 1, 2, 2, 0, "h12" }, { 1, 2, 2, 0, "h13" }, OTHER },
+	{ "two hosts", { 1, 2, 2, 0, "h12" }, { 1, 2, 2, 0, "h12h22" }, OTHER },
+	{ "in a bag", { 1, 2, 2, 0, "h12" }, { 1, 2, 2, 0, "ah12" }, SAME },
+	{ "update", { 1, 2, 1, 0, "c1bith12" }, { 1, 2, 1, 0, "c1binh123" }, SAME },
+	{ "update without host", { 1, 2, 1, 0, "c1bith12" }, { 1, 2, 1, 0, "c1bit" }, OTHER },
+	{ "title", { 1, 2, 4, 0, "c1it" }, { 1, 2, 4, 0, "c1in" }, SAME },
+	{ "part of it", { 1, 2, 4, 0, "c1it" }, { 1, 2, 4, 0, "c1t" }, OTHER },
+	{ "other part", { 1, 2, 4, 0, "c1i" }, { 1, 2, 4, 0, "c1t" }, OTHER },
+	{ "of another", { 1, 2, 4, 0, "c1it" }, { 1, 2, 4, 0, "c3it" }, OTHER },
+	{ "no sender", { 0, 2, 2, 0, "h12" }, { 0, 2, 2, 0, "h12" }, COUNTS },
+	{ "addressed", { 1, 2, 2, 4, "h12" }, { 1, 2, 2, 4, "h12" }, COUNTS },
+	{ "nothing", { 1, 2, 2, 0, "" }, { 1, 2, 2, 0, "" }, COUNTS },
+	{ "a message", { 1, 2, 2, 0, "m" }, { 1, 2, 2, 0, "m" }, COUNTS },
+	{ "a message besides", { 1, 2, 2, 0, "h12m" }, { 1, 2, 2, 0, "mh12" }, COUNTS },
+	{ "stream", { 1, 2, 2, 0, "c1p" }, { 1, 2, 2, 0, "h12c1itp" }, COUNTS },
+};
+
+START_TEST(keys)
+{
+	const struct routehash h = { .key = { 11, 22 } }, other = { .key = { 11, 23 } };
+	const uint64_t a = key_of(&h, &key_row[_i].a), b = key_of(&h, &key_row[_i].b);
+
+	switch (key_row[_i].like) {
+	case COUNTS:
+		ck_assert_msg(a == 0 && b == 0, "%s", key_row[_i].name);
+		break;
+	case SAME:
+		ck_assert_msg(a == b && a != 0, "%s", key_row[_i].name);
+		break;
+	case OTHER:
+		ck_assert_msg(a != b && a != 0 && b != 0, "%s", key_row[_i].name);
+		break;
+	}
+	/* nobody can work it out */
+	ck_assert(key_of(&h, &status) != key_of(&other, &status));
+}
+END_TEST
+
 /* --- seen before? (pcp.md 10.3) --------------------------------------------------------------- */
 
 static struct bcst packet(struct buf *in, uint8_t ttl, uint8_t from, const char *payload)
@@ -386,6 +526,10 @@ Suite *unit_suite(void)
 	t = tcase_create("ways");
 	tcase_add_loop_test(t, groups, 0, NELEM(group_row));
 	tcase_add_test(t, hushed);
+	suite_add_tcase(s, t);
+
+	t = tcase_create("keys");
+	tcase_add_loop_test(t, keys, 0, NELEM(key_row));
 	suite_add_tcase(s, t);
 
 	t = tcase_create("seen");

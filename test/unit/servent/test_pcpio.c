@@ -1,9 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* wrap: clk_now */
 #include "servent/pcpio.h"
 
 #include "pcp/quit.h"
 #include "test/unit/servent/servtest.h"
 #include "test/unit/unit.h"
+
+static bool stands;                     /* the clock, but for what is added to it */
+static nsec origin, skew;
+
+nsec __real_clk_now(void);
+nsec __wrap_clk_now(void);
+
+nsec __wrap_clk_now(void)
+{
+	return stands ? origin + skew : __real_clk_now();
+}
 
 /* Three atoms: a leaf, an empty one, a container with depth. */
 static void put_three(struct buf *b)
@@ -218,25 +230,83 @@ START_TEST(endings)
 }
 END_TEST
 
-/* Mail goes out in order, also after a soft stop. */
+static void post(struct wire *wr, uint8_t v)
+{
+	struct blob *b = blob_new(&v, 1);
+
+	ck_assert_int_eq(mbox_post(&wr->mb, b), ST_OK);
+	blob_unref(&b);
+}
+
+static void arrives(const struct wire *wr, uint8_t from, uint8_t n)
+{
+	uint8_t got[64] = { 0 };
+	const ssize_t len = recv(wr->far, got, sizeof(got), MSG_DONTWAIT);
+
+	ck_assert_int_eq(len, n == 0 ? -1 : n);
+	for (uint8_t i = 0; i < n; i++)
+		ck_assert_uint_eq(got[i], from + i);
+}
+
+/* A burst, then five a second, whoever sends them. */
 START_TEST(mail)
 {
-	uint8_t got[64];
+	struct pcpio io;
+	struct wire w;
+
+	origin = clk_now();
+	stands = true;
+	wire_make(&w);
+	pcpio_init(&io, &w.s, &atomlimits_control);
+	ck_assert_int_eq(pcpio_mail(&io, &w.mb, SOON), ST_OK);
+	ck_assert_int_eq(pcpio_mail_due(&io, &w.mb), NSEC_NEVER);
+	for (uint8_t i = 0; i < 40; i++)
+		post(&w, i);
+	ck_assert_int_le(pcpio_mail_due(&io, &w.mb), clk_now());
+	ck_assert_int_eq(pcpio_mail(&io, &w.mb, clk_deadline(SOON)), ST_OK);
+	arrives(&w, 0, PCP_PACE_BURST);
+	for (uint8_t i = PCP_PACE_BURST; i < 30; i++) {
+		const nsec due = pcpio_mail_due(&io, &w.mb);
+
+		ck_assert_int_eq(due, clk_now() + PCP_PACE);
+		skew = due - 1 - origin;
+		ck_assert_int_eq(pcpio_mail(&io, &w.mb, clk_deadline(SOON)), ST_OK);
+		arrives(&w, 0, 0);
+		skew++;
+		ck_assert_int_eq(pcpio_mail(&io, &w.mb, clk_deadline(SOON)), ST_OK);
+		arrives(&w, i, 1);
+	}
+	/* what is written besides counts as well */
+	skew += 2 * PCP_PACE;
+	pcpio_pace_spend(&io);
+	ck_assert_int_eq(pcpio_mail(&io, &w.mb, clk_deadline(SOON)), ST_OK);
+	arrives(&w, 30, 1);
+	/* two seconds later all that is left may go */
+	skew += 2 * NSEC_PER_SEC;
+	ck_assert_int_eq(pcpio_mail(&io, &w.mb, clk_deadline(SOON)), ST_OK);
+	arrives(&w, 31, 9);
+	ck_assert_int_eq(pcpio_mail_due(&io, &w.mb), NSEC_NEVER);
+	pcpio_fini(&io);
+	wire_drop(&w);
+	stands = false;
+}
+END_TEST
+
+/* Before a good-bye, also after a soft stop: as many as older nodes take at once. */
+START_TEST(last_mail)
+{
+	struct pcpio io;
 	struct wire w;
 
 	wire_make(&w);
-	for (uint8_t i = 0; i < 40; i++) {
-		struct blob *b = blob_new(&i, 1);
-
-		ck_assert_int_eq(mbox_post(&w.mb, b), ST_OK);
-		blob_unref(&b);
-	}
+	pcpio_init(&io, &w.s, &atomlimits_control);
+	for (uint8_t i = 0; i < 40; i++)
+		post(&w, i);
 	mbox_stop_soft(&w.mb);
 	sock_deafen(&w.s);
-	ck_assert_int_eq(pcpio_drain_mail(&w.s, &w.mb, clk_deadline(SOON)), ST_OK);
-	ck_assert_int_eq(recv(w.far, got, sizeof(got), MSG_DONTWAIT), 40);
-	for (uint8_t i = 0; i < 40; i++)
-		ck_assert_int_eq(got[i], i);
+	ck_assert_int_eq(pcpio_last_mail(&io, &w.mb, clk_deadline(SOON)), ST_OK);
+	arrives(&w, 0, PCP_PACE_BURST);
+	pcpio_fini(&io);
 	wire_drop(&w);
 }
 END_TEST
@@ -304,6 +374,7 @@ Suite *unit_suite(void)
 	tcase_add_test(t, great);
 	tcase_add_test(t, endings);
 	tcase_add_test(t, mail);
+	tcase_add_test(t, last_mail);
 	tcase_add_test(t, quit);
 	tcase_add_test(t, port_test);
 	suite_add_tcase(s, t);

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "servent/pass.h"
+
+#include <stdlib.h>
+
+#include "pcp/pcp.h"
+#include "pcp/push.h"
+#include "servent/proc.h"
+
+/* --- of the whole node ------------------------------------------------------------------------- */
+
+static struct mtx pass_mtx = MTX_INIT(lk_leaf);
+static struct routeseen seen GUARDED_BY(lk_leaf);       /* a loop spans connections */
+static bool ready GUARDED_BY(lk_leaf);
+static struct bucket copies GUARDED_BY(lk_leaf);
+
+static void pass_lock(void) ACQUIRES(lk_leaf) LOCK_IMPL
+{
+	mtx_lock_raw(&pass_mtx);
+}
+
+static void pass_unlock(void) RELEASES(lk_leaf) LOCK_IMPL
+{
+	mtx_unlock_raw(&pass_mtx);
+}
+
+static struct routeseen *seen_locked(void) REQUIRES(lk_leaf)
+{
+	if (!ready)
+		routeseen_init(&seen);
+	ready = true;
+	return &seen;
+}
+
+bool pass_repeated(const struct proc *p, const struct bcst *b)
+{
+	bool yes;
+
+	if (p->kind == PROC_CIN || p->kind == PROC_COUT || !gnuid_is_set(&b->from))
+		return false;
+	pass_lock();
+	yes = routeseen_check(seen_locked(), b, &p->remote, clk_now());
+	pass_unlock();
+	return yes;
+}
+
+static uint64_t key_of(const struct bcst *b)
+{
+	uint64_t key;
+
+	pass_lock();
+	key = route_key(&seen_locked()->hash, b);
+	pass_unlock();
+	return key;
+}
+
+/* --- may it be spread? ------------------------------------------------------------------------- */
+
+/* To more connections than one. */
+static bool may_spread(struct proc *p)
+{
+	static const struct budget one = { NSEC_PER_SEC / PASS_SPREAD, PASS_SPREAD_BURST };
+	static const struct budget all = { NSEC_PER_SEC / PASS_COPIES, PASS_COPIES };
+	const nsec now = clk_now();
+	bool ok;
+
+	pass_lock();
+	ok = bucket_next(&copies, &all) <= now;
+	pass_unlock();
+	ok = ok && bucket_take(&p->pass.spread, &one, 1, now);
+	if (!ok)
+		servmgr_count_refused(p->node->sm);
+	return ok;
+}
+
+/* So many copies were made. */
+static void spread(size_t n)
+{
+	static const struct budget all = { NSEC_PER_SEC / PASS_COPIES, PASS_COPIES };
+
+	pass_lock();
+	bucket_spend(&copies, &all, (uint32_t)n, clk_now());
+	pass_unlock();
+}
+
+/* A root passes on what its settings say: by default a push to a client that is here. */
+static bool root_passes(struct proc *p, const struct settings *set, const struct bcst *b)
+{
+	static const enum routeforward rule[] = {
+		[ROOTFWD_PUSH] = ROUTE_FORWARD_PUSH, [ROOTFWD_ALL] = ROUTE_FORWARD_ALL,
+		[ROOTFWD_NONE] = ROUTE_FORWARD_NONE,
+	};
+	const nsec now = clk_now();
+
+	if (!route_root_forwards(rule[set->root_forward], b))
+		return false;
+	if (set->root_forward == ROOTFWD_PUSH) {
+		if (p->pass.push_at != 0 && now - p->pass.push_at < PUSH_PACE)
+			return false;
+		p->pass.push_at = now;
+	}
+	return true;
+}
+
+/* --- where it goes ----------------------------------------------------------------------------- */
+
+/* To the source of one channel. */
+static void post_source(struct proc *p, struct chan *c, const struct bcst *b, struct blob *msg)
+{
+	if (chan_type_of(c) == CHAN_RELAY)
+		servmgr_count_post(p->node->sm, chan_post_source(c, msg, &p->remote, &b->dest));
+}
+
+static void post_up(struct proc *p, const struct bcst *b, struct blob *msg)
+{
+	struct chan **all;
+	size_t n;
+
+	if (gnuid_is_set(&b->cid)) {
+		struct chan *c = chanmgr_find(p->node->cm, &b->cid);
+
+		if (c != NULL)
+			post_source(p, c, b, msg);
+		chan_unref(&c);
+		return;
+	}
+	if (chanmgr_all(p->node->cm, &all, &n) != ST_OK)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		post_source(p, all[i], b, msg);
+		chan_unref(&all[i]);
+	}
+	free(all);
+	spread(n);
+}
+
+/* A copy to pass on, of this connection's lane; not longer than other nodes take in. */
+static struct blob *copy_of(const struct proc *p, const struct bcst *b)
+{
+	struct blob *msg = NULL;
+	struct buf out;
+
+	buf_init(&out, PCP_ATOM_SEND_MAX);
+	if (bcst_forward(&out, b) == ST_OK)
+		msg = blob_new(out.p, out.len);
+	buf_fini(&out);
+	if (msg == NULL)
+		return NULL;
+	/* A fetch has no number of its own; its channel tells it apart well enough. */
+	msg->lane = p->sv != NULL ? p->sv->id : UINT32_C(1) << 31 | (uint32_t)p->chan.b[13] << 16 |
+		(uint32_t)p->chan.b[14] << 8 | p->chan.b[15];
+	msg->urgent = gnuid_is_set(&b->dest);
+	msg->key = key_of(b);
+	return msg;
+}
+
+/* Is it the upstream's word on what its channel is called, for all below? */
+static bool is_info(const struct proc *p, const struct bcst *b)
+{
+	return p->kind == PROC_FETCH && (b->grp & PCP_BCST_GROUP_RELAYS) && !gnuid_is_set(&b->dest) &&
+		gnuid_equal(&b->cid, &p->chan) && route_tells_of_channel(b);
+}
+
+bool pass_on(struct proc *p, const struct settings *set, const struct routeplace *at, const struct bcst *b)
+{
+	const bool root_cin = at->is_root && at->kind == ROUTE_CIN, bound = gnuid_is_set(&b->cid);
+	struct servent_query q;
+	bool down = route_down(at, b, &p->remote, &q);
+	bool up = route_up(b) && !(root_cin && set->root_forward == ROOTFWD_PUSH);
+	const bool info = down && is_info(p, b);
+	struct blob *msg;
+
+	if (root_cin && !root_passes(p, set, b))
+		return false;
+	/* What goes to many is limited; what climbs its own tree is not, nor is a title on its way down. */
+	if (((up && !bound) || (down && !info)) && !may_spread(p)) {
+		up = up && bound;
+		down = info;
+	}
+	msg = up || down ? copy_of(p, b) : NULL;
+	if (msg == NULL)
+		return false;
+	if (up)
+		post_up(p, b, msg);
+	if (info) {
+		blob_unref(&p->pass.info);
+		p->pass.info = blob_ref(msg);
+		pass_tick(p, clk_now());
+	} else if (down) {
+		spread(servmgr_post(p->node->sm, &q, msg));
+	}
+	blob_unref(&msg);
+	return info;
+}
+
+struct blob *pass_own(const struct buf *out)
+{
+	struct blob *msg = out->err == ST_OK ? blob_new(out->p, out->len) : NULL;
+	struct bcst b;
+	struct atom a;
+
+	if (msg != NULL && atom_open(&a, msg->data, msg->len) == ST_OK && bcst_parse(&b, &a) == ST_OK)
+		msg->key = key_of(&b);
+	return msg;
+}
+
+/* --- what the channel is called ----------------------------------------------------------------- */
+
+void pass_changed(struct proc *p)
+{
+	p->pass.stale = true;
+	pass_tick(p, clk_now());
+}
+
+nsec pass_due(const struct proc *p)
+{
+	const struct pass *s = &p->pass;
+
+	if (s->info == NULL && !s->stale)
+		return NSEC_NEVER;
+	return s->info_at == 0 ? 0 : s->info_at + PASS_INFO;
+}
+
+/* What we know ourselves, from us; NULL when out of memory. */
+static struct blob *own_info(struct proc *p, struct chan *c)
+{
+	struct chaninfo *info = chan_info(c);
+	struct blob *msg = NULL;
+	struct buf out;
+
+	buf_init(&out, PCP_ATOM_SEND_MAX);
+	if (bcst_info_emit(&out, servmgr_sid(p->node->sm), info) == ST_OK)
+		msg = pass_own(&out);
+	buf_fini(&out);
+	chaninfo_unref(&info);
+	return msg;
+}
+
+static void tell(struct proc *p)
+{
+	const struct servent_query q = { .types = 1u << SV_RELAY, .chan = p->chan, .not_remote = p->remote };
+	struct chan *c = p->pass.stale ? chanmgr_find(p->node->cm, &p->chan) : NULL;
+	struct blob *msg;
+
+	/* Ours is whole, theirs may be about a part. Without memory it stays due. */
+	if (c != NULL) {
+		msg = own_info(p, c);
+		p->pass.stale = msg == NULL;
+	} else {
+		msg = p->pass.info;
+		p->pass.info = NULL;
+		p->pass.stale = false;
+	}
+	if (msg != NULL) {
+		(void)servmgr_post(p->node->sm, &q, msg);
+		blob_unref(&p->pass.info);
+	}
+	blob_unref(&msg);
+	chan_unref(&c);
+}
+
+void pass_tick(struct proc *p, nsec now)
+{
+	if (pass_due(p) > now)
+		return;
+	p->pass.info_at = now;
+	tell(p);
+}
+
+void pass_end(struct proc *p)
+{
+	if (pass_due(p) != NSEC_NEVER)
+		tell(p);
+	blob_unref(&p->pass.info);
+}
