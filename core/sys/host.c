@@ -258,7 +258,7 @@ struct lookup {
 	bool done       GUARDED_BY(lk_leaf);
 	enum status st  GUARDED_BY(lk_leaf);
 	int err         GUARDED_BY(lk_leaf);    /* errno of ST_SYS */
-	struct host found GUARDED_BY(lk_leaf);  /* port unset */
+	struct host found[2] GUARDED_BY(lk_leaf); /* IPv4, IPv6; ports unset */
 	char name[NAME_LEN_MAX + 1];
 };
 
@@ -339,29 +339,26 @@ static void lookup_main(void *arg)
 	struct lookup *l = arg;
 	const struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
 	struct addrinfo *list = NULL;
-	struct host found = { .port = 0 };
+	struct host found[2] = { { .port = 0 }, { .port = 0 } };
 	int err = 0;
 	enum status st = status_of_eai(getaddrinfo(l->name, NULL, &hints, &list), &err);
-	bool have = false;
 
 	for (const struct addrinfo *a = list; st == ST_OK && a != NULL; a = a->ai_next) {
 		const struct host h = host_from_sockaddr(a->ai_addr);
 
-		if (host_is_set(&h) && (!have || (host_is_v4(&h) && !host_is_v4(&found)))) {
-			found = h;
-			have = true;
-		}
+		if (host_is_set(&h) && !host_is_set(&found[!host_is_v4(&h)]))
+			found[!host_is_v4(&h)] = h;
 	}
 	if (st == ST_OK) {
 		freeaddrinfo(list);
-		st = have ? ST_OK : ST_PROTO;
+		st = host_is_set(&found[0]) || host_is_set(&found[1]) ? ST_OK : ST_PROTO;
 	}
 	lookups_leave();
 	lookup_lock(l);
 	l->done = true;
 	l->st = st;
 	l->err = err;
-	l->found = found;
+	memcpy(l->found, found, sizeof(l->found));
 	cond_broadcast(&l->ended);
 	lookup_unlock(l);
 	lookup_drop(l, 1);
@@ -386,7 +383,7 @@ static bool name_is_usable(const char *name)
 	return !ascii_isdigit((uint8_t)*label);
 }
 
-enum status host_resolve(struct host *h, const char *s, uint16_t dflt_port, nsec deadline)
+enum status host_resolve_pair(struct host pair[2], const char *s, uint16_t dflt_port, nsec deadline)
 {
 	struct host out = { .port = dflt_port };
 	char name[NAME_LEN_MAX + 1];
@@ -398,7 +395,10 @@ enum status host_resolve(struct host *h, const char *s, uint16_t dflt_port, nsec
 	if (!split_port(name, sizeof(name), &out.port, &bracket, s))
 		return ST_PROTO;
 	if (ip_parse(&out, name, bracket)) {
-		*h = out;
+		if (!host_is_set(&out))
+			return ST_PROTO;
+		pair[0] = pair[1] = (struct host){ .port = 0 };
+		pair[!host_is_v4(&out)] = out;
 		return ST_OK;
 	}
 	if (bracket || !name_is_usable(name))
@@ -424,13 +424,24 @@ enum status host_resolve(struct host *h, const char *s, uint16_t dflt_port, nsec
 	if (l->done) {
 		st = l->st;
 		err = l->err;
-		memcpy(out.ip, l->found.ip, sizeof(out.ip));
+	}
+	for (int i = 0; i < 2 && st == ST_OK; i++) {
+		pair[i] = l->found[i];
+		pair[i].port = host_is_set(&pair[i]) ? out.port : 0;
 	}
 	lookup_unlock(l);
 	lookup_drop(l, 1);
-	if (st == ST_OK)
-		*h = out;
-	else if (st == ST_SYS)
+	if (st == ST_SYS)
 		errno = err;
+	return st;
+}
+
+enum status host_resolve(struct host *h, const char *s, uint16_t dflt_port, nsec deadline)
+{
+	struct host pair[2];
+	enum status st = host_resolve_pair(pair, s, dflt_port, deadline);
+
+	if (st == ST_OK)
+		*h = host_is_set(&pair[0]) ? pair[0] : pair[1];
 	return st;
 }

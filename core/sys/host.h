@@ -52,4 +52,9 @@ bool host_parse(struct host *h, const char *s, uint16_t dflt_port);
  *          ST_LIMIT (too many look-ups hang) */
 enum status host_resolve(struct host *h, const char *s, uint16_t dflt_port, nsec deadline) NODISCARD;
 
+/* The same, for both families: pair[0] is IPv4, pair[1] IPv6. What the name does not have is unset; with
+ * ST_OK one of them is set. */
+enum status host_resolve_pair(struct host pair[2], const char *s, uint16_t dflt_port, nsec deadline)
+	NODISCARD;
+
 #endif

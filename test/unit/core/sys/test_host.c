@@ -335,6 +335,32 @@ START_TEST(resolve_table)
 }
 END_TEST
 
+/* Both families of a name; the port goes with what there is. */
+START_TEST(resolve_pair)
+{
+	static const struct { const char *in; enum status st; const char *v4, *v6; } rows[] = {
+		{ "both.test:80", ST_OK, "198.51.100.7:80", "[2001:db8::7]:80" },
+		{ "six.test", ST_OK, "[::]:0", "[2001:db8::7]:7144" },
+		{ "1.2.3.4", ST_OK, "1.2.3.4:7144", "[::]:0" },
+		{ "[::1]:80", ST_OK, "[::]:0", "[::1]:80" },
+		{ "zero.test", ST_PROTO, "9.9.9.9:9", "9.9.9.9:9" },
+		{ "0.0.0.0", ST_PROTO, "9.9.9.9:9", "9.9.9.9:9" },
+		{ "::", ST_PROTO, "9.9.9.9:9", "9.9.9.9:9" },
+	};
+
+	for (size_t i = 0; i < NELEM(rows); i++) {
+		const nsec deadline = clk_deadline(20 * NSEC_PER_SEC);
+		struct host h[2];
+		char s[HOST_STRLEN];
+
+		h[0] = h[1] = host_v4(9, 9, 9, 9, 9);
+		ck_assert_msg(host_resolve_pair(h, rows[i].in, 7144, deadline) == rows[i].st, "%s", rows[i].in);
+		ck_assert_str_eq(host_str(&h[0], s), rows[i].v4);
+		ck_assert_str_eq(host_str(&h[1], s), rows[i].v6);
+	}
+}
+END_TEST
+
 START_TEST(resolve_too_long)
 {
 	struct host h;
@@ -390,6 +416,7 @@ Suite *unit_suite(void)
 	tcase_add_test(t, equality);
 	tcase_add_test(t, sockaddr_both_ways);
 	tcase_add_loop_test(t, resolve_table, 0, NELEM(names));
+	tcase_add_test(t, resolve_pair);
 	tcase_add_test(t, resolve_too_long);
 	tcase_add_test(t, resolve_hanging);
 	suite_add_tcase(s, t);
