@@ -88,6 +88,29 @@ void helo_init(struct helo *h, const struct gnuid *sid)
 	text_copy(h->agent, sizeof(h->agent), PCP_AGENT);
 }
 
+void helo_set_port(struct helo *h, uint16_t port, enum firewall fw, bool both)
+{
+	const bool known = port != 0;
+
+	h->has_port = known && (fw == FW_OPEN || (fw == FW_UNKNOWN && both));
+	h->has_ping = known && fw == FW_UNKNOWN;
+	h->port = h->has_port ? port : 0;
+	h->ping = h->has_ping ? port : 0;
+}
+
+bool oleh_names_us(const struct oleh *o, bool v6)
+{
+	return o->has_rip && host_is_set(&o->rip) && host_is_v4(&o->rip) == !v6;
+}
+
+enum firewall oleh_firewall(const struct oleh *o, const struct helo *ours, bool v6)
+{
+	if (!ours->has_ping)
+		return FW_UNKNOWN;
+	return oleh_names_us(o, v6) && host_is_global(&o->rip) && o->has_port && o->rip.port != 0 ?
+		FW_OPEN : FW_CLOSED;
+}
+
 void oleh_init(struct oleh *o, const struct gnuid *sid)
 {
 	memset(o, 0, sizeof(*o));
@@ -108,7 +131,7 @@ void helo_emit(struct atomwr *w, const struct helo *h)
 		atomwr_gnuid(w, ATOM_SID, &h->sid);
 	if (h->has_port)
 		atomwr_u16(w, ATOM_PORT, h->port);
-	else if (h->has_ping)
+	if (h->has_ping)
 		atomwr_u16(w, ATOM_PING, h->ping);
 	if (gnuid_is_set(&h->bcid))
 		atomwr_gnuid(w, ATOM_BCID, &h->bcid);

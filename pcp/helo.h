@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "core/chan/gnuid.h"
+#include "core/node/own.h"
 #include "core/sys/host.h"
 #include "core/sys/text.h"
 #include "pcp/atom.h"
@@ -47,7 +48,16 @@ bool helo_is_test(const struct helo *h);
 void helo_init(struct helo *h, const struct gnuid *sid);
 void oleh_init(struct oleh *o, const struct gnuid *sid);
 
-/* What is set, in the order agnt ver sid (port | ping) bcid; never port and ping together. */
+/* What we say of our port (pcp.md 6.2): claimed when open, to be tested while unknown, nothing when
+ * closed; port 0 = none. both: claimed as well while unknown, as some want it. */
+void helo_set_port(struct helo *h, uint16_t port, enum firewall fw, bool both);
+/* What the oleh of a trusted peer tells of our port (pcp.md 6.4, step 5), of that family. Only who was
+ * asked to test has tested: FW_UNKNOWN otherwise. */
+enum firewall oleh_firewall(const struct oleh *o, const struct helo *ours, bool v6);
+/* Does it name an address of ours, of that family? */
+bool oleh_names_us(const struct oleh *o, bool v6);
+
+/* What is set, in the order agnt ver sid port ping bcid. */
 void helo_emit(struct atomwr *w, const struct helo *h);
 /* agnt sid ver rip port dis. */
 void oleh_emit(struct atomwr *w, const struct oleh *o);

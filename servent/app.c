@@ -2,7 +2,6 @@
 #include "servent/app.h"
 
 #include <errno.h>
-#include <ifaddrs.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,8 +12,10 @@
 
 #include "core/sys/log.h"
 #include "pcp/pcp.h"
+#include "servent/addr.h"
 #include "servent/chanlogd.h"
 #include "servent/conn.h"
+#include "servent/firewall.h"
 #include "servent/opts.h"
 #include "servent/source.h"
 #include "xml/xmlout.h"
@@ -69,7 +70,7 @@ enum status app_task(struct app *a, const char *name, void (*fn)(struct app *, v
 void app_wake_cout(struct app *a)
 {
 	const struct settings *set = conf_get(a->node.conf);
-	bool wanted = set->root_host[0] != '\0', start = false;
+	bool wanted = set->root_host[0] != '\0' && set->auto_serve, start = false;
 
 	settings_unref(&set);
 	wanted = wanted && chanmgr_is_broadcasting(a->node.cm);
@@ -91,6 +92,40 @@ void app_wake_cout(struct app *a)
 void app_wake_house(struct app *a)
 {
 	mbox_wake(&a->house_mb);
+}
+
+/* Log how it differs from what was logged before. Returns true when it does. */
+static bool tell_own(const struct own *was, const struct own *now)
+{
+	bool news = was->disabled != now->disabled;
+
+	for (int v6 = 0; v6 < 2; v6++) {
+		char ip[HOST_STRLEN];
+
+		news = news || !host_equal(&was->global[v6], &now->global[v6]) ||
+			!host_equal(&was->local[v6], &now->local[v6]) || was->fw[v6] != now->fw[v6];
+		if (!host_same_ip(&was->global[v6], &now->global[v6]) && host_is_global(&now->global[v6]))
+			log_info("own: our IPv%d address is %s", v6 ? 6 : 4,
+				host_ip_str(&now->global[v6], ip));
+		if (was->fw[v6] != now->fw[v6])
+			log_info("own: port %u is %s over IPv%d: %s", now->port, firewall_str(now->fw[v6]),
+				v6 ? 6 : 4, fwwhy_str(now->fw[v6], now->fw_why[v6]));
+	}
+	return news;
+}
+
+void app_own_changed(struct app *a)
+{
+	struct own was, now;
+
+	app_lock(a);
+	servmgr_own(a->node.sm, &now);
+	was = a->told;
+	if (now.port != 0)
+		a->told = now;
+	app_unlock(a);
+	if (now.port != 0 && tell_own(&was, &now))
+		app_wake_cout(a);
 }
 
 /* --- what http asks for ------------------------------------------------------------------------ */
@@ -132,7 +167,7 @@ static void op_settings_changed(struct node *n)
 {
 	app_apply_settings(app_of(n));
 	tell_port(app_of(n));
-	app_wake_house(app_of(n));
+	app_wake_cout(app_of(n));       /* another YP; and the housekeeper */
 }
 
 static void op_shutdown(struct node *n)
@@ -172,6 +207,7 @@ void app_apply_settings(struct app *a)
 	settings_unref(&set);
 	if (node_apply_settings(&a->node, resolve) != ST_OK)
 		log_error("settings: no memory for the filters; the old ones stay");
+	app_own_changed(a);
 }
 
 static void reload_task(struct app *a, void *arg)
@@ -183,6 +219,7 @@ static void reload_task(struct app *a, void *arg)
 		log_error("settings: %s; the old ones stay", status_str(st));
 		return;
 	}
+	atomic_store_explicit(&a->own_ask, true, memory_order_relaxed);
 	op_settings_changed(&a->node);
 	log_info("settings read again");
 }
@@ -356,24 +393,6 @@ static void raise_file_limit(void)
 	}
 }
 
-static void learn_interfaces(struct app *a)
-{
-	struct ifaddrs *list, *i;
-
-	if (getifaddrs(&list) == -1)
-		return;
-	for (i = list; i != NULL; i = i->ifa_next) {
-		struct host h;
-
-		if (i->ifa_addr == NULL ||
-		    (i->ifa_addr->sa_family != AF_INET && i->ifa_addr->sa_family != AF_INET6))
-			continue;
-		h = host_from_sockaddr(i->ifa_addr);
-		(void)servmgr_learn_address(a->node.sm, &h, LEARNT_INTERFACE);
-	}
-	freeifaddrs(list);
-}
-
 static enum status open_port(struct app *a, const struct settings *set, int *exit_code)
 {
 	char text[HOST_STRLEN];
@@ -394,15 +413,7 @@ static enum status open_port(struct app *a, const struct settings *set, int *exi
 		*exit_code = EXIT_LISTEN;
 		return st;
 	}
-	servmgr_set_port(a->node.sm, sock_local_port(a->listen_fd));
-	if (set->force_normal) {
-		servmgr_set_firewall(a->node.sm, false, FW_OPEN);
-		servmgr_set_firewall(a->node.sm, true, FW_OPEN);
-	}
-	if (set->force_firewalled) {
-		servmgr_set_firewall(a->node.sm, false, FW_CLOSED);
-		servmgr_set_firewall(a->node.sm, true, FW_CLOSED);
-	}
+	(void)servmgr_set_port(a->node.sm, sock_local_port(a->listen_fd));
 	return ST_OK;
 }
 
@@ -457,14 +468,15 @@ enum status app_start(struct app *a, const char *ini, int *exit_code)
 		.info_changed = op_info_changed, .kept_changed = op_kept_changed,
 		.settings_changed = op_settings_changed,
 		.shutdown = op_shutdown, .chanlog_counts = op_chanlog_counts,
+		.check_firewall = firewall_ask,
 	};
 	app_apply_settings(a);
-	learn_interfaces(a);
 	set = conf_get(conf);
 	st = open_port(a, set, exit_code);
 	settings_unref(&set);
 	if (st != ST_OK)
 		return st;
+	addr_read(a);
 	st = chanlogd_start(&a->chanlog, conf);
 	if (st == ST_OK)
 		st = start_threads(a);
@@ -521,6 +533,9 @@ void app_stop(struct app *a)
 	keep_channels(a);
 	app_lock(a);
 	a->stopping = true;
+	cond_broadcast(&a->idle);
+	if (a->check_mb != NULL)
+		mbox_stop(a->check_mb);
 	app_unlock(a);
 	mbox_stop(&a->server_mb);
 	if (thr_join(&a->server_thr, deadline) != ST_OK)

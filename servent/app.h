@@ -33,6 +33,9 @@ struct app {
 	/* For the housekeeper: 1 = root settings to all CINs now, 2 = with upd; it exchanges 0 in.
 	 * Relaxed: the wake orders it. */
 	_Atomic int root_ask;
+	/* For the housekeeper: look at the interfaces and at the port again. Relaxed, as above. */
+	_Atomic bool own_ask;
+	_Atomic bool forcing;           /* forceIP is being looked up; release by its task, acquire */
 
 	struct mtx mtx;                                 /* lk_app */
 	struct cond idle;
@@ -40,6 +43,13 @@ struct app {
 	bool stopping           GUARDED_BY(lk_app);
 	struct mbox *cout_mb    GUARDED_BY(lk_app);     /* of the COUT thread while it runs */
 	bool cout_runs          GUARDED_BY(lk_app);
+	bool yp_busy            GUARDED_BY(lk_app);     /* somebody has the line to the YP (firewall.h) */
+	struct mbox *check_mb   GUARDED_BY(lk_app);     /* of a firewall check while it runs */
+	bool check_runs         GUARDED_BY(lk_app);     /* it does, or is about to */
+	unsigned check_families GUARDED_BY(lk_app);     /* of it, or of the last one */
+	nsec check_ended        GUARDED_BY(lk_app);
+	uint32_t checks         GUARDED_BY(lk_app);     /* that have ended */
+	struct own told         GUARDED_BY(lk_app);     /* of ourselves, in the log */
 	struct source *sources  GUARDED_BY(lk_app);     /* pushed inputs, with a channel or not yet */
 	bool killed             GUARDED_BY(lk_app);     /* op_shutdown() has asked */
 	uint16_t told_port      GUARDED_BY(lk_app);     /* serverPort that waits for a restart; 0 = none */
@@ -67,6 +77,9 @@ enum status app_task(struct app *a, const char *name, void (*fn)(struct app *, v
 /* Something the COUT thread looks at changed: a broadcast began, ended, or its info changed. Starts
  * the thread when it is needed and not there. */
 void app_wake_cout(struct app *a) EXCLUDES(lk_app);
+/* Something about our addresses or our port may have changed: if it has, it is logged, and those who
+ * tell it to others are woken. */
+void app_own_changed(struct app *a) EXCLUDES(lk_app);
 /* The housekeeper has something new to time (settings changed ...). */
 void app_wake_house(struct app *a);
 

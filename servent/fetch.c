@@ -35,7 +35,6 @@
 #define PACE_OTHER     (200 * NSEC_PER_MSEC)    /* and to different ones: a list of hosts is no weapon */
 #define RESTART_AFTER  (10 * NSEC_PER_SEC)      /* of nothing but known positions: they have begun anew */
 #define GIV_COMES      (15 * NSEC_PER_SEC)      /* who refused us may have asked another to dial us */
-#define YP_SPACING     (20 * NSEC_PER_SEC)
 #define YP_TRIES       3
 #define HOSTS_MAX      64                       /* of one refusal (B61) */
 #define BACK_WINDOW    ((uint64_t)16 << 20)     /* repeats within it are dropped (pcp.md 9.2) */
@@ -60,6 +59,8 @@ struct fetch {
 	nsec giv_until;                 /* another may dial us until then */
 	struct host again;              /* a tracker that has served us, to be asked at once; else unset */
 	struct host avoid;              /* a tracker we were told to leave: others first; else unset */
+	struct host tip;                /* the tracker that a user or the YP named: it is trusted */
+	struct gnuid yp_sid;
 	struct host wanted;             /* named by a bump: goes before all others; else unset */
 	struct host last;               /* of the last connection, */
 	nsec connected;                 /* and when it was begun */
@@ -84,7 +85,6 @@ struct fetch {
 	nsec unused_since;              /* nobody listens; 0 = somebody does */
 	uint32_t hosts;                 /* of this refusal */
 	uint32_t yp_tries;
-	nsec yp_last;
 	uint32_t quit;                  /* received, or to send */
 };
 
@@ -493,7 +493,8 @@ static bool pace(struct fetch *f)
 static enum outcome connect_and_fetch(struct fetch *f)
 {
 	char from[HOST_STRLEN], what[QUIT_STRLEN];
-	bool v6 = !host_is_v4(&f->host), trusted = f->is_tracker || f->is_yp;
+	bool v6 = !host_is_v4(&f->host);
+	bool trusted = f->is_yp || (f->is_tracker && host_equal(&f->host, &f->tip));
 	enum outcome out = OUT_LOST;
 	struct oleh oleh;
 	enum status st;
@@ -522,7 +523,7 @@ static enum outcome connect_and_fetch(struct fetch *f)
 	st = request(f, clk_deadline(PCP_WRITE));
 	if (st == ST_OK)
 		code = read_response(f, clk_deadline(RESPONSE_TIME));
-	if (code == 404 && trusted) {
+	if (code == 404 && (f->is_tracker || f->is_yp)) {
 		log_info("fetch %s: channel not found", from);
 		out = OUT_GONE;
 	} else if (code != 200 && code != 503) {
@@ -535,6 +536,8 @@ static enum outcome connect_and_fetch(struct fetch *f)
 			                         .remote = oleh.sid, .chan = f->id, .packet = on_packet,
 			                         .info = on_info, .ctx = f };
 			chan_set_source(f->c, &f->host, &oleh.sid, NULL);
+			if (f->is_yp)
+				f->yp_sid = oleh.sid;
 			if (code == 503) {
 				log_info("fetch %s: full, looking at the hosts it named", from);
 				read_refusal(f);
@@ -543,6 +546,7 @@ static enum outcome connect_and_fetch(struct fetch *f)
 				f->quit = 0;
 			} else {
 				log_info("fetch %s: receiving from %s", from, oleh.agent);
+				chan_set_v6(f->c, v6);
 				st = receive(f);
 				if (st == ST_OK)
 					out = OUT_IDLE;
@@ -602,6 +606,9 @@ static bool pick(struct fetch *f, bool trackers, const struct host *match, nsec 
 			f->host = to;
 			f->is_tracker = trackers;
 			f->is_yp = false;
+			if (trackers && (hit.told ||
+			    (gnuid_is_set(&f->yp_sid) && gnuid_equal(&hit.via, &f->yp_sid))))
+				f->tip = to;
 			return true;
 		}
 	}
@@ -612,14 +619,13 @@ static bool pick(struct fetch *f, bool trackers, const struct host *match, nsec 
 static bool pick_yp(struct fetch *f, bool *later)
 {
 	const struct settings *set = conf_get(f->a->node.conf);
-	nsec now = clk_now();
 	bool ok = false;
+	nsec at;
 
 	if (set->root_host[0] != '\0' && f->yp_tries < YP_TRIES) {
-		if (f->yp_last != 0 && now - f->yp_last < YP_SPACING) {
+		if (!servmgr_take_turn(f->a->node.sm, set->root_host, &at)) {
 			*later = true;
 		} else {
-			f->yp_last = now;
 			f->yp_tries++;
 			ok = host_resolve(&f->host, set->root_host, PCP_PORT,
 			                  clk_deadline(5 * NSEC_PER_SEC)) == ST_OK &&
@@ -832,6 +838,7 @@ static enum status start(struct node *n, const struct chanmeta *meta, const stru
 	mine = chan_ref(c);
 	st = app_task(app_of(n), "fetch", fetch_task, mine);
 	if (st == ST_OK) {
+		app_wake_house(app_of(n));      /* whoever relays wants to be reached */
 		*out = c;
 		return ST_OK;
 	}

@@ -2,37 +2,51 @@
 /* The housekeeper: whatever comes round by the clock. It sleeps until the next thing is due, or somebody
  * asks; nothing here may wait long, as the promises of a root depend on it.
  *
- * source   node.md 4.2, 2.9, 6.3, 7.4; pcp.md 11.3, 15; yp.md 2.2, 1.4.7
+ * source   node.md 4.2, 2.9, 6, 7.4, 12 F35; pcp.md 11.3, 15; yp.md 2.2, 1.4.7
  */
 #include "servent/conn.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/sys/log.h"
 #include "pcp/bcst.h"
 #include "pcp/pcp.h"
+#include "servent/addr.h"
 #include "servent/chanlogd.h"
+#include "servent/firewall.h"
 
 #define SWEEP_TIME    (1 * NSEC_PER_SEC)        /* of the hit lists, while there are any, or may be */
 #define SAMPLE_BUSY   (2 * NSEC_PER_SEC)        /* of the rates, while there are connections */
 #define SAMPLE_IDLE   (5 * NSEC_PER_SEC)
 #define COUT_TIME     (30 * NSEC_PER_SEC)       /* is there a COUT while we broadcast? */
-#define FORCE_IP_TIME (60 * NSEC_PER_SEC)       /* between two look-ups */
-#define FORCE_IP_WAIT (1 * NSEC_PER_SEC)        /* for one */
+#define FORCE_IP_TIME (60 * NSEC_PER_SEC)       /* between two look-ups of its name */
+#define ADDR_TIME     (60 * NSEC_PER_SEC)       /* between two looks at the interfaces, without news */
+#define ADDR_PACE     (1 * NSEC_PER_SEC)        /* and with them */
+#define SLEPT         (60 * NSEC_PER_SEC)       /* a machine that has slept that long may be elsewhere */
+#define COUT_LEAD     (2 * NSEC_PER_SEC)        /* its handshake tells of our port, too */
 #define ENDED         64                        /* lists that end in one sweep */
 #define IDLE_CHANS    8                         /* relays nobody listens to that are kept */
 
 struct house {
 	struct app *a;
 	const struct settings *set;     /* of this round */
-	nsec sweep_at, sample_at, cout_at, force_ip_at;
+	nsec sweep_at, sample_at, cout_at, addr_at, force_at;
 
 	uint32_t root_interval;         /* seconds, as last told; 0 = not a root yet */
 	nsec root_sent;
 	bool on_air;                    /* something was broadcast when we last looked */
+
+	struct sock news;               /* of the interfaces; fd -1 = none */
+	nsec addr_read;
 	char force_ip[SETTINGS_TEXT];   /* as last looked up */
-	bool force_ip_failed;           /* told once */
+	nsec slept;
+	char root_host[SETTINGS_TEXT];  /* as last seen */
+	nsec fw_tried[2];               /* checks of our port, by family */
+	uint32_t fw_fails[2];
+	unsigned fw_again;              /* bit 0 IPv4, bit 1 IPv6: whatever is known */
+	nsec fw_hold;                   /* not before */
 };
 
 /* --- hits ------------------------------------------------------------------------------------- */
@@ -128,6 +142,8 @@ static nsec air_round(struct house *h, nsec now)
 
 		servmgr_wake(h->a->node.sm, &q);
 	}
+	if (on_air && !h->on_air)
+		h->fw_hold = now + COUT_LEAD;
 	h->on_air = on_air;
 	if (!on_air)
 		return NSEC_NEVER;
@@ -184,35 +200,106 @@ static nsec save(struct house *h, nsec now)
 	return since == NSEC_NEVER ? NSEC_NEVER : since + CONF_SAVE_AFTER;
 }
 
-/* forceIP may be a name whose address moves. A failed look-up leaves what we have. */
-static nsec force_ip(struct house *h, nsec now)
+/* --- ourselves -------------------------------------------------------------------------------- */
+
+/* How long this machine has slept in all. */
+static nsec slept(void)
+{
+	struct timespec boot;
+
+	if (clock_gettime(CLOCK_BOOTTIME, &boot) == -1)
+		return 0;
+	return (nsec)boot.tv_sec * NSEC_PER_SEC + boot.tv_nsec - clk_now();
+}
+
+/* The interfaces: when the kernel says so, when asked, and now and then. */
+static nsec addr_round(struct house *h, nsec now)
+{
+	if (now >= h->addr_at) {
+		addr_read(h->a);
+		h->addr_read = now;
+		h->addr_at = now + ADDR_TIME;
+	}
+	return h->addr_at;
+}
+
+/* forceIP may be a name whose address moves. */
+static nsec force_round(struct house *h, nsec now)
 {
 	const char *text = h->set->force_ip;
 	const bool same = strcmp(text, h->force_ip) == 0;
-	struct host to = { .port = 0 };
-	enum status st = ST_OK;
 
-	if (same && text[0] == '\0')
+	if ((same && text[0] == '\0') || addr_is_forcing(h->a))
 		return NSEC_NEVER;
-	if (same && now < h->force_ip_at)
-		return h->force_ip_at;
+	if (same && now < h->force_at)
+		return h->force_at;
 	(void)text_copy(h->force_ip, sizeof(h->force_ip), text);
-	h->force_ip_at = now + FORCE_IP_TIME;
-	if (!same)
-		h->force_ip_failed = false;
-	if (text[0] != '\0')
-		st = host_resolve(&to, text, 0, clk_deadline(FORCE_IP_WAIT));
-	if (st != ST_OK) {
-		if (!h->force_ip_failed)
-			log_warn("forceIP %s: %s", text, status_str(st));
-		h->force_ip_failed = true;
-	} else {
-		h->force_ip_failed = false;
-		to.port = 0;
-		if (servmgr_learn_address(h->a->node.sm, &to, LEARNT_FORCED))
-			app_wake_cout(h->a);
+	h->force_at = now + FORCE_IP_TIME;
+	addr_force(h->a);
+	return h->force_at;
+}
+
+/* Is this node of use to others, who would want to reach it over that family? */
+static bool is_reachable_wanted(const struct house *h, const struct own *own, bool v6)
+{
+	return h->set->root_host[0] != '\0' && own->port != 0 && chanmgr_count(h->a->node.cm) > 0 &&
+		(!v6 || host_is_global(&own->global[1])) &&
+		!servmgr_yp_rests(h->a->node.sm, h->set->root_host);
+}
+
+/* Ask the YP about our port where nothing else has told. */
+static nsec firewall_round(struct house *h, nsec now)
+{
+	nsec next = NSEC_NEVER;
+	unsigned ask = 0;
+	struct own own;
+
+	if (strcmp(h->root_host, h->set->root_host) != 0) {
+		(void)text_copy(h->root_host, sizeof(h->root_host), h->set->root_host);
+		h->fw_again = 3;        /* another may reach us */
 	}
-	return h->force_ip_at;
+	if (firewall_is_checking(h->a))
+		return NSEC_NEVER;
+	servmgr_own(h->a->node.sm, &own);
+	for (int v6 = 0; v6 < 2; v6++) {
+		struct fwneed n = {
+			.wanted = is_reachable_wanted(h, &own, v6 != 0), .forced = own.fw_forced,
+			.fw = own.fw[v6], .why = own.fw_why[v6], .since = own.fw_since[v6],
+			.tried = h->fw_tried[v6], .fails = h->fw_fails[v6],
+		};
+		nsec due = firewall_due(&n);
+
+		if ((h->fw_again & 1u << v6) && n.wanted && !n.forced)
+			due = 0;
+		due = due == NSEC_NEVER ? due : MAX(due, h->fw_hold);
+		if (now < due) {
+			next = MIN(next, due);
+			continue;
+		}
+		ask |= v6 ? FIREWALL_V6 : FIREWALL_V4;
+		h->fw_again &= ~(1u << v6);
+		h->fw_fails[v6] = n.why == FWWHY_NO_ANSWER ? n.fails + 1 : 0;
+		h->fw_tried[v6] = now;
+	}
+	if (ask != 0)
+		firewall_check(h->a, ask);
+	return next;
+}
+
+/* Somebody asked, or this machine has slept: where it wakes the network may be another one. */
+static void look_again(struct house *h, nsec now)
+{
+	const nsec gap = slept();
+	const bool woken = gap - h->slept >= SLEPT;
+	const bool asked = atomic_exchange_explicit(&h->a->own_ask, false, memory_order_relaxed);
+
+	h->slept = gap;
+	if (!woken && !asked)
+		return;
+	if (woken)
+		log_info("house: this machine has slept; looking at our addresses again");
+	h->addr_at = h->force_at = now;
+	h->fw_again = 3;
 }
 
 /* Do what is due. Returns when the next thing is. */
@@ -221,23 +308,46 @@ static nsec tick(struct house *h)
 	const nsec now = clk_now();
 	nsec next = NSEC_NEVER;
 
+	look_again(h, now);
 	next = MIN(next, root_round(h, now));
 	next = MIN(next, sweep(h, now));
 	next = MIN(next, sample(h, now));
 	next = MIN(next, air_round(h, now));
 	next = MIN(next, save(h, now));
-	next = MIN(next, force_ip(h, now));
+	next = MIN(next, addr_round(h, now));
+	next = MIN(next, force_round(h, now));
+	next = MIN(next, firewall_round(h, now));
 	return next;
+}
+
+/* Sleep until then, or until there is news. */
+static enum status rest(struct house *h, nsec next)
+{
+	enum status st;
+	int got;
+
+	if (h->news.fd == -1)
+		return mbox_wait(&h->a->house_mb, next);
+	st = sock_wait(&h->news, SOCK_IN, &got, next);
+	if (st != ST_OK || !(got & SOCK_IN))
+		return st;
+	if (addr_changed(h->news.fd))
+		h->addr_at = MIN(h->addr_at, h->addr_read + ADDR_PACE);
+	else
+		sock_close(&h->news);           /* broken: the clock has to do */
+	return st;
 }
 
 void house_run(void *arg)
 {
-	struct house h = { .a = arg, .root_sent = clk_now() };
+	struct house h = { .a = arg, .root_sent = clk_now(), .slept = slept() };
 	enum status st = ST_OK;
 
+	h.news = (struct sock){ .fd = addr_watch(), .mb = &h.a->house_mb };
 	/* Whoever connects is told at once; the first round to all is due after one interval. */
 	h.set = conf_get(h.a->node.conf);
 	h.root_interval = h.set->host_update_interval;
+	(void)text_copy(h.root_host, sizeof(h.root_host), h.set->root_host);
 	settings_unref(&h.set);
 	while (st != ST_STOPPED) {
 		nsec next;
@@ -245,8 +355,10 @@ void house_run(void *arg)
 		h.set = conf_get(h.a->node.conf);
 		next = tick(&h);
 		settings_unref(&h.set);
-		st = mbox_wait(&h.a->house_mb, next);
+		st = rest(&h, next);
 	}
+	if (h.news.fd != -1)
+		sock_close(&h.news);
 	h.set = conf_get(h.a->node.conf);
 	end_all(&h);
 	settings_unref(&h.set);

@@ -368,11 +368,12 @@ static void peer_address(struct node *n, struct servent *sv, struct sock *s, con
 {
 	struct own own;
 
-	*rip = sv->peer;
-	rip->port = h->has_port ? h->port : 0;
 	servmgr_own(n->sm, &own);
-	if (!host_is_global(rip) && host_is_set(&own.global[!host_is_v4(rip)]))
-		memcpy(rip->ip, own.global[!host_is_v4(rip)].ip, sizeof(rip->ip));
+	*rip = sv->peer;
+	/* One of our network is seen by the world where we are (settings.md, decision 22). */
+	if (!host_is_global(rip) && host_is_global(&own.global[!host_is_v4(rip)]))
+		*rip = own.global[!host_is_v4(rip)];
+	rip->port = h->has_port ? h->port : 0;
 	if (!h->has_ping || h->ping == 0)
 		return;
 	rip->port = h->ping;
@@ -486,56 +487,58 @@ enum status pcpio_answer_helo(struct node *n, struct servent *sv, struct pcpio *
 
 /* --- the requester's side --------------------------------------------------------------------- */
 
+/* What we say to whom; HELO_TEST asks for a port test whatever we believe. */
+enum { HELO_OPENER = 1, HELO_TRUSTED = 2, HELO_YP = 4, HELO_V6 = 8, HELO_TEST = 16 };
+
 /* pcp.md 6.2. */
-static void helo_of_us(struct node *n, const struct settings *set, bool yp, bool v6, struct helo *h)
+static void helo_of_us(struct node *n, const struct settings *set, unsigned how, struct helo *h)
 {
 	struct own own;
-	enum firewall fw;
 
 	servmgr_own(n->sm, &own);
 	helo_init(h, &own.sid);
-	fw = set->force_firewalled ? FW_CLOSED : own.fw[v6];
-	if (own.port != 0 && fw != FW_CLOSED) {
-		h->has_port = fw == FW_OPEN || set->send_port_atom_when_firewall_unknown;
-		h->has_ping = !h->has_port;
-		h->port = h->ping = own.port;
-	}
-	if (yp && chanmgr_is_broadcasting(n->cm))
+	helo_set_port(h, own.port, how & HELO_TEST ? FW_UNKNOWN : own.fw[(how & HELO_V6) != 0],
+		set->send_port_atom_when_firewall_unknown);
+	if ((how & HELO_YP) && chanmgr_is_broadcasting(n->cm))
 		h->bcid = own.bcid;
 }
 
-static enum status send_helo(struct node *n, const struct settings *set, struct sock *s, bool opener,
-	bool yp, bool v6, nsec deadline)
+static enum status send_helo(struct sock *s, const struct helo *h, unsigned how, nsec deadline)
 {
 	struct atomwr w;
 	enum status st;
-	struct helo h;
 	struct buf b;
 
-	helo_of_us(n, set, yp, v6, &h);
 	buf_init(&b, PCP_ATOM_SEND_MAX);
 	atomwr_init(&w, &b);
-	if (opener)
-		helo_opener_emit(&w, v6 ? PCP_PROTO_V6 : PCP_PROTO_V4);
-	helo_emit(&w, &h);
+	if (how & HELO_OPENER)
+		helo_opener_emit(&w, how & HELO_V6 ? PCP_PROTO_V6 : PCP_PROTO_V4);
+	helo_emit(&w, h);
 	st = pcpio_write(s, &b, deadline);
 	buf_fini(&b);
 	return st;
 }
 
 /* What a trusted peer tells us of ourselves (pcp.md 6.4, step 5). Only the YP may disable us. */
-static void believe(struct node *n, const struct settings *set, const struct oleh *o, bool yp,
-	bool v6)
+static void believe(struct node *n, const struct settings *set, const struct helo *ours,
+	const struct oleh *o, unsigned how)
 {
-	struct host rip = o->rip;
-	const bool open = rip.port != 0 && o->has_rip && host_is_global(&rip);
+	const bool v6 = (how & HELO_V6) != 0, names_us = oleh_names_us(o, v6);
+	const enum firewall fw = oleh_firewall(o, ours, v6);
+	const enum fwwhy why = !names_us || !host_is_global(&o->rip) ? FWWHY_NOT_GLOBAL :
+		how & HELO_YP ? FWWHY_YP : FWWHY_TRACKER;
+	struct own own;
 
-	rip.port = 0;
-	if (o->has_rip && host_is_set(&rip) && set->force_ip[0] == '\0')
-		(void)servmgr_learn_address(n->sm, &rip, LEARNT_PEER);
-	(void)servmgr_settle_firewall(n->sm, v6, open ? FW_OPEN : FW_CLOSED);
-	if (yp)
+	servmgr_own(n->sm, &own);
+	if (names_us && (set->force_ip[0] == '\0' || (own.ip_forced[!v6] && !own.ip_forced[v6])))
+		(void)servmgr_learn_address(n->sm, &o->rip);
+	if (fw != FW_UNKNOWN && (how & HELO_TEST))
+		(void)servmgr_set_firewall(n->sm, v6, fw, why);
+	else if (fw != FW_UNKNOWN)
+		(void)servmgr_settle_firewall(n->sm, v6, fw, why);
+	if (how & HELO_YP)
 		servmgr_set_disabled(n->sm, o->has_dis && o->dis != 0);
+	app_own_changed(app_of(n));
 }
 
 /* Read until the oleh. *quit: what to send (ST_PROTO, ST_LIMIT) or what came (ST_EOF); 0 = neither. */
@@ -569,27 +572,43 @@ static enum status read_oleh(struct pcpio *io, struct oleh *o, uint32_t *quit, n
 	return ST_PROTO;
 }
 
-enum status pcpio_say_helo(struct node *n, struct pcpio *io, bool opener, bool trusted, bool yp, bool v6,
-	struct oleh *oleh, uint32_t *quit, nsec deadline)
+static enum status say_helo(struct node *n, struct pcpio *io, unsigned how, struct oleh *oleh, uint32_t *quit,
+	nsec deadline)
 {
 	const struct settings *set = conf_get(n->conf);
+	struct helo ours;
 	enum status st;
 
 	*quit = 0;
 	memset(oleh, 0, sizeof(*oleh));
-	st = send_helo(n, set, io->s, opener, yp, v6, deadline);
+	helo_of_us(n, set, how, &ours);
+	st = send_helo(io->s, &ours, how, deadline);
 	if (st == ST_OK)
 		st = read_oleh(io, oleh, quit, deadline);
-	if (st == ST_OK && gnuid_equal(&oleh->sid, servmgr_sid(n->sm)))
+	if (st == ST_OK && gnuid_equal(&oleh->sid, &ours.sid))
 		*quit = PCP_QUIT_LOOPBACK;
 	else if (st == ST_OK && !gnuid_is_set(&oleh->sid))
 		*quit = PCP_QUIT_NOTIDENTIFIED;
 	if (st == ST_OK && *quit != 0)
 		st = ST_PROTO;
-	if (st == ST_OK && trusted)
-		believe(n, set, oleh, yp, v6);
+	if (st == ST_OK && (how & HELO_TRUSTED))
+		believe(n, set, &ours, oleh, how);
 	settings_unref(&set);
 	if ((st == ST_PROTO || st == ST_LIMIT) && *quit != 0)
 		pcpio_quit(io->s, *quit);
 	return st;
+}
+
+enum status pcpio_say_helo(struct node *n, struct pcpio *io, bool opener, bool trusted, bool yp, bool v6,
+	struct oleh *oleh, uint32_t *quit, nsec deadline)
+{
+	return say_helo(n, io, (opener ? HELO_OPENER : 0u) | (trusted ? HELO_TRUSTED : 0u) |
+		(yp ? HELO_YP : 0u) | (v6 ? HELO_V6 : 0u), oleh, quit, deadline);
+}
+
+enum status pcpio_ask_test(struct node *n, struct pcpio *io, bool v6, struct oleh *oleh, uint32_t *quit,
+	nsec deadline)
+{
+	return say_helo(n, io, HELO_OPENER | HELO_TRUSTED | HELO_YP | HELO_TEST | (v6 ? HELO_V6 : 0u), oleh,
+		quit, deadline);
 }

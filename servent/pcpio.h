@@ -81,6 +81,11 @@ enum status pcpio_answer_helo(struct node *n, struct servent *sv, struct pcpio *
 enum status pcpio_say_helo(struct node *n, struct pcpio *io, bool opener, bool trusted, bool yp, bool v6,
 	struct oleh *oleh, uint32_t *quit, nsec deadline) NODISCARD;
 
+/* The same towards the YP, to have our port tested whatever we believe of it; what it tells replaces
+ * that. */
+enum status pcpio_ask_test(struct node *n, struct pcpio *io, bool v6, struct oleh *oleh, uint32_t *quit,
+	nsec deadline) NODISCARD;
+
 /* Is that node's port reachable? Connects, compares the session (pcp.md 7.6). At most 8 at once and one
  * per address; only global addresses and ports >= 1024 are tried. The caller's mailbox cancels it,
  * and knows the test's socket meanwhile: an owner with one of its own names that again with

@@ -18,10 +18,10 @@ struct chan {
 	struct gnuid id;
 	enum chan_type type;
 	enum chan_src src;
-	bool v6;
 	nsec born;
 
 	struct chaninfo *info           GUARDED_BY(lk_chan);
+	bool v6                         GUARDED_BY(lk_chan);
 	enum chan_status status         GUARDED_BY(lk_chan);
 	nsec play_since                 GUARDED_BY(lk_chan);    /* 0 = not playing */
 	bool keep                       GUARDED_BY(lk_chan);
@@ -101,10 +101,10 @@ struct chan *chan_new(const struct chaninfo *info, enum chan_type type, enum cha
 	c->id = info->id;
 	c->type = type;
 	c->src = src;
-	c->v6 = v6;
 	c->born = clk_now();
 	chan_lock(c);
 	c->info = chaninfo_ref(info);
+	c->v6 = v6;
 	c->status = CHAN_WAIT;
 	ring_init(&c->ring, RING_BYTES);
 	chan_unlock(c);
@@ -158,9 +158,9 @@ void chan_view(struct chan *c, struct chan_view *v)
 	memset(v, 0, sizeof(*v));
 	v->type = c->type;
 	v->src = c->src;
-	v->v6 = c->v6;
 	v->age_s = clk_age_s(c->born);
 	chan_lock(c);
+	v->v6 = c->v6;
 	v->info = chaninfo_ref(c->info);
 	v->status = c->status;
 	v->playing = plays(c->status);
@@ -264,6 +264,13 @@ enum chan_status chan_get_status(struct chan *c)
 bool chan_is_playing(struct chan *c)
 {
 	return plays(chan_get_status(c));
+}
+
+void chan_set_v6(struct chan *c, bool v6)
+{
+	chan_lock(c);
+	c->v6 = v6;
+	chan_unlock(c);
 }
 
 void chan_set_keep(struct chan *c, bool keep)

@@ -80,6 +80,8 @@ enum chan_status chan_get_status(struct chan *c) EXCLUDES(lk_chan);
 bool chan_is_playing(struct chan *c) EXCLUDES(lk_chan);
 void chan_set_keep(struct chan *c, bool keep) EXCLUDES(lk_chan);
 bool chan_toggle_keep(struct chan *c) EXCLUDES(lk_chan);        /* the new value */
+/* Its address family, once it is known from where it comes (pcp.md 17.2). */
+void chan_set_v6(struct chan *c, bool v6) EXCLUDES(lk_chan);
 void chan_set_source(struct chan *c, const struct host *from, const struct gnuid *sid, const char *url)
 	EXCLUDES(lk_chan);                                      /* NULLs = unset */
 

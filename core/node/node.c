@@ -58,6 +58,7 @@ enum status node_apply_settings(struct node *n, node_resolve *resolve)
 
 	limits_of(st, &l);
 	servmgr_set_limits(n->sm, &l);
+	(void)servmgr_force_firewall(n->sm, firewall_forced(st));
 	v = settings_filters(st, &n_filters);
 	for (size_t i = 0; i < n_filters && rc == ST_OK; i++)
 		rc = add_filter(f, &v[i], resolve);
@@ -151,7 +152,6 @@ void node_own_hit(struct node *n, struct chan *c, bool recv, struct hit *h)
 	const struct gnuid *id = chan_id(c);
 	const struct settings *st = conf_get(n->conf);
 	const uint32_t max_uptime = st->max_uptime;
-	const bool closed = st->force_firewalled;
 	struct chan_view v;
 	struct usage use;
 	struct own own;
@@ -161,7 +161,7 @@ void node_own_hit(struct node *n, struct chan *c, bool recv, struct hit *h)
 	chan_view(c, &v);
 	servmgr_own(n->sm, &own);
 	servmgr_usage(n->sm, id, &use);
-	open = own.fw[v.v6] == FW_OPEN && !closed;
+	open = own.fw[v.v6] == FW_OPEN;
 
 	*h = (struct hit){
 		.sid = own.sid,

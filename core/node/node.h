@@ -43,6 +43,10 @@ struct node_ops {
 	/* Orderly end of the process. */
 	void (*shutdown)(struct node *n);
 	void (*chanlog_counts)(struct node *n, struct chanlog_counts *c);
+	/* Forget whether our port can be reached over these families and ask the YP; returns when its
+	 * answer is known (servmgr_own()), or there is none to be had: within a minute. Soon again: what
+	 * became known just now stays. */
+	void (*check_firewall)(struct node *n, bool v4, bool v6);
 };
 
 struct node {
@@ -61,9 +65,9 @@ enum status node_init(struct node *n, struct conf *conf, struct chanmgr *cm, str
 /* The only thread left: drops the filters; the rest is the caller's. */
 void node_fini(struct node *n);
 
-/* Copy filters and limits from the settings, now: at start and when they changed. Names among the
- * filters are looked up with `resolve` (NULL = left out), which may block; patterns that cannot be
- * understood are logged. Never call it under a lock.
+/* Copy filters, limits and what is forced of our port from the settings, now: at start and when they
+ * changed. Names among the filters are looked up with `resolve` (NULL = left out), which may block;
+ * patterns that cannot be understood are logged. Never call it under a lock.
  * returns  ST_OK, ST_LIMIT (memory: the old filters stay) */
 typedef bool node_resolve(const char *name, struct host *h);
 enum status node_apply_settings(struct node *n, node_resolve *resolve) EXCLUDES(lk_conf, lk_servmgr)

@@ -58,9 +58,10 @@ struct servmgr *servmgr_new(void)
 	};
 	sm->own.sid = sm->sid;
 	sm->own.started = sm->sampled = clk_now();
+	sm->own.fw_since[0] = sm->own.fw_since[1] = sm->own.started;
 	sm->addr[sm->n_addr++] = (struct own_addr){ .h = any4, .interface = true };
 	sm->addr[sm->n_addr++] = (struct own_addr){ .h = any6, .interface = true };
-	addresses_locked(sm);
+	(void)addresses_locked(sm);
 	sm_unlock(sm);
 	return sm;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* ServMgr: the servent table, admission, and what the node knows of itself.
+/* ServMgr: the servent table and admission; what the node knows of itself is in own.h.
  *
  * lock     lk_servmgr, taken inside; nothing blocks under it. To reach many connections, select
  *          references under the lock and post to their mailboxes after it.
@@ -9,6 +9,7 @@
 #define CORE_NODE_SERVMGR_H
 
 #include "core/chan/gnuid.h"
+#include "core/node/own.h"
 #include "core/node/servent.h"
 #include "core/sys/lock.h"
 
@@ -140,47 +141,5 @@ enum status servmgr_views(struct servmgr *sm, const struct gnuid *chan, struct s
 void servmgr_stop_all(struct servmgr *sm, bool soft) EXCLUDES(lk_servmgr, lk_mbox);
 enum status servmgr_wait_empty(struct servmgr *sm, nsec deadline) EXCLUDES(lk_servmgr) NODISCARD;
 bool servmgr_is_stopping(const struct servmgr *sm);
-
-/* --- the node itself --------------------------------------------------------------------------- */
-
-enum firewall { FW_UNKNOWN, FW_OPEN, FW_CLOSED };       /* of our port, per family */
-
-struct own {
-	struct gnuid sid;               /* session, new at each start */
-	struct gnuid bcid;              /* broadcast id, from the settings */
-	uint16_t port;                  /* we listen on; 0 = not yet */
-	/* [0] IPv4, [1] IPv6; the port is ours. Until better ones are learnt both are the loopback
-	 * address, so ask host_is_global(). */
-	struct host global[2];          /* best address known (pcp.md 17.3), or the forced one */
-	struct host local[2];           /* best one that is not global */
-	enum firewall fw[2];
-	bool disabled;                  /* by a root's `dis` */
-	nsec started;
-};
-void servmgr_own(struct servmgr *sm, struct own *o) EXCLUDES(lk_servmgr);
-const struct gnuid *servmgr_sid(const struct servmgr *sm);      /* constant */
-void servmgr_set_bcid(struct servmgr *sm, const struct gnuid *bcid) EXCLUDES(lk_servmgr);
-void servmgr_set_port(struct servmgr *sm, uint16_t port) EXCLUDES(lk_servmgr);
-/* How an address of ours became known. Only those of interfaces make a peer local: behind a shared
- * NAT the public one is everybody's. */
-enum learnt { LEARNT_PEER, LEARNT_FORCED, LEARNT_INTERFACE };
-
-/* An address of ours was learnt: from a trusted OLEH, by forceIP, or (getifaddrs(3) at start) from an
- * interface. Ranked per family: loopback, private, global; the newest wins a tie, so an address that
- * comes back counts anew. A forced one is the global address of its family whatever its rank; an
- * unset h with LEARNT_FORCED ends that for both families. Link-local and multicast addresses never
- * become ours to tell.
- * Returns true when a global or local address changed: the caller decides what that means for the
- * firewall state (unknown again, unless forceNormal) and for the tracker update. */
-bool servmgr_learn_address(struct servmgr *sm, const struct host *h, enum learnt how)
-	EXCLUDES(lk_servmgr);
-void servmgr_set_firewall(struct servmgr *sm, bool v6, enum firewall f) EXCLUDES(lk_servmgr);
-/* Only while unknown (a trusted OLEH; pcp.md 6.4). Returns true when it was set. */
-bool servmgr_settle_firewall(struct servmgr *sm, bool v6, enum firewall f) EXCLUDES(lk_servmgr);
-void servmgr_set_disabled(struct servmgr *sm, bool yes) EXCLUDES(lk_servmgr);
-/* Is this one of our own addresses, however learnt, with our own port? */
-bool servmgr_is_self(struct servmgr *sm, const struct host *h) EXCLUDES(lk_servmgr);
-/* Is it an address of this machine: loopback, or of an interface? The port does not matter. */
-bool servmgr_is_local(struct servmgr *sm, const struct host *h) EXCLUDES(lk_servmgr);
 
 #endif

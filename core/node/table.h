@@ -11,6 +11,7 @@
 #include <uthash.h>
 
 #include "core/chan/routelist.h"
+#include "core/conf/settings.h"
 #include "core/node/servmgr.h"
 #include "core/sys/lock.h"
 
@@ -62,7 +63,18 @@ enum { TOLD_SOFT = 1, TOLD_HARD };
 struct own_addr {
 	struct host h;                  /* port 0 */
 	bool interface;
+	bool route;                     /* packets to far away leave from it */
+	bool seen;                      /* scratch of servmgr_set_interfaces() */
 	uint64_t order;                 /* the newest has the greatest */
+};
+
+#define YPS         8           /* turns to so many YPs are known: rootHost, and those of feeds */
+
+/* A YP, as far as turns to it go. */
+struct ypturns {
+	char host[SETTINGS_TEXT];
+	nsec next;                      /* turn, and */
+	nsec rest;                      /* whatever else, not before */
 };
 
 struct servmgr {
@@ -100,6 +112,7 @@ struct servmgr {
 	uint32_t n_addr                 GUARDED_BY(lk_servmgr);
 	uint64_t addr_order             GUARDED_BY(lk_servmgr);
 	struct host forced[2]           GUARDED_BY(lk_servmgr); /* unset = none */
+	struct ypturns yp[YPS]          GUARDED_BY(lk_servmgr);
 };
 
 LOCK_DEFINE(sm, struct servmgr, mtx, lk_servmgr)
@@ -123,8 +136,9 @@ struct use *find_use_locked(struct servmgr *sm, const struct gnuid *chan) REQUIR
 /* Forget its channel; returns the record when it was the last user: to be freed. */
 struct use *leave_use_locked(struct servmgr *sm, struct entry *e) REQUIRES(lk_servmgr);
 
-/* Work out the best own addresses anew. */
-void addresses_locked(struct servmgr *sm) REQUIRES(lk_servmgr);
+/* Work out the best own addresses anew; where the global one changed the state of the port is
+ * forgotten. Returns true when any changed. */
+bool addresses_locked(struct servmgr *sm) REQUIRES(lk_servmgr);
 /* Loopback, or an address of one of our interfaces? */
 bool is_local_locked(const struct servmgr *sm, const struct host *h) REQUIRES(lk_servmgr);
 

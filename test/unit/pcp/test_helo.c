@@ -114,7 +114,7 @@ START_TEST(ours)
 	struct atomwr w;
 	struct atom a, c;
 
-	/* Identity; port and ping never go out together (6.2); bcid comes last. */
+	/* Identity; what is set, in the order of PeerCast-YT; bcid comes last. */
 	buf_init(&b, 256);
 	helo_init(&h, &sid);
 	h.has_port = h.has_ping = true;
@@ -124,14 +124,91 @@ START_TEST(ours)
 	atomwr_init(&w, &b);
 	helo_emit(&w, &h);
 	a = open_all(&b);
-	ck_assert_uint_eq(a.count, 5);
+	ck_assert_uint_eq(a.count, 6);
 	ck_assert(atom_next(&a, &c) && c.id == ATOM_AGNT);
 	ck_assert_str_eq((const char *)c.rd.p, "PeerCast/0.1218 (SV01)");
 	ck_assert(atom_next(&a, &c) && c.id == ATOM_VER);
 	ck_assert(atom_next(&a, &c) && c.id == ATOM_SID);
 	ck_assert(atom_next(&a, &c) && c.id == ATOM_PORT);
+	ck_assert(atom_next(&a, &c) && c.id == ATOM_PING);
 	ck_assert(atom_next(&a, &c) && c.id == ATOM_BCID);
 	buf_fini(&b);
+}
+END_TEST
+
+/* pcp.md 6.2: port and ping never go out together, but where that is asked for. */
+START_TEST(our_port)
+{
+	static const struct {
+		uint16_t port;
+		enum firewall fw;
+		bool both;
+		uint16_t want_port, want_ping;
+	} rows[] = {
+		{ 7144, FW_OPEN, false, 7144, 0 },
+		{ 7144, FW_UNKNOWN, false, 0, 7144 },
+		{ 7144, FW_CLOSED, false, 0, 0 },
+		{ 7144, FW_OPEN, true, 7144, 0 },
+		{ 7144, FW_UNKNOWN, true, 7144, 7144 },
+		{ 7144, FW_CLOSED, true, 0, 0 },
+		{ 0, FW_OPEN, true, 0, 0 },
+		{ 0, FW_UNKNOWN, true, 0, 0 },
+	};
+
+	for (size_t i = 0; i < NELEM(rows); i++) {
+		const struct gnuid sid = run_of(1);
+		struct helo h;
+
+		helo_init(&h, &sid);
+		helo_set_port(&h, rows[i].port, rows[i].fw, rows[i].both);
+		ck_assert_msg(h.has_port == (rows[i].want_port != 0) && h.port == rows[i].want_port, "%zu", i);
+		ck_assert_msg(h.has_ping == (rows[i].want_ping != 0) && h.ping == rows[i].want_ping, "%zu", i);
+	}
+}
+END_TEST
+
+/* pcp.md 6.4, step 5. */
+START_TEST(what_an_oleh_tells)
+{
+	static const struct {
+		const char *name, *rip;         /* with the port; NULL = none was told */
+		bool has_port, asked, v6;
+		enum firewall want;
+		bool names_us;
+	} rows[] = {
+		{ "open", "203.0.113.5:7144", true, true, false, FW_OPEN, true },
+		{ "closed", "203.0.113.5:0", true, true, false, FW_CLOSED, true },
+		{ "no port", "203.0.113.5:0", false, true, false, FW_CLOSED, true },
+		{ "no address", NULL, true, true, false, FW_CLOSED, false },
+		{ "unset", "0.0.0.0:7144", true, true, false, FW_CLOSED, false },
+		{ "a LAN", "192.168.0.5:7144", true, true, false, FW_CLOSED, true },
+		{ "loopback", "127.0.0.1:7144", true, true, false, FW_CLOSED, true },
+		{ "echo of a claim", "203.0.113.5:7144", true, false, false, FW_UNKNOWN, true },
+		{ "no claim", "203.0.113.5:0", true, false, false, FW_UNKNOWN, true },
+		{ "other family", "[2001:db8::5]:7144", true, true, false, FW_CLOSED, false },
+		{ "IPv6, open", "[2001:db8::5]:7144", true, true, true, FW_OPEN, true },
+		{ "IPv6, closed", "[2001:db8::5]:0", true, true, true, FW_CLOSED, true },
+		{ "IPv6, link-local", "[fe80::5]:7144", true, true, true, FW_CLOSED, true },
+		{ "IPv6, other family", "203.0.113.5:7144", true, true, true, FW_CLOSED, false },
+	};
+
+	for (size_t i = 0; i < NELEM(rows); i++) {
+		const struct gnuid sid = run_of(1);
+		struct helo said;
+		struct oleh o;
+
+		helo_init(&said, &sid);
+		helo_set_port(&said, 7144, rows[i].asked ? FW_UNKNOWN : FW_OPEN, false);
+		oleh_init(&o, &sid);
+		o.has_rip = rows[i].rip != NULL;
+		o.has_port = rows[i].has_port;
+		if (o.has_rip)
+			ck_assert(host_parse(&o.rip, rows[i].rip, 0));
+		else
+			o.rip.port = 7144;
+		ck_assert_msg(oleh_firewall(&o, &said, rows[i].v6) == rows[i].want, "%s", rows[i].name);
+		ck_assert_msg(oleh_names_us(&o, rows[i].v6) == rows[i].names_us, "%s", rows[i].name);
+	}
 }
 END_TEST
 
@@ -352,6 +429,8 @@ Suite *unit_suite(void)
 	tcase_add_test(t, helo_example);
 	tcase_add_test(t, oleh_example);
 	tcase_add_test(t, ours);
+	tcase_add_test(t, our_port);
+	tcase_add_test(t, what_an_oleh_tells);
 	tcase_add_test(t, port_test_bytes);
 	tcase_add_loop_test(t, opener, 0, NELEM(opener_row));
 	tcase_add_loop_test(t, children, 0, NELEM(child));

@@ -75,8 +75,8 @@ static void setup(void)
 	net.n = 0;
 	net.hang = false;
 	net.fd = -1;
-	servmgr_set_port(app.node.sm, 7144);
-	(void)servmgr_learn_address(app.node.sm, &us, LEARNT_PEER);
+	(void)servmgr_set_port(app.node.sm, 7144);
+	(void)servmgr_learn_address(app.node.sm, &us);
 }
 
 static void teardown(void)
@@ -138,6 +138,7 @@ static const struct {
 START_TEST(obey)
 {
 	const struct host interface = host_v4(198, 51, 100, 1, 0), us = host_v4(203, 0, 113, 1, 0);
+	static const struct host no_route[2];
 	const struct gnuid session = id_of(9);
 	struct limits l;
 	struct push p = { .cid = id_of(obey_row[_i].with_cid ? 1 : 0) };
@@ -146,8 +147,8 @@ START_TEST(obey)
 	struct mbox src;
 	uint32_t token;
 
-	(void)servmgr_learn_address(app.node.sm, &interface, LEARNT_INTERFACE);
-	(void)servmgr_learn_address(app.node.sm, &us, LEARNT_PEER);
+	(void)servmgr_set_interfaces(app.node.sm, &interface, 1, no_route);
+	(void)servmgr_learn_address(app.node.sm, &us);
 	ck_assert(host_parse(&p.host, obey_row[_i].to, 0));
 	if (here != NOTHING)
 		c = play(1, here == BROADCAST ? CHAN_BROADCAST : CHAN_RELAY, &src, &token);

@@ -340,8 +340,8 @@ START_TEST(own_host)
 	hostatom_emit(&w, &h, true);
 	act_ok(&p);
 	ck_assert_uint_eq(hosts_of(0xc2), 0);
-	servmgr_set_port(app.node.sm, 7144);
-	(void)servmgr_learn_address(app.node.sm, &self, LEARNT_FORCED);
+	(void)servmgr_set_port(app.node.sm, 7144);
+	(void)servmgr_learn_address(app.node.sm, &self);
 	h.sid = id_of(0x55);
 	h.rhost[0] = self;
 	h.rhost[0].port = 7144;

@@ -49,6 +49,8 @@ static void configure(const char *const *kv)
 	ck_assert_int_eq(node_apply_settings(&n, NULL), ST_OK);
 }
 
+static const struct host no_route[2];
+
 static void setup(void)
 {
 	struct conf *conf;
@@ -57,7 +59,7 @@ static void setup(void)
 	ck_assert_int_eq(conf_of(&conf, settings_new(false)), ST_OK);
 	ck_assert_int_eq(node_init(&n, conf, chanmgr_new(), servmgr_new()), ST_OK);
 	ck_assert(n.cm != NULL && n.sm != NULL);
-	servmgr_set_port(n.sm, 7144);
+	(void)servmgr_set_port(n.sm, 7144);
 }
 
 static void teardown(void)
@@ -135,8 +137,8 @@ START_TEST(trust)
 	};
 	const struct host lan = host("192.168.5.5"), wan = host("203.0.113.5");
 
-	(void)servmgr_learn_address(n.sm, &lan, LEARNT_INTERFACE);
-	(void)servmgr_learn_address(n.sm, &wan, LEARNT_PEER);
+	(void)servmgr_set_interfaces(n.sm, &lan, 1, no_route);
+	(void)servmgr_learn_address(n.sm, &wan);
 	ck_assert_int_eq(conf_update(n.conf, add_filters, NULL), ST_OK);
 	ck_assert_int_eq(node_apply_settings(&n, NULL), ST_OK);
 	for (size_t i = 0; i < NELEM(rows); i++) {
@@ -226,7 +228,7 @@ START_TEST(hit_of_a_loopback_node)
 	char text[HOST_STRLEN];
 	struct hit h;
 
-	servmgr_set_port(n.sm, 7154);
+	(void)servmgr_set_port(n.sm, 7154);
 	configure(as_seen);
 	node_own_hit(&n, c, true, &h);
 	ck_assert_str_eq(host_str(&h.rhost[0], text), "127.0.0.1:0");
@@ -251,8 +253,8 @@ START_TEST(hit_of_a_tracker)
 	char text[HOST_STRLEN];
 	struct hit h;
 
-	(void)servmgr_learn_address(n.sm, &wan, LEARNT_PEER);
-	servmgr_set_firewall(n.sm, false, FW_OPEN);
+	(void)servmgr_learn_address(n.sm, &wan);
+	(void)servmgr_set_firewall(n.sm, false, FW_OPEN, FWWHY_YP);
 	configure(as_seen);
 	fill(c, 0);
 	node_own_hit(&n, c, true, &h);
@@ -294,8 +296,8 @@ START_TEST(hit_of_a_relay)
 	struct servent *sv[3];
 	struct hit h;
 
-	(void)servmgr_learn_address(n.sm, &wan, LEARNT_PEER);
-	servmgr_set_firewall(n.sm, false, FW_OPEN);
+	(void)servmgr_learn_address(n.sm, &wan);
+	(void)servmgr_set_firewall(n.sm, false, FW_OPEN, FWWHY_YP);
 	configure(as_seen);
 	chan_set_source(c, &up, NULL, NULL);
 	fill(c, 0x1fffffff0u);
@@ -334,6 +336,7 @@ static const struct flag_row {
 	{ "closed",            { NULL }, false, FW_CLOSED, HIT_RELAY | HIT_DIRECT | HIT_CIN | HIT_PUSH },
 	{ "said to be closed", { "forceFirewalled", "Yes" }, false, FW_OPEN,
 		HIT_RELAY | HIT_DIRECT | HIT_CIN | HIT_PUSH },
+	{ "said to be open",   { "forceNormal", "Yes" }, false, FW_CLOSED, HIT_RELAY | HIT_DIRECT | HIT_CIN },
 	{ "relays full",       { "maxRelays", "2" }, false, FW_OPEN, HIT_DIRECT | HIT_CIN },
 	{ "channel full",      { "maxRelaysPerChannel", "2" }, false, FW_OPEN, HIT_DIRECT | HIT_CIN },
 	{ "no bandwidth",      { "maxBitrateOut", "399" }, false, FW_OPEN, HIT_DIRECT | HIT_CIN },
@@ -356,7 +359,7 @@ START_TEST(flags)
 	sv[2] = serve(SV_DIRECT, false);
 	configure(w->kv);
 	servmgr_set_disabled(n.sm, w->disabled);
-	servmgr_set_firewall(n.sm, false, w->fw);
+	(void)servmgr_set_firewall(n.sm, false, w->fw, FWWHY_YP);
 	node_own_hit(&n, c, true, &h);
 	ck_assert_msg(h.flags == (w->want | HIT_TRACKER | HIT_RECV), "%s: %02x", w->name, h.flags);
 	ck_assert_msg((h.rhost[0].port == 0) == ((h.flags & HIT_PUSH) != 0), "%s: port", w->name);
@@ -370,7 +373,7 @@ END_TEST
 /* One family in one hit, and its own firewall state (pcp.md 17). */
 START_TEST(families)
 {
-	const struct host wan4 = host("203.0.113.20"), wan6 = host("2001:db8::20"), lan6 = host("fd00::20");
+	const struct host wan4 = host("203.0.113.20"), six[] = { host("2001:db8::20"), host("fd00::20") };
 	struct chan *c4 = chan(CHAN_BROADCAST, false, CHAN_BROADCASTING);
 	struct chan *c6 = chan(CHAN_BROADCAST, true, CHAN_BROADCASTING);
 	char text[HOST_STRLEN];
@@ -379,14 +382,14 @@ START_TEST(families)
 	node_own_hit(&n, c6, true, &h);
 	ck_assert_str_eq(host_str(&h.rhost[0], text), "[::1]:0");
 	ck_assert_str_eq(host_str(&h.rhost[1], text), "[::1]:7144");
-	(void)servmgr_learn_address(n.sm, &wan4, LEARNT_PEER);
-	(void)servmgr_learn_address(n.sm, &wan6, LEARNT_INTERFACE);
-	servmgr_set_firewall(n.sm, true, FW_OPEN);
+	(void)servmgr_learn_address(n.sm, &wan4);
+	(void)servmgr_set_interfaces(n.sm, six, 1, no_route);
+	(void)servmgr_set_firewall(n.sm, true, FW_OPEN, FWWHY_YP);
 	node_own_hit(&n, c6, true, &h);
 	ck_assert_str_eq(host_str(&h.rhost[0], text), "[2001:db8::20]:7144");
 	ck_assert(!host_is_set(&h.rhost[1]) && h.rhost[1].port == 0);   /* none to tell */
 	ck_assert_int_eq(h.flags & HIT_PUSH, 0);
-	(void)servmgr_learn_address(n.sm, &lan6, LEARNT_INTERFACE);
+	(void)servmgr_set_interfaces(n.sm, six, 2, no_route);
 	node_own_hit(&n, c6, true, &h);
 	ck_assert_str_eq(host_str(&h.rhost[1], text), "[fd00::20]:7144");
 	node_own_hit(&n, c4, true, &h);

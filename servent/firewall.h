@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Can our port be reached? The yellow page is asked, and whatever becomes known is passed on.
+ *
+ * Most of the time a handshake of COUT or of a fetch tells it by the way. Where none does, a check is
+ * made: a short control connection to the YP, on a task of its own, to each of its addresses.
+ * source   pcp.md 6.4, 7.2, 7.6, 11.5, 17.4; node.md 6.1
+ */
+#ifndef SERVENT_FIREWALL_H
+#define SERVENT_FIREWALL_H
+
+#include "servent/app.h"
+
+enum { FIREWALL_V4 = 1, FIREWALL_V6 = 2 };      /* families of a check */
+
+#define FIREWALL_PACE   (20 * NSEC_PER_SEC)     /* between two checks of our own accord; and, doubled */
+#define FIREWALL_SLOW   (600 * NSEC_PER_SEC)    /* each time, up to this while the YP does not answer */
+#define FIREWALL_CLOSED (1800 * NSEC_PER_SEC)   /* a closed port may have been opened meanwhile */
+
+/* What decides about the next check of a family. */
+struct fwneed {
+	bool wanted;            /* there is a YP, and something here that others may want from us */
+	bool forced;            /* a setting decides */
+	enum firewall fw;
+	enum fwwhy why;
+	nsec since;             /* of the state */
+	nsec tried;             /* start of the last check; 0 = none yet */
+	uint32_t fails;         /* checks without an answer, one after the other */
+};
+
+/* When to check again: 0 = now, NSEC_NEVER = not before something changes. */
+nsec firewall_due(const struct fwneed *n);
+
+/* Start a check of these families, unless one runs. The housekeeper hears its end. */
+void firewall_check(struct app *a, unsigned families) EXCLUDES(lk_app);
+bool firewall_is_checking(struct app *a) EXCLUDES(lk_app);
+
+/* node_ops.check_firewall: forget what is known, ask, wait for the answer. */
+void firewall_ask(struct node *n, bool v4, bool v6) EXCLUDES(lk_app);
+
+/* The line to the YP: one handshake at a time, as a root refuses a second one of the same session. COUT
+ * has it from before it dials until it is accepted, a check for its whole conversation; it waits for
+ * COUT, and wakes it in the end. */
+bool yp_line_take(struct app *a) EXCLUDES(lk_app) NODISCARD;
+void yp_line_drop(struct app *a) EXCLUDES(lk_app);
+
+#endif
