@@ -5,11 +5,10 @@
  * the broadcasts, what the other side was told of each, and when; on every wake-up and at every due
  * moment it compares and sends. Without a broadcast for LINGER it ends.
  *
- * source   pcp.md 7.2, 10.5, 13; settings.md decisions 5, 20, 23; captures control_tracker_to_root
+ * source   pcp.md 7.2, 10.5, 13, 17; settings.md decisions 5, 20, 23; captures control_tracker_to_root
  */
 #include "servent/conn.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +17,7 @@
 #include "pcp/bcst.h"
 #include "pcp/pcp.h"
 #include "pcp/quit.h"
+#include "servent/firewall.h"
 #include "servent/giv.h"
 #include "servent/pcpio.h"
 #include "servent/proc.h"
@@ -27,8 +27,7 @@
 #define RESOLVE_TIME  (5 * NSEC_PER_SEC)
 #define WRITE_TIME    (30 * NSEC_PER_SEC)
 
-#define YP_SPACING    (20 * NSEC_PER_SEC)       /* between two turns to the YP, at least */
-#define YP_SPACING_MAX (120 * NSEC_PER_SEC)     /* after many failures */
+#define YP_SPACING_MAX (120 * NSEC_PER_SEC)     /* between two turns to the YP, after many failures */
 #define YP_TWIN       (30 * NSEC_PER_SEC)       /* 1002: an old session of ours is alive there */
 #define YP_BANNED     (600 * NSEC_PER_SEC)      /* 1011, dis */
 #define YP_JITTER_MS  3000                      /* a thousand trackers do not come back as one */
@@ -46,7 +45,8 @@ struct show {
 	struct chan *c;                 /* a reference */
 	struct chaninfo *told;          /* a reference: what the other side knows; NULL = nothing */
 	nsec sent;                      /* last update */
-	bool asked;                     /* by root.upd */
+	bool asked;                     /* by root.upd, or something of ours changed that it tells */
+	bool v6;                        /* its family */
 	bool seen;                      /* scratch of refresh() */
 };
 
@@ -56,7 +56,9 @@ struct cout {
 	struct show *shows;             /* owned */
 	size_t n_shows, cap_shows;
 	char root_host[SETTINGS_TEXT];  /* the YP we talk to, or try to */
+	bool moved;                     /* it has become another one */
 
+	nsec turned;                    /* when we last turned to the YP */
 	nsec yp_next;                   /* not before this */
 	uint32_t fails;                 /* one after the other */
 	uint32_t last_chkv;
@@ -69,18 +71,17 @@ struct cout {
 	struct sock given;              /* it came by GIV: to be used instead of dialling; fd -1 = none */
 	nsec until;                     /* then we turn to the YP again */
 	bool yp;                        /* the YP itself, not another tracker */
-	bool ok;                        /* it accepted us */
+	bool line;                      /* we have the line to it (firewall.h) */
+	bool reached;                   /* it took the call, */
+	bool ok;                        /* and accepted us */
 	uint32_t interval_s;
 	nsec first_at;                  /* of the first updates */
 	nsec silent_at;                 /* the root is given up then */
 	nsec asked_at;                  /* its last request that was obeyed */
-	struct host global[2];          /* our addresses in what was sent */
+	struct own told;                /* of ourselves, in what was sent */
 	uint32_t quit;                  /* said by the peer, or to say; 0 = none */
 	bool quit_theirs;
 };
-
-/* When somebody last turned to the YP; outlives the thread. Relaxed: one thread at a time. */
-static _Atomic nsec yp_turned;
 
 /* --- the thread and its mailbox --------------------------------------------------------------- */
 
@@ -110,6 +111,8 @@ static void drop_show(struct cout *x, size_t i)
 /* Takes the reference. Out of memory: the channel is not announced until the next look. */
 static void add_show(struct cout *x, struct chan *c)
 {
+	struct chan_view v;
+
 	if (x->n_shows == x->cap_shows) {
 		const size_t cap = x->cap_shows == 0 ? 4 : x->cap_shows * 2;
 		struct show *p = realloc(x->shows, cap * sizeof(*p));
@@ -121,7 +124,9 @@ static void add_show(struct cout *x, struct chan *c)
 		x->shows = p;
 		x->cap_shows = cap;
 	}
-	x->shows[x->n_shows++] = (struct show){ .c = c, .seen = true };
+	chan_view(c, &v);
+	x->shows[x->n_shows++] = (struct show){ .c = c, .v6 = v.v6, .seen = true };
+	chan_view_fini(&v);
 }
 
 /* Bring the table up to date: new broadcasts are added; those that ended are left with seen unset. */
@@ -163,14 +168,15 @@ static void forget_ended(struct cout *x)
 }
 
 /* Is there anything to announce, and somebody to announce it to? Notes a new rootHost. */
-static bool is_wanted(struct cout *x, bool *moved)
+static bool is_wanted(struct cout *x)
 {
 	const struct settings *set = conf_get(x->a->node.conf);
 	const bool wanted = x->n_shows > 0 && set->auto_serve && set->root_host[0] != '\0';
 
-	*moved = strcmp(x->root_host, set->root_host) != 0;
-	if (*moved)
+	if (strcmp(x->root_host, set->root_host) != 0) {
 		(void)text_copy(x->root_host, sizeof(x->root_host), set->root_host);
+		x->moved = true;
+	}
 	settings_unref(&set);
 	return wanted;
 }
@@ -221,27 +227,40 @@ static nsec due(const struct cout *x, const struct show *s)
 	return has_news(s) ? MIN(at, s->sent + UPDATE_PACE) : at;
 }
 
-/* Our address changed: everybody has to hear it. */
-static void note_address(struct cout *x)
+/* Our address changed, or whether it can be reached: everybody has to hear it. ST_EOF: not by way of
+ * this connection, as the address it is from is no longer ours. */
+static enum status note_own(struct cout *x)
 {
+	bool moved[2], changed[2];
+	struct host from;
 	struct own own;
 
 	servmgr_own(x->a->node.sm, &own);
-	if (host_equal(&own.global[0], &x->global[0]) && host_equal(&own.global[1], &x->global[1]))
-		return;
-	memcpy(x->global, own.global, sizeof(x->global));
+	for (int v6 = 0; v6 < 2; v6++) {
+		moved[v6] = !host_equal(&own.global[v6], &x->told.global[v6]) ||
+			!host_equal(&own.local[v6], &x->told.local[v6]);
+		changed[v6] = moved[v6] || (own.fw[v6] == FW_OPEN) != (x->told.fw[v6] == FW_OPEN);
+	}
+	x->told = own;
 	for (size_t i = 0; i < x->n_shows; i++)
-		x->shows[i].asked = x->shows[i].told != NULL;
+		if (x->shows[i].told != NULL && changed[x->shows[i].v6])
+			x->shows[i].asked = true;
+	if (!moved[0] && !moved[1])
+		return ST_OK;
+	from = sock_local(x->sv->sock.fd);
+	if (servmgr_is_local(x->a->node.sm, &from))
+		return ST_OK;
+	x->proc.why = "our address is gone";
+	return ST_EOF;
 }
 
 /* Send what is due; *next becomes the moment the next one is. */
 static enum status send_due(struct cout *x, nsec *next)
 {
-	enum status st = ST_OK;
+	enum status st = note_own(x);
 
 	*next = NSEC_NEVER;
 	refresh(x);
-	note_address(x);
 	for (size_t i = 0; i < x->n_shows && st == ST_OK; i++) {
 		struct show *s = &x->shows[i];
 
@@ -254,6 +273,17 @@ static enum status send_due(struct cout *x, nsec *next)
 	}
 	if (st == ST_OK)
 		forget_ended(x);
+	return st;
+}
+
+/* It goes on, but not here: what was announced is taken back. */
+static enum status farewell(struct cout *x)
+{
+	enum status st = ST_OK;
+
+	for (size_t i = 0; i < x->n_shows && st == ST_OK; i++)
+		if (x->shows[i].told != NULL)
+			st = send_update(x, &x->shows[i], false);
 	return st;
 }
 
@@ -287,6 +317,14 @@ static void on_root(void *ctx, const struct root *r)
 
 /* --- a connection ------------------------------------------------------------------------------ */
 
+/* Others may have the line to the YP now. */
+static void drop_line(struct cout *x)
+{
+	if (x->line)
+		yp_line_drop(x->a);
+	x->line = false;
+}
+
 static enum status obey(struct cout *x)
 {
 	struct atom at;
@@ -296,6 +334,7 @@ static enum status obey(struct cout *x)
 		if (at.id == ATOM_OK && !x->ok) {
 			x->ok = true;
 			x->first_at = MIN(x->first_at, clk_deadline(FIRST_AFTER_OK));
+			drop_line(x);
 		}
 		st = proc_atom(&x->proc, &at, &x->quit);
 		if (st == ST_EOF)
@@ -328,18 +367,18 @@ static enum status converse(struct cout *x)
 	struct sock *s = &x->sv->sock;
 	enum status st = obey(x);
 	nsec next;
-	bool moved;
 	int got;
 
 	while (st == ST_OK) {
+		bool wanted;
+
 		st = send_due(x, &next);
-		if (st == ST_OK && !is_wanted(x, &moved)) {
-			x->quit = PCP_QUIT_OFFAIR;
-			return ST_OK;
-		}
-		if (st == ST_OK && (moved || clk_now() >= x->until)) {
-			x->quit = PCP_QUIT;
-			return ST_OK;
+		if (clk_now() >= x->first_at)
+			drop_line(x);           /* one that never says ok */
+		wanted = is_wanted(x);
+		if (st == ST_OK && (!wanted || x->moved || clk_now() >= x->until)) {
+			x->quit = wanted ? PCP_QUIT : PCP_QUIT_OFFAIR;
+			return farewell(x);
 		}
 		if (st != ST_OK)
 			break;
@@ -365,7 +404,6 @@ static enum status converse(struct cout *x)
 static NOINLINE enum status shake_hands(struct cout *x, const char *who)
 {
 	const bool v6 = !host_is_v4(&x->sv->peer);
-	struct own own;
 	struct oleh oleh;
 	enum status st;
 
@@ -381,14 +419,13 @@ static NOINLINE enum status shake_hands(struct cout *x, const char *who)
 	servent_set_remote(x->sv, &oleh.sid);
 	servent_set_agent(x->sv, oleh.agent);
 	if (x->yp && oleh.has_dis && oleh.dis != 0) {
-		log_error("cout: the yellow page %s has disabled this node", who);
+		log_error("cout: the yellow page %s has disabled this node: it serves no streams", who);
 		x->quit = PCP_QUIT_BANNED;
 		x->quit_theirs = true;
 		return ST_LIMIT;
 	}
 	servent_set_status(x->sv, SV_CONNECTED);
-	servmgr_own(x->a->node.sm, &own);
-	memcpy(x->global, own.global, sizeof(x->global));
+	servmgr_own(x->a->node.sm, &x->told);
 	x->first_at = clk_deadline(FIRST_AFTER_OLEH);
 	log_info("cout: connected to %s %s (%s)", x->yp ? "yellow page" : "tracker", who, oleh.agent);
 	return ST_OK;
@@ -437,7 +474,7 @@ static enum status connection(struct cout *x, const struct host *to)
 	host_str(to, who);
 	x->until = x->given.fd == -1 ? NSEC_NEVER : clk_deadline(GIV_HELD);
 	x->quit = 0;
-	x->quit_theirs = x->ok = false;
+	x->quit_theirs = x->reached = x->ok = false;
 	x->interval_s = UPDATE_MAX;
 	x->silent_at = NSEC_NEVER;
 	x->asked_at = 0;
@@ -462,6 +499,7 @@ static enum status connection(struct cout *x, const struct host *to)
 			log_warn("cout: cannot connect to %s %s: %s",
 				x->yp ? "yellow page" : "tracker", who, status_str(st));
 	} else {
+		x->reached = true;
 		servent_set_status(x->sv, SV_HANDSHAKE);
 		pcpio_init(&x->io, &x->sv->sock, &atomlimits_control);
 		st = shake_hands(x, who);
@@ -514,7 +552,7 @@ static void put_off(struct cout *x, nsec wait, bool more)
 		wait += wait / 2;
 	if (more)
 		wait = MIN(wait, YP_SPACING_MAX) + (nsec)rng_below(YP_JITTER_MS) * NSEC_PER_MSEC;
-	x->yp_next = atomic_load_explicit(&yp_turned, memory_order_relaxed) + wait;
+	x->yp_next = x->turned + wait;
 }
 
 static void after_yp(struct cout *x, enum status st)
@@ -525,19 +563,53 @@ static void after_yp(struct cout *x, enum status st)
 		return;
 	}
 	x->fails = x->ok ? 1 : x->fails + 1;
-	if (x->quit_theirs && x->quit == PCP_QUIT_BANNED)
+	if (x->quit_theirs && x->quit == PCP_QUIT_BANNED) {
 		x->yp_next = clk_deadline(YP_BANNED);
-	else if (x->quit_theirs && x->quit == PCP_QUIT_ALREADYCONNECTED)
+		servmgr_rest_yp(x->a->node.sm, x->root_host, x->yp_next);
+		log_error("cout: banned by the yellow page %s; the next try is in %d minutes", x->root_host,
+			(int)(YP_BANNED / NSEC_PER_SEC / 60));
+	} else if (x->quit_theirs && x->quit == PCP_QUIT_ALREADYCONNECTED) {
 		x->yp_next = clk_deadline(YP_TWIN);
-	else
+	} else {
 		put_off(x, YP_SPACING, true);
+	}
+}
+
+/* A YP with addresses of both kinds: the one of what is broadcast, as it tests the port there; IPv4 for
+ * both. The other is tried when that one cannot be reached. */
+static enum status turn_to_yp(struct cout *x)
+{
+	struct host to[2];
+	bool v6 = x->n_shows > 0;
+	enum status st = host_resolve_pair(to, x->root_host, PCP_PORT, clk_deadline(RESOLVE_TIME));
+
+	if (st != ST_OK) {
+		log_warn("cout: yellow page %s: %s", x->root_host, status_str(st));
+		return st;
+	}
+	for (size_t i = 0; i < x->n_shows; i++)
+		v6 = v6 && x->shows[i].v6;
+	for (int i = 0; i < 2; i++, v6 = !v6) {
+		if (!host_is_set(&to[v6]))
+			continue;
+		if (servmgr_is_self(x->a->node.sm, &to[v6])) {
+			log_warn("cout: the yellow page %s is this node itself", x->root_host);
+			return ST_PROTO;
+		}
+		st = connection(x, &to[v6]);
+		if (x->reached || st == ST_STOPPED)
+			break;
+	}
+	return st;
 }
 
 /* Turn to somebody now, if there is somebody and it is time. Returns when to look again. */
 static nsec try_somebody(struct cout *x)
 {
+	struct app *a = x->a;
 	struct host to;
 	enum status st;
+	nsec at;
 
 	if (giv_cout_take(x->a, &x->given, &x->mbox)) {
 		to = x->given.peer;
@@ -549,23 +621,23 @@ static nsec try_somebody(struct cout *x)
 		x->yp = false;
 		st = connection(x, &to);
 		if (st != ST_OK && st != ST_STOPPED && x->quit != PCP_QUIT_OFFAIR)
-			chanmgr_failed(x->a->node.cm, &no_channel, &to);
+			chanmgr_failed(a->node.cm, &no_channel, &to);
 		return 0;
 	}
 	if (clk_now() < x->yp_next)
 		return x->yp_next;
-	atomic_store_explicit(&yp_turned, clk_now(), memory_order_relaxed);
-	x->yp = true;
-	x->ok = x->quit_theirs = false;
-	st = host_resolve(&to, x->root_host, PCP_PORT, clk_deadline(RESOLVE_TIME));
-	if (st != ST_OK) {
-		log_warn("cout: yellow page %s: %s", x->root_host, status_str(st));
-	} else if (servmgr_is_self(x->a->node.sm, &to)) {
-		log_warn("cout: the yellow page %s is this node itself", x->root_host);
-		st = ST_PROTO;
-	} else {
-		st = connection(x, &to);
+	x->line = yp_line_take(a);
+	if (!x->line)
+		return clk_deadline(YP_SPACING_MAX);    /* we are woken before */
+	if (!servmgr_take_turn(a->node.sm, x->root_host, &at)) {
+		drop_line(x);
+		return at;
 	}
+	x->turned = clk_now();
+	x->yp = true;
+	x->reached = x->ok = x->quit_theirs = false;
+	st = turn_to_yp(x);
+	drop_line(x);
 	after_yp(x, st);
 	return x->yp_next;
 }
@@ -573,18 +645,16 @@ static nsec try_somebody(struct cout *x)
 static void work(struct cout *x)
 {
 	nsec idle = 0, wake;
-	bool moved;
 	enum status st = ST_OK;
 
-	(void)is_wanted(x, &moved);     /* the first YP is not a move */
-	put_off(x, atomic_load_explicit(&yp_turned, memory_order_relaxed) != 0 ? YP_SPACING : 0, false);
 	while (st != ST_STOPPED && !mbox_is_stopped(&x->mbox)) {
 		refresh(x);
 		forget_ended(x);
-		if (is_wanted(x, &moved)) {
-			if (moved) {
-				x->yp_next = MIN(x->yp_next, clk_now());
+		if (is_wanted(x)) {
+			if (x->moved) {
+				x->yp_next = 0;
 				x->fails = 0;
+				x->moved = false;
 			}
 			idle = 0;
 			giv_cout_seeks(x->a, true);
