@@ -96,6 +96,34 @@ static enum status cmd_keep(struct admin *a)
 	return go_back(a, "relays.html");
 }
 
+/* Ask the YP whether our port can be reached, and wait for its answer (http.md 6.2). */
+static enum status port_check(struct admin *a, bool v6)
+{
+	static const char *const words[] = {
+		[FW_UNKNOWN] = "UNKNOWN", [FW_OPEN] = "OFF", [FW_CLOSED] = "ON",
+	};
+	const int family = v6 ? 6 : 4;
+	struct own own;
+
+	a->node->ops.check_firewall(a->node, !v6, v6);
+	servmgr_own(a->node->sm, &own);
+	a->rs->type = "text/plain; charset=UTF-8";
+	response_header(a->rs, "Cache-Control", "no-store");
+	buf_printf(&a->rs->body, "IPv%d port %u: %s\nIPv%d firewall is %s\n", family, own.port,
+		fwwhy_str(own.fw[v6], own.fw_why[v6]), family, words[own.fw[v6]]);
+	return a->rs->body.err;
+}
+
+static enum status cmd_portcheck4(struct admin *a)
+{
+	return port_check(a, false);
+}
+
+static enum status cmd_portcheck6(struct admin *a)
+{
+	return port_check(a, true);
+}
+
 static const struct {
 	const char *cmd;
 	bool changes;                   /* not by HEAD, not from pages of other sites */
@@ -105,6 +133,8 @@ static const struct {
 	{ "stop", true, cmd_stop },
 	{ "bump", true, cmd_bump },
 	{ "keep", true, cmd_keep },
+	{ "portcheck4", true, cmd_portcheck4 },
+	{ "portcheck6", true, cmd_portcheck6 },
 };
 
 enum status admin_serve(struct node *n, struct servent *sv, const struct request *rq,

@@ -76,6 +76,13 @@ static json_t *end_point(const struct host pair[2], uint16_t port)
 	return json_pack("[si]", host_ip_str(h, ip), (int)port);
 }
 
+/* Can our port be reached over that family, why do we think so, and for how many seconds. */
+static json_t *firewall_json(const struct own *own, bool v6)
+{
+	return json_pack("{sssssI}", "state", firewall_str(own->fw[v6]), "reason",
+		fwwhy_str(own->fw[v6], own->fw_why[v6]), "age", age_of(own->fw_since[v6]));
+}
+
 static json_t *get_status(struct rpc_call *c)
 {
 	struct own own;
@@ -89,10 +96,31 @@ static json_t *get_status(struct rpc_call *c)
 	put(o, "globalRelayEndPoint", end_point(own.global, own.port), &ok);
 	put(o, "isFirewalled",
 		own.fw[0] == FW_UNKNOWN ? json_null() : json_boolean(own.fw[0] == FW_CLOSED), &ok);
+	put(o, "firewall",
+		json_pack("{soso}", "ipv4", firewall_json(&own, false), "ipv6", firewall_json(&own, true)),
+		&ok);
 	put(o, "localDirectEndPoint", end_point(own.local, own.port), &ok);
 	put(o, "localRelayEndPoint", end_point(own.local, own.port), &ok);
 	put(o, "uptime", json_integer(age_of(own.started)), &ok);
 	return or_drop(o, ok);
+}
+
+/* The ports that can be reached; null when that cannot be told. Waits for the YP. */
+static json_t *check_ports(struct rpc_call *c)
+{
+	struct own own;
+	json_t *ports;
+	bool ok;
+
+	c->node->ops.check_firewall(c->node, true, false);
+	servmgr_own(c->node->sm, &own);
+	if (own.fw[0] == FW_UNKNOWN)
+		return json_null();
+	ports = json_array();
+	ok = ports != NULL;
+	if (own.fw[0] == FW_OPEN)
+		add(ports, json_integer(own.port), &ok);
+	return or_drop(ports, ok);
 }
 
 /* --- a channel -------------------------------------------------------------------------------- */
@@ -568,6 +596,8 @@ static json_t *bump_channel(struct rpc_call *c)
 const struct rpc_method rpc_methods[] = {
 	{ "bumpChannel", CHANNEL, bump_channel,
 		"Reconnect a relayed channel to another upstream." },
+	{ "checkPorts", { { NULL, RPC_STRING, false } }, check_ports,
+		"Ask the YP whether our port can be reached; the ports that can." },
 	{ "getChannelConnections", CHANNEL, get_channel_connections,
 		"The source of a channel and everybody it is sent to." },
 	{ "getChannelInfo", CHANNEL, get_channel_info,

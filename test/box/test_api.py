@@ -44,7 +44,7 @@ class Envelope(Api):
                 r = self.post(body, headers, path)
                 self.assertEqual((r.status, r.headers["content-type"]), (200, "application/json"))
                 self.assertIsNone(r.json()["id"])
-                self.assertEqual(sorted(r.json()["result"]), sorted(captured("getStatus")))
+                self.assertEqual(set(r.json()["result"]) - {"firewall"}, set(captured("getStatus")))
 
     def test_errors(self):
         for body, code in ((b"nonsense", -32700), (b'{"a":"\xff"}', -32700), (b"[" * 100000, -32700), (b"[]", -32600),

@@ -267,7 +267,8 @@ static json_t *call(const char *method, const char *params)
 
 static bool is_extra(const char *key)
 {
-	return strcmp(key, "remoteSessionId") == 0;     /* PeerCastStation's, not in the captures */
+	return strcmp(key, "remoteSessionId") == 0 ||   /* PeerCastStation's, not in the captures */
+		strcmp(key, "firewall") == 0;           /* ours */
 }
 
 /* Every key of theirs is in ours with a value of the same kind (null on either side fits), and ours
@@ -320,6 +321,47 @@ START_TEST(shape)
 	same_shape(shapes[_i].method, theirs, ours);
 	json_decref(theirs);
 	json_decref(ours);
+}
+END_TEST
+
+static enum firewall found;             /* by the next check */
+static unsigned checks;
+
+static void check_firewall(struct node *n, bool v4, bool v6)
+{
+	ck_assert(v4 && !v6);
+	checks++;
+	(void)servmgr_set_firewall(n->sm, false, found, found == FW_UNKNOWN ? FWWHY_NO_ANSWER : FWWHY_YP);
+}
+
+static void assert_json(const char *method, const char *key, const char *want)
+{
+	json_t *v = call(method, ""), *r = json_object_get(v, "result");
+	char *text = json_dumps(key != NULL ? json_object_get(r, key) : r, JSON_ENCODE_ANY | JSON_SORT_KEYS);
+
+	ck_assert_ptr_nonnull(text);
+	ck_assert_msg(strcmp(text, want) == 0, "%s: %s", method, text);
+	free(text);
+	json_decref(v);
+}
+
+START_TEST(firewall)
+{
+	node.ops.check_firewall = check_firewall;
+	assert_json("getStatus", "isFirewalled", "null");
+	found = FW_OPEN;
+	assert_json("checkPorts", NULL, "[7144]");
+	assert_json("getStatus", "isFirewalled", "false");
+	assert_json("getStatus", "firewall", "{\"ipv4\": {\"age\": 0, \"reason\": "
+		"\"the yellow page could reach us\", \"state\": \"open\"}, "
+		"\"ipv6\": {\"age\": 0, \"reason\": \"not tested yet\", \"state\": \"unknown\"}}");
+	found = FW_CLOSED;
+	assert_json("checkPorts", NULL, "[]");
+	assert_json("getStatus", "isFirewalled", "true");
+	found = FW_UNKNOWN;
+	assert_json("checkPorts", NULL, "null");
+	assert_json("getStatus", "isFirewalled", "null");
+	ck_assert_uint_eq(checks, 3);
 }
 END_TEST
 
@@ -494,6 +536,7 @@ Suite *unit_suite(void)
 	tcase_add_test(t, nul);
 	tcase_add_test(t, limits);
 	tcase_add_loop_test(t, shape, 0, (int)NELEM(shapes));
+	tcase_add_test(t, firewall);
 	tcase_add_test(t, info_golden);
 	tcase_add_loop_test(t, status, 0, (int)NELEM(states));
 	tcase_add_test(t, connections);

@@ -38,6 +38,16 @@ static void on_kept(struct node *n)
 	kept++;
 }
 
+/* The YP finds the IPv4 port shut and says nothing of the other. */
+static void on_check(struct node *n, bool v4, bool v6)
+{
+	ck_assert(v4 != v6);
+	if (v4)
+		(void)servmgr_set_firewall(n->sm, false, FW_CLOSED, FWWHY_YP);
+	else
+		(void)servmgr_set_firewall(n->sm, true, FW_UNKNOWN, FWWHY_NO_FAMILY);
+}
+
 static void up_with(struct settings *d)
 {
 	if (d == NULL)
@@ -47,6 +57,7 @@ static void up_with(struct settings *d)
 	node_up(&node, d);
 	node.ops.relay_start = start;
 	node.ops.kept_changed = on_kept;
+	node.ops.check_firewall = on_check;
 	started = kept = 0;
 	chan_up(&node, info_new(FLV_ID, "A <b> & \"c\"", "FLV"), CHAN_BROADCAST, CHAN_BROADCASTING);
 	chan_up(&node, info_new(WMV_ID, "wm", "WMV"), CHAN_RELAY, CHAN_RECEIVING);
@@ -232,6 +243,11 @@ static const struct {
 	{ "GET /admin?cmd=viewxml HTTP/1.0\n" LO "Referer: http://evil.example/\n" END, false,
 		200, NULL },
 	{ "HEAD /admin?cmd=stop&id=" FLV_ID " HTTP/1.0\n" END, false, 405, NULL },
+	{ "GET /admin?cmd=portcheck4 HTTP/1.0\n" END, false, 200,
+		"\r\n\r\nIPv4 port 7144: the yellow page could not reach us\nIPv4 firewall is ON\n" },
+	{ "GET /admin?cmd=portcheck6 HTTP/1.0\n" END, false, 200, "\nIPv6 firewall is UNKNOWN\n" },
+	{ "HEAD /admin?cmd=portcheck4 HTTP/1.0\n" END, false, 405, NULL },
+	{ "GET /admin?cmd=portcheck4 HTTP/1.0\n" LO "Referer: http://evil.example/\n" END, false, 403, NULL },
 	/* playlists */
 	{ "GET /pls/" FLV_ID ".anything HTTP/1.0\n" LO END, false, 200,
 		"\r\n\r\nhttp://127.0.0.1:7144/stream/" FLV_ID ".flv?auth=" },
