@@ -460,17 +460,29 @@ class Routing(BoxCase):
 class YellowPage:
     """A root made by hand: accepts one control connection after the other."""
 
-    def __init__(self):
-        self.server = socket.create_server(("127.0.0.1", 0))
-        self.address = "127.0.0.1:%d" % self.server.getsockname()[1]
+    def __init__(self, host="127.0.0.1", port=0):
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.server = socket.create_server((host, port), family=family)
+        self.port = self.server.getsockname()[1]
+        self.address = ("[%s]:%d" if ":" in host else "%s:%d") % (host, self.port)
+        self.opener = u32("pcp\n", 100 if ":" in host else 1).encode()
         self.sid = new_id()
 
     def accept(self, seconds=10):
         """A Client behind the tracker's opener and helo."""
         self.server.settimeout(seconds * PATIENCE)
         c = Client.of(self.server.accept()[0])
-        assert c.read(12) == OPENER
+        assert c.read(12) == self.opener
         c.helo = c.read_atom()
+        return c
+
+    def welcome(self, seconds=10, upd=True, **kw):
+        """The same, accepted, and asked for updates."""
+        c = self.accept(seconds)
+        c.send_atom(self.oleh(**kw))
+        c.send_atom(u32("ok", 0))
+        if upd:
+            c.send_atom(box("root", leaf("upd")))
         return c
 
     def oleh(self, rip="203.0.113.5", port=0, **more):
@@ -490,13 +502,8 @@ class Cout(BoxCase):
         self.n = self.node({"rootHost": self.yp.address, "sourceGraceSec": 0})
         self.p = self.push(self.n, name="mine", genre="g", desc="d")
 
-    def welcome(self, upd=True, **kw):
-        c = self.closing(self.yp.accept())
-        c.send_atom(self.yp.oleh(**kw))
-        c.send_atom(u32("ok", 0))
-        if upd:
-            c.send_atom(box("root", leaf("upd")))
-        return c
+    def welcome(self, **kw):
+        return self.closing(self.yp.welcome(**kw))
 
     def test_update(self):
         c = self.welcome(port=0)

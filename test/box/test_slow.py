@@ -82,6 +82,30 @@ class YellowPageTimers(BoxCase):
         self.assertLess(abs(time.monotonic() - start - 30), 3)
         self.assertEqual(got["chan"]["trck"]["titl"].text, "title 3")
 
+    def test_turns_are_shared(self):
+        """20 s between two turns to the YP, whoever of the node takes them: a fetch that knows nobody, then
+        COUT. A check of our port takes none."""
+        n = self.node({"rootHost": self.yp.address})
+        viewer = self.closing(n.client())
+        viewer.request("GET", "/stream/%s" % new_id())
+        self.yp.server.settimeout(10 * PATIENCE)
+        start, kinds = None, []
+        while len(kinds) < 2:                   # in any order
+            c = self.closing(Client.of(self.yp.server.accept()[0]))
+            kinds.append(c.read(4))
+            if kinds[-1] == b"GET ":
+                start = time.monotonic()
+                c.send(b"HTTP/1.0 404 Not Found\r\n\r\n")
+            else:
+                c.read(8)
+                self.assertEqual(c.read_atom().name, "helo")
+                c.send_atom(self.yp.oleh())
+        self.assertEqual(sorted(kinds), [b"GET ", b"pcp\n"])
+        self.push(n, name="mine", bitrate=200)
+        with self.yp.accept(60):
+            self.assertGreater(time.monotonic() - start, 19)
+            self.assertLess(time.monotonic() - start, 24)
+
     def test_refused(self):
         """20 s between two turns to the YP; 30 s after 1002."""
         for code, least in ((1003, 20), (1002, 30)):
