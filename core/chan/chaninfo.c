@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TYPE_MAX 16             /* characters of a type in lists */
+
 /* media.md 1.1; TS and AAC by settings.md decision 28. */
 static const struct {
 	const char *type, *mime, *ext;
@@ -112,6 +114,14 @@ bool chaninfo_same(const struct chaninfo *i, const struct chanmeta *m)
 		if (strcmp(i->text[t], m->text[t]) != 0)
 			return false;
 	return true;
+}
+
+const char *chaninfo_type(const struct chaninfo *i)
+{
+	const char *type = i->text[CT_TYPE];
+	size_t n = strspn(type, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789");
+
+	return n >= 1 && n <= TYPE_MAX && type[n] == '\0' ? type : "UNKNOWN";
 }
 
 const char *chaninfo_mime(const struct chaninfo *i)

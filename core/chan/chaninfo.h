@@ -57,6 +57,9 @@ void chaninfo_to_meta(const struct chaninfo *i, struct chanmeta *m);
 /* Same texts, bitrate, id and owner? */
 bool chaninfo_same(const struct chaninfo *i, const struct chanmeta *m);
 
+/* The type as lists may show it: 1 to 16 of A-Z and 0-9, else "UNKNOWN". source yp.md 5 */
+const char *chaninfo_type(const struct chaninfo *i);
+
 /* The MIME type and extension to serve: the carried ones, else the table's.
  * e.g. "video/x-flv" and ".flv"; "application/octet-stream" and "" when nothing is known. */
 const char *chaninfo_mime(const struct chaninfo *i);

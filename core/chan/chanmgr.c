@@ -21,9 +21,22 @@ struct chanmgr {
 	struct chan_entry *chans        GUARDED_BY(lk_chanmgr); /* in order of arrival */
 	struct hitlist *lists           GUARDED_BY(lk_chanmgr);
 	struct bans failed              GUARDED_BY(lk_chanmgr); /* addresses */
+	/* Changed under the lock; read before it is taken, so an old value only costs a second look:
+	 * relaxed. */
+	_Atomic uint64_t changes;
 };
 
 LOCK_DEFINE(cm, struct chanmgr, mtx, lk_chanmgr)
+
+static void note_change(struct chanmgr *m) REQUIRES(lk_chanmgr)
+{
+	atomic_fetch_add_explicit(&m->changes, 1, memory_order_relaxed);
+}
+
+uint64_t chanmgr_changes(const struct chanmgr *m)
+{
+	return atomic_load_explicit(&m->changes, memory_order_relaxed);
+}
 
 struct chanmgr *chanmgr_new(void)
 {
@@ -91,6 +104,7 @@ enum status chanmgr_add(struct chanmgr *m, struct chan *c, uint32_t max)
 			st = ST_LIMIT;
 		else
 			(void)chan_ref(c);
+		note_change(m);
 	}
 	cm_unlock(m);
 	if (st != ST_OK)
@@ -108,6 +122,7 @@ void chanmgr_remove(struct chanmgr *m, struct chan *c)
 		HASH_DEL(m->chans, e);
 	else
 		e = NULL;
+	note_change(m);
 	cm_unlock(m);
 	if (e != NULL) {
 		chan_unref(&e->chan);
@@ -298,6 +313,14 @@ static enum status announce_locked(struct chanmgr *m, const struct announce *a, 
 	return st;
 }
 
+/* Does a listing say something else after it? */
+static bool is_news(const struct announce_result *r)
+{
+	return r->info_changed || r->hit_new || r->hit_removed ||
+		r->before.listeners != r->after.listeners || r->before.relays != r->after.relays ||
+		r->before.firewalled != r->after.firewalled;
+}
+
 enum status chanmgr_announce(struct chanmgr *m, const struct announce *a, struct announce_result *r)
 {
 	enum status st;
@@ -306,6 +329,8 @@ enum status chanmgr_announce(struct chanmgr *m, const struct announce *a, struct
 	r->before.closest = r->after.closest = 10000;
 	cm_lock(m);
 	st = announce_locked(m, a, r);
+	if (is_news(r))
+		note_change(m);
 	cm_unlock(m);
 	return st;
 }
@@ -333,6 +358,7 @@ enum status chanmgr_list_ensure(struct chanmgr *m, const struct gnuid *id, const
 		l->info = new;
 		new = old;
 	}
+	note_change(m);
 	cm_unlock(m);
 	chaninfo_unref(&new);
 	return st;
@@ -447,6 +473,38 @@ bool chanmgr_stats(struct chanmgr *m, const struct gnuid *id, struct hitstats *s
 		hitlist_stats(l, s);
 	cm_unlock(m);
 	return l != NULL;
+}
+
+enum status chanmgr_listings(struct chanmgr *m, struct listing **out, size_t *n)
+{
+	struct hitlist *l, *next;
+	struct listing *list;
+	size_t i = 0;
+
+	*out = NULL;
+	*n = 0;
+	cm_lock(m);
+	list = calloc(HASH_COUNT(m->lists) + 1u, sizeof(*list));
+	if (list != NULL)
+		HASH_ITER(hh, m->lists, l, next) {
+			const struct hit *lead = hitlist_lead(l);
+			struct hitstats s;
+
+			if (lead == NULL || l->info == NULL || !gnuid_is_set(&l->id))
+				continue;
+			hitlist_stats(l, &s);
+			list[i++] = (struct listing){
+				.id = l->id, .info = chaninfo_ref(l->info), .created = l->created,
+				.listeners = s.listeners, .relays = s.relays, .tip = lead->rhost[0],
+				.flags = lead->flags, .stale = lead->gone_at != 0,
+			};
+		}
+	cm_unlock(m);
+	if (list == NULL)
+		return ST_LIMIT;
+	*out = list;
+	*n = i;
+	return ST_OK;
 }
 
 static void host_key(uint8_t key[BAN_KEY], const struct host *h)
@@ -636,6 +694,7 @@ void chanmgr_failed(struct chanmgr *m, const struct gnuid *chan, const struct ho
 	if (l != NULL)
 		hitlist_failed(l, h);
 	bans_set(&m->failed, key, now, now + HIT_FAILED);
+	note_change(m);
 	cm_unlock(m);
 }
 
@@ -656,12 +715,13 @@ void chanmgr_session_gone(struct chanmgr *m, const struct gnuid *sid, const stru
 		HASH_ITER(hh, m->lists, l, next)
 			hitlist_session_gone(l, sid, at_once, at);
 	}
+	note_change(m);
 	cm_unlock(m);
 }
 
 void chanmgr_sweep(struct chanmgr *m, nsec max_age, struct gnuid *ended, size_t *n)
 {
-	size_t room = *n, count = 0;
+	size_t room = *n, count = 0, gone = 0;
 	nsec now = clk_now();
 	struct hitlist *l, *next;
 
@@ -669,7 +729,7 @@ void chanmgr_sweep(struct chanmgr *m, nsec max_age, struct gnuid *ended, size_t 
 	HASH_ITER(hh, m->lists, l, next) {
 		bool carried = entry_locked(m, &l->id) != NULL;
 
-		hitlist_sweep(l, now, max_age, carried);
+		gone += hitlist_sweep(l, now, max_age, carried);
 		if (l->hits != NULL || carried || now - l->created < 2 * NSEC_PER_SEC)
 			continue;
 		if (l->info != NULL && count == room)
@@ -678,6 +738,8 @@ void chanmgr_sweep(struct chanmgr *m, nsec max_age, struct gnuid *ended, size_t 
 			ended[count++] = l->id;
 		list_drop_locked(m, l);
 	}
+	if (gone > 0)
+		note_change(m);
 	cm_unlock(m);
 	*n = count;
 }

@@ -103,6 +103,23 @@ enum status chanmgr_lists(struct chanmgr *m, bool with_hits, struct hitlist_view
 	EXCLUDES(lk_chanmgr) NODISCARD;
 bool chanmgr_stats(struct chanmgr *m, const struct gnuid *id, struct hitstats *s) EXCLUDES(lk_chanmgr);
 
+/* What a yellow page lists: a channel that was announced and has a live host. */
+struct listing {
+	struct gnuid id;
+	struct chaninfo *info;          /* a reference */
+	nsec created;                   /* of its hit list */
+	uint64_t listeners, relays;     /* sums over its live hits */
+	struct host tip;                /* of the host to start from: a tracker, rather an open one */
+	uint8_t flags;                  /* HIT_* of that host */
+	bool stale;                     /* that host's line broke (chanmgr_session_gone()) */
+};
+/* All of them, in no order; the caller unrefs each info and frees the array. ST_OK, ST_LIMIT. */
+enum status chanmgr_listings(struct chanmgr *m, struct listing **out, size_t *n)
+	EXCLUDES(lk_chanmgr) NODISCARD;
+/* A number that has grown when what they say may have changed; listeners and relays included, flags
+ * and what a host says without news aside. Never blocks. */
+uint64_t chanmgr_changes(const struct chanmgr *m);
+
 /* A host a user named (?tip=, bump): a tracker hit that outlives silence and clears an earlier
  * failure. */
 enum status chanmgr_tip(struct chanmgr *m, const struct gnuid *id, const struct host *h)

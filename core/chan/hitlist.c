@@ -57,6 +57,23 @@ void hitlist_stats(const struct hitlist *l, struct hitstats *s)
 	}
 }
 
+const struct hit *hitlist_lead(const struct hitlist *l)
+{
+	const struct hit *best = NULL;
+	const struct hitnode *n;
+	int most = -1;
+
+	DL_FOREACH(l->hits, n) {
+		int rank = (n->h.flags & HIT_TRACKER ? 2 : 0) + (n->h.flags & HIT_PUSH ? 0 : 1);
+
+		if (hitlist_is_live(&n->h) && rank > most) {
+			best = &n->h;
+			most = rank;
+		}
+	}
+	return best;
+}
+
 static bool same_pairs(const struct hit *a, const struct hit *b)
 {
 	return host_equal(&a->rhost[0], &b->rhost[0]) && host_equal(&a->rhost[1], &b->rhost[1]);
@@ -256,8 +273,9 @@ void hitlist_session_gone(struct hitlist *l, const struct gnuid *sid, bool at_on
 		}
 }
 
-void hitlist_sweep(struct hitlist *l, nsec now, nsec max_age, bool carried)
+uint32_t hitlist_sweep(struct hitlist *l, nsec now, nsec max_age, bool carried)
 {
+	const uint32_t before = l->n;
 	struct hitnode *n, *next;
 
 	DL_FOREACH_SAFE(l->hits, n, next) {
@@ -267,4 +285,5 @@ void hitlist_sweep(struct hitlist *l, nsec now, nsec max_age, bool carried)
 		if (n->h.dead || silent || gone)
 			drop_hit(l, n);
 	}
+	return before - l->n;
 }

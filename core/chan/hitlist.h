@@ -42,6 +42,8 @@ void hitlist_free(struct hitlist **l);
 /* Is it known by an address, and not dead? */
 bool hitlist_is_live(const struct hit *h);
 void hitlist_stats(const struct hitlist *l, struct hitstats *s);
+/* The live host to start from: a tracker before others, an open one before others; NULL = none. */
+const struct hit *hitlist_lead(const struct hitlist *l);
 
 /* Add a host, or bring what is known of it up to date. Of several that turn out to be one node one
  * stays. Who speaks for himself is not spoken for by others while his line stands.
@@ -63,7 +65,8 @@ void hitlist_failed(struct hitlist *l, const struct host *h);
 void hitlist_mark_below(struct hitlist *l, const struct gnuid *sid, const struct host *at);
 /* The line of that session ended: what it told of goes at `at`, or with the next sweep. */
 void hitlist_session_gone(struct hitlist *l, const struct gnuid *sid, bool at_once, nsec at);
-/* Remove the dead, the gone, and those silent for max_age; what a user named stays while `carried`. */
-void hitlist_sweep(struct hitlist *l, nsec now, nsec max_age, bool carried);
+/* Remove the dead, the gone, and those silent for max_age; what a user named stays while `carried`.
+ * Returns how many went. */
+uint32_t hitlist_sweep(struct hitlist *l, nsec now, nsec max_age, bool carried);
 
 #endif

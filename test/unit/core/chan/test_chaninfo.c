@@ -251,6 +251,27 @@ START_TEST(of_mime)
 }
 END_TEST
 
+static const struct {
+	const char *type, *want;
+} shown_rows[] = {
+	{ "FLV", "FLV" }, { "H264", "H264" }, { "A", "A" }, { "ABCDEFGHIJKLMNOP", "ABCDEFGHIJKLMNOP" },
+	{ "ABCDEFGHIJKLMNOPQ", "UNKNOWN" }, { "", "UNKNOWN" }, { "flv", "UNKNOWN" }, { "F\"LV", "UNKNOWN" },
+	{ "F\" x=\"1", "UNKNOWN" }, { "FLV ", "UNKNOWN" }, { "映像", "UNKNOWN" }, { "<>", "UNKNOWN" },
+};
+
+START_TEST(shown_type)
+{
+	struct chanmeta m = { .bitrate_kbps = 1 };
+	struct chaninfo *i;
+
+	(void)text_copy(m.text[CT_TYPE], TEXT_MAX, shown_rows[_i].type);
+	i = chaninfo_new(&m);
+	ck_assert_ptr_nonnull(i);
+	ck_assert_str_eq(chaninfo_type(i), shown_rows[_i].want);
+	chaninfo_unref(&i);
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
 	Suite *s = suite_create("core/chan/chaninfo");
@@ -261,6 +282,7 @@ Suite *unit_suite(void)
 	tcase_add_test(t, same);
 	tcase_add_test(t, merge);
 	tcase_add_loop_test(t, set_type, 0, NELEM(type_rows));
+	tcase_add_loop_test(t, shown_type, 0, NELEM(shown_rows));
 	tcase_add_test(t, carried_wins);
 	tcase_add_loop_test(t, of_mime, 0, NELEM(mime_rows));
 	suite_add_tcase(s, t);

@@ -995,6 +995,131 @@ START_TEST(lists)
 }
 END_TEST
 
+/* --- listings ---------------------------------------------------------------------------------- */
+
+static void named(uint32_t list, const char *name)
+{
+	const struct gnuid id = id_of(list);
+	struct chanmeta meta = { .id = id };
+	const struct announce a = { .meta = &meta, .present = 1u << CT_NAME, .chan = &id, .create = true };
+	struct announce_result r;
+
+	(void)snprintf(meta.text[CT_NAME], TEXT_MAX, "%s", name);
+	ck_assert_int_eq(chanmgr_announce(m, &a, &r), ST_OK);
+	announce_result_fini(&r);
+}
+
+#define T HIT_TRACKER
+#define P HIT_PUSH
+
+static const struct {
+	const char *name;
+	struct said said[3];
+	const char *tip;        /* NULL = not listed */
+	uint32_t listeners;
+	uint8_t flags;
+} listing_rows[] = {
+	{ "nobody", { { .global = NULL } }, NULL, 0, 0 },
+	{ "a tracker", { H(1, A, L1, T, .listeners = 3) }, A, 3, T },
+	{ "a tracker before others", { H(1, A, L1, T), H(2, B, L1, .listeners = 2) }, A, 2, T },
+	{ "the same, told last", { H(2, B, L1), H(1, A, L1, T) }, A, 0, T },
+	{ "an open one before a closed one", { H(1, NAT, L1, T | P), H(2, A, L1, T) }, A, 0, T },
+	{ "a closed tracker before an open relay", { H(1, NAT, L1, T | P), H(2, A, L1) }, NAT, 0, T | P },
+	{ "no tracker", { H(1, A, L1), H(2, NAT, L1, P) }, A, 0, 0 },
+};
+
+START_TEST(listing)
+{
+	struct listing *l;
+	char text[HOST_STRLEN];
+	size_t n;
+
+	named(1, listing_rows[_i].name);
+	heard(2, &(struct said)H(9, B, L2, T));         /* nobody knows what that is */
+	heard(0, &(struct said)H(9, B, L2, T));
+	for (size_t i = 0; i < 3 && listing_rows[_i].said[i].global != NULL; i++)
+		heard(1, &listing_rows[_i].said[i]);
+	ck_assert_int_eq(chanmgr_listings(m, &l, &n), ST_OK);
+	ck_assert_uint_eq(n, listing_rows[_i].tip != NULL);
+	if (n > 0) {
+		const struct gnuid one = id_of(1);
+
+		ck_assert(gnuid_equal(&l->id, &one) && !l->stale && l->created == now);
+		ck_assert_str_eq(l->info->text[CT_NAME], listing_rows[_i].name);
+		ck_assert_str_eq(host_str(&l->tip, text), listing_rows[_i].tip);
+		ck_assert_uint_eq(l->listeners, listing_rows[_i].listeners);
+		ck_assert_uint_eq(l->flags & (T | P), listing_rows[_i].flags);
+		chaninfo_unref(&l->info);
+	}
+	free(l);
+}
+END_TEST
+
+START_TEST(stale_listing)
+{
+	const struct gnuid seven = id_of(7);
+	struct listing *l;
+	enum status st;
+	size_t n;
+	int k;
+
+	named(1, "x");
+	heard(1, &(struct said)H(1, A, L1, T, .via = 7));
+	chanmgr_session_gone(m, &seven, NULL, false, 60 * S);
+	ck_assert_int_eq(chanmgr_listings(m, &l, &n), ST_OK);
+	ck_assert(n == 1 && l->stale);
+	chaninfo_unref(&l->info);
+	free(l);
+	heard(1, &(struct said)H(1, A, L1, T, .via = 8));
+	for (k = 0;; k++) {
+		fail_in = k;
+		st = chanmgr_listings(m, &l, &n);
+		if (!failed())
+			break;
+		ck_assert(st == ST_LIMIT && l == NULL && n == 0);
+	}
+	ck_assert(k == 1 && st == ST_OK && n == 1 && !l->stale);
+	chaninfo_unref(&l->info);
+	free(l);
+	chanmgr_session_gone(m, &seven, NULL, true, 0);
+}
+END_TEST
+
+/* What makes lists be made anew, and what does not. */
+START_TEST(changes)
+{
+	const struct gnuid one = id_of(1), seven = id_of(7);
+	struct chan *c = chan(3, "x", CHAN_RELAY, CHAN_SRC_PEERCAST);
+	uint64_t before;
+	size_t n = 0;
+
+#define CHANGES(yes, ...) do { before = chanmgr_changes(m); __VA_ARGS__; \
+	ck_assert_msg((chanmgr_changes(m) > before) == (yes), "%s", #__VA_ARGS__); } while (0)
+	CHANGES(true, named(1, "a"));
+	CHANGES(false, named(1, "a"));
+	CHANGES(true, named(1, "b"));
+	CHANGES(true, heard(1, &(struct said)H(1, A, L1, T, .via = 7)));
+	CHANGES(false, heard(1, &(struct said)H(1, A, L1, T, .via = 7)));
+	CHANGES(true, heard(1, &(struct said)H(1, A, L1, T, .via = 7, .listeners = 1)));
+	CHANGES(true, heard(1, &(struct said)H(1, A, L1, T, .via = 7, .listeners = 1, .relays = 1)));
+	CHANGES(true, heard(1, &(struct said)H(1, A, L1, T | P, .via = 7, .listeners = 1, .relays = 1)));
+	CHANGES(true, heard(1, &(struct said)H(1, B, L1, T | P, .via = 7, .listeners = 1, .relays = 1)));
+	CHANGES(false, chanmgr_sweep(m, 180 * S, NULL, &n));
+	CHANGES(true, chanmgr_session_gone(m, &seven, NULL, false, 0));
+	CHANGES(true, chanmgr_sweep(m, 180 * S, NULL, &n));
+	CHANGES(true, heard(1, &(struct said)H(1, A, L1, T)));
+	CHANGES(true, heard(1, &(struct said)H(1, A, L1, T | GONE)));
+	CHANGES(true, heard(1, &(struct said)H(1, A, L1, T)));
+	CHANGES(true, chanmgr_failed(m, &one, &(struct host){ .port = 1 }));
+	CHANGES(true, ck_assert_int_eq(chanmgr_list_ensure(m, &one, NULL), ST_OK));
+	CHANGES(true, ck_assert_int_eq(chanmgr_add(m, c, 0), ST_OK));
+	CHANGES(true, chanmgr_remove(m, c));
+	CHANGES(false, ck_assert_uint_eq(chanmgr_list_count(m), 1));
+#undef CHANGES
+	chan_unref(&c);
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
 	Suite *s = suite_create("core/chan/chanmgr");
@@ -1024,6 +1149,9 @@ Suite *unit_suite(void)
 	tcase_add_test(t, sessions_go);
 	tcase_add_test(t, sweep);
 	tcase_add_test(t, lists);
+	tcase_add_loop_test(t, listing, 0, NELEM(listing_rows));
+	tcase_add_test(t, stale_listing);
+	tcase_add_test(t, changes);
 	suite_add_tcase(s, t);
 	return s;
 }
