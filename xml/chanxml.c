@@ -34,13 +34,12 @@ void chanxml_channel(struct xmlout *x, const struct gnuid *id, const struct chan
 	const struct chanxml_facts *f)
 {
 	char hex[GNUID_STRLEN];
-	const char *type = text_of(info, CT_TYPE);
 
 	xmlout_start(x, "channel");
 	xmlout_text(x, "name", text_of(info, CT_NAME));
 	xmlout_text(x, "id", gnuid_str(id, hex));
 	xmlout_u64(x, "bitrate", info != NULL ? info->bitrate_kbps : 0);
-	xmlout_text(x, "type", type[0] != '\0' ? type : "UNKNOWN");
+	xmlout_text(x, "type", info != NULL ? chaninfo_type(info) : "UNKNOWN");
 	xmlout_text(x, "genre", text_of(info, CT_GENRE));
 	xmlout_text(x, "desc", text_of(info, CT_DESC));
 	xmlout_text(x, "url", text_of(info, CT_URL));

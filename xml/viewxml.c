@@ -223,10 +223,16 @@ static int by_id(const void *a, const void *b)
 	return memcmp(&(*x)->id, &(*y)->id, sizeof((*x)->id));
 }
 
+/* On a root: what was never announced, only its hosts were heard; and what no live host has, which
+ * two of the readers cannot take. */
+static bool is_hidden(const struct viewxml *v, const struct hitlist_view *l)
+{
+	return v->settings != NULL && v->settings->is_root &&
+		(l->info == NULL || (l->n == 0 && !v->settings->viewxml_empty_channels));
+}
+
 static enum status emit_found(struct xmlout *x, const struct viewxml *v)
 {
-	bool hide =
-		v->settings != NULL && v->settings->is_root && !v->settings->viewxml_empty_channels;
 	const struct viewxml_chan **sorted =
 		calloc(v->n_chans > 0 ? v->n_chans : 1, sizeof(*sorted));
 	size_t total = 0, i;
@@ -237,7 +243,7 @@ static enum status emit_found(struct xmlout *x, const struct viewxml *v)
 		sorted[i] = &v->chans[i];
 	qsort(sorted, v->n_chans, sizeof(*sorted), by_id);
 	for (i = 0; i < v->n_lists; i++)
-		total += !hide || v->lists[i].n > 0;
+		total += !is_hidden(v, &v->lists[i]);
 
 	xmlout_start(x, "channels_found");
 	xmlout_u64(x, "total", total);
@@ -246,7 +252,7 @@ static enum status emit_found(struct xmlout *x, const struct viewxml *v)
 		const struct viewxml_chan key = { .id = l->id }, *k = &key;
 		const struct viewxml_chan **c;
 
-		if (hide && l->n == 0)
+		if (is_hidden(v, l))
 			continue;
 		c = bsearch(&k, sorted, v->n_chans, sizeof(*sorted), by_id);
 		emit_found_one(x, v, l, c != NULL ? *c : NULL);

@@ -7,6 +7,8 @@
 #include <libxml/parser.h>
 #include <libxml/xmlwriter.h>
 
+#include "core/sys/text.h"
+
 /* The longest escape is six bytes (&quot;), for one byte. */
 #define ESCAPED_MAX ((size_t)XMLOUT_TEXT * 6 + 1)
 
@@ -208,6 +210,28 @@ void xmlout_text(struct xmlout *x, const char *name, const char *value)
 		return;
 	escape(text, value);
 	attribute(x, name, text);
+}
+
+void xmlout_body(struct xmlout *x, const char *value)
+{
+	char piece[XMLOUT_TEXT + 1], text[ESCAPED_MAX];
+	size_t left = strlen(value), n;
+
+	for (; left > 0 && x->err == ST_OK; value += n, left -= n) {
+		n = left > XMLOUT_TEXT ? text_cut(value, XMLOUT_TEXT) : left;
+		memcpy(piece, value, n);
+		piece[n] = '\0';
+		escape(text, piece);
+		check(x, xmlTextWriterWriteRaw(x->w, BAD_CAST text));
+	}
+}
+
+void xmlout_escape(struct buf *out, const char *value)
+{
+	char text[ESCAPED_MAX];
+
+	escape(text, value);
+	buf_puts(out, text);
 }
 
 void xmlout_u64(struct xmlout *x, const char *name, uint64_t value)

@@ -47,6 +47,12 @@ void xmlout_end(struct xmlout *x);
 void xmlout_text(struct xmlout *x, const char *name, const char *value);
 void xmlout_u64(struct xmlout *x, const char *name, uint64_t value);
 
+/* The text of the element just started, however long; no child may follow. */
+void xmlout_body(struct xmlout *x, const char *text);
+
+/* Append text, as an attribute has it, to a document that is made without a writer. */
+void xmlout_escape(struct buf *out, const char *text);
+
 /* Everything written so far, borrowed until the next call on x.
  * returns  ST_OK, ST_LIMIT (maximum, or memory; then there is nothing to use) */
 enum status xmlout_bytes(struct xmlout *x, const uint8_t **p, size_t *n) NODISCARD;

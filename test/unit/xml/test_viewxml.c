@@ -379,6 +379,31 @@ START_TEST(root_hides_empty)
 }
 END_TEST
 
+/* Hosts were heard of a channel nobody announced: a root holds it back, others show that they know it. */
+START_TEST(nameless)
+{
+	struct viewxml v;
+	struct buf out;
+	xmlDocPtr d;
+	xmlNodePtr found;
+
+	sample(&v, _i == 1);
+	for (size_t i = 0; i < v.n_lists; i++)
+		if (v.lists[i].n > 0)
+			chaninfo_unref(&v.lists[i].info);
+	buf_init(&out, 1);
+	ck_assert_int_eq(viewxml_emit(&v, &out), ST_OK);
+	d = xml_strict(out.p, out.len);
+	ck_assert_ptr_nonnull(d);
+	found = child(xmlDocGetRootElement(d), "channels_found");
+	ck_assert_uint_eq(num(found, "total"), _i == 1 ? 0 : 2);
+	ck_assert_int_eq(child(found, "channel") == NULL, _i == 1);
+	xmlFreeDoc(d);
+	viewxml_fini(&v);
+	buf_fini(&out);
+}
+END_TEST
+
 /* 1000 channels of 50 hosts: http.md 7.4.6 wants it under 100 ms. Measured in CPU time, with room
  * for sanitizers and a busy machine. */
 START_TEST(big)
@@ -425,6 +450,7 @@ Suite *unit_suite(void)
 	tcase_add_loop_test(t, carried, 0, (int)NELEM(carrying));
 	tcase_add_test(t, scrapers);
 	tcase_add_loop_test(t, root_hides_empty, 0, 2);
+	tcase_add_loop_test(t, nameless, 0, 2);
 	tcase_add_test(t, big);
 	suite_add_tcase(s, t);
 	return s;
