@@ -163,13 +163,23 @@ static enum status on_chan(struct proc *p, struct ctx *x, const struct atom *a)
 	return chanatom_pkt(&c, &pkt) ? p->packet(p->ctx, &pkt) : ST_OK;
 }
 
-/* May a host with this address be listed here? (yp.md 2.5) */
+/* Nobody reaches no address, and nobody on the internet a private one; who is near may announce that
+ * (yp.md 5). */
+static bool is_reachable(const struct proc *p, const struct hit *h)
+{
+	return host_is_set(&h->rhost[0]) &&
+		(host_is_global(&h->rhost[0]) || !host_is_global(&p->peer));
+}
+
+/* May a host with this address be listed here? (yp.md 2.5, 5) */
 static bool policy_allows(struct proc *p, const struct ctx *x, const struct hit *h)
 {
 	struct own own;
 
 	if (!x->root_cin || !(h->flags & HIT_RECV))
 		return true;
+	if (!is_reachable(p, h))
+		return false;
 	switch (x->set->announce_policy) {
 	case ANNOUNCE_SAMEIP:
 		if (host_same_ip(&h->rhost[0], &p->peer) || host_same_ip(&h->rhost[1], &p->peer))
@@ -214,8 +224,9 @@ static void on_host(struct proc *p, struct ctx *x, const struct atom *a)
 		return;
 	if (!policy_allows(p, x, &h)) {
 		if (!p->told_refused)
-			log_peer(LOG_INFO, &p->peer, "%s: announcement refused by announcePolicy",
-				host_str(&p->peer, hs));
+			log_peer(LOG_INFO, &p->peer, "%s: announcement refused: %s",
+				host_str(&p->peer, hs), is_reachable(p, &h) ? "announcePolicy" :
+				"nobody reaches that address");
 		p->told_refused = true;
 		x->pending = false;
 		return;

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """viewxml as every known scraper reads it (http.md 7; yp.md 3.1; clients.md 3.2)."""
+import os
 import re
 import unittest
+import xml.etree.ElementTree
+import xml.parsers.expat
 
-from harness import FLG_TRACKER, BoxCase, new_id
+from harness import DATA, FLG_PUSH, FLG_RECV, FLG_TRACKER, BoxCase, Client, bcst, chan_atom, host_atom, new_id
 
 ORDER = {
     "servent": ["uptime"], "bandwidth": ["out", "in"], "connections": ["total", "relays", "direct"],
@@ -143,6 +146,166 @@ class Root(ViewXml):
         hosts = e.findall("hits/host")
         self.assertEqual(([h.get("tracker") for h in hosts], e.find("hits").get("hosts")), (["1"], "1"))
         self.assertEqual(e.find("relay").get("status"), "BROADCAST")
+
+
+# --- the yellow pages that read it -------------------------------------------------------------------
+
+def yp4g(raw, prefix="yp", dead_line=90):
+    """As YP4G: expat events, a path of names, the genre pattern; drops what is stale or cannot be reached."""
+    pattern = re.compile("^%s(([a-zA-Z0-9]*):)?(([?]?)(@*))(.*)$" % prefix, re.S)
+    path, found, order = [], {}, []
+
+    def start(name, attr):
+        path.append(name.lower())
+        attr = {k.lower(): v for k, v in attr.items()}
+        at = "/".join(path)
+        if at == "peercast/channels_found/channel":
+            m = pattern.match(attr["genre"])
+            order.append(dict(attr, allow=m is not None, limit=m.group(5) if m else "", ns=m.group(2) or "" if m else "",
+                              genre=m.group(6) if m else attr["genre"]))
+            found[attr["id"]] = order[-1]
+        elif at == "peercast/channels_found/channel/hits":
+            order[-1].update(attr)
+        elif at == "peercast/channels_found/channel/hits/host":
+            host = {"host_" + k: v for k, v in attr.items()}
+            if (attr["tracker"], attr["push"]) == ("1", "0") or "host_ip" not in order[-1]:
+                order[-1].update(host)
+        elif at == "peercast/channels_found/channel/track":
+            order[-1].update({"track_" + k: v for k, v in attr.items()})
+
+    parser = xml.parsers.expat.ParserCreate()
+    parser.StartElementHandler, parser.EndElementHandler = start, lambda name: path.pop()
+    parser.Parse(raw, True)
+    return {i: {"name": c["name"], "tip": c["host_ip"], "listeners": int(c["listeners"]), "limit": c["limit"]}
+            for i, c in found.items()
+            if c["allow"] and int(c["newest"]) <= dead_line and not c["host_ip"].endswith(":0")}
+
+
+def heisei(raw):
+    """As the generator of Heisei YP: the last host; no address when the hits are firewalled."""
+    found = {}
+    for c in xml.etree.ElementTree.fromstring(raw).iterfind("channels_found/channel"):
+        hits, host = c.find("hits"), c.findall("hits/host")[-1]
+        found[c.get("id")] = {"name": c.get("name"), "tip": "" if hits.get("firewalled") == "1" else host.get("ip"),
+                              "listeners": int(hits.get("listeners")), "direct": host.attrib["direct"], "age": int(c.get("age"))}
+    return found
+
+
+def p_at(raw):
+    """As the generator of p@: the first host, and its numbers."""
+    doc = xml.etree.ElementTree.fromstring(raw)
+    int(doc.find("servent").get("uptime"))
+    found = {}
+    for c in doc.iterfind("channels_found/channel"):
+        host, track = c.findall("hits/host")[0], c.find("track")
+        found[c.get("id")] = {"name": c.get("name"), "tip": host.get("ip"), "listeners": int(host.get("listeners")),
+                              "track": [track.attrib[k] for k in ("artist", "album", "title", "contact")]}
+    return found
+
+
+def go_bool(text):
+    return {"1": True, "t": True, "T": True, "true": True, "TRUE": True, "True": True,
+            "0": False, "f": False, "F": False, "false": False, "FALSE": False, "False": False}[text]
+
+
+def go_uint(text):
+    if not re.fullmatch(r"\d+", text):
+        raise ValueError(text)
+    return int(text)
+
+
+def yayp(raw):
+    """As yayp, whose decoder refuses the whole document at one attribute that is not of its type."""
+    found = {}
+    for c in xml.etree.ElementTree.fromstring(raw).iterfind("channels_found/channel"):
+        go_bool(c.get("bcflags"))
+        for key in ("bitrate", "uptime", "skips", "age"):
+            go_uint(c.get(key))
+        hits = {k: go_uint(v) for k, v in c.find("hits").attrib.items()}
+        hosts = [{k: v if k == "ip" else go_bool(v) if k in ("push", "relay", "direct", "cin", "stable", "tracker") else go_uint(v)
+                  for k, v in h.attrib.items()} for h in c.iterfind("hits/host")]
+        usable = [h for h in hosts if not h["push"]]
+        best = [h for h in usable if h["tracker"]] or usable
+        if best and c.get("genre").startswith("yp"):
+            found[c.get("id")] = {"name": c.get("name"), "tip": best[0]["ip"], "listeners": hits["listeners"]}
+    return found
+
+
+class Scrapers(ViewXml):
+    HOSTILE = ('</channel><channel id="x">', "' onclick='", "]]>&lt;&#0;&", "<!DOCTYPE x [<!ENTITY a SYSTEM '/etc/passwd'>]>", "%s%n\\",
+               "\x00\x1b\x85\ufffe".encode("utf-16-le"), b"\xff\xfe\xe3\x81", "テスト".encode("cp932"))
+
+    def setUp(self):
+        self.r = self.root()
+        self.t = self.control(self.r)
+
+    def announce_all(self):
+        """Ids of channels with every hostile name, and of one whose tracker is firewalled."""
+        ids = []
+        for name in self.HOSTILE:
+            ids.append(new_id())
+            self.t.announce(ids[-1], listeners=len(ids), relays=1, name=b"n" + (name.encode() if isinstance(name, str) else name),
+                            genre="yp?@@x", desc=name, url=name, comment=name, ctype=name, title=name, artist=name, album=name,
+                            contact=name)
+        closed = new_id()
+        self.t.send_atom(bcst(1, self.t.sid, chan_atom(closed, self.t.bcid, name="closed", genre="yp"),
+                              host_atom(self.t.sid, closed, port=0, flags=FLG_TRACKER | FLG_RECV | FLG_PUSH), cid=closed))
+        self.t.announce(new_id(), name="elsewhere", genre="sp")
+        for name in ("type_quote", "type_attr_inject"):         # each alone blinds PeerCast-YT's readers
+            c = self.closing(Client(self.r.port))       # of one session: one after the other
+            with open(os.path.join(DATA, "pcp/bad", name + ".bin"), "rb") as f:
+                c.send(f.read())
+            c.shutdown()
+            c.expect_close()
+        self.wait(lambda: self.r.viewxml().find("channels_found").get("total") == str(len(ids) + 4), what="all of them")
+        return ids, closed
+
+    def test_each_reads_all(self):
+        ids, closed = self.announce_all()
+        self.check(self.r.viewxml())
+        raw = self.r.get("/admin?cmd=viewxml").body
+        readers = {f.__name__: f(raw) for f in (yp4g, heisei, p_at, yayp)}
+        for name, found in readers.items():
+            for i, cid in enumerate(ids):
+                with self.subTest((name, self.HOSTILE[i])):
+                    self.assertEqual((found[cid]["tip"], found[cid]["listeners"]), ("127.0.0.1:7144", i + 1))
+                    self.assertEqual(found[cid]["name"], readers["p_at"][cid]["name"])
+                    self.assertTrue(found[cid]["name"].startswith("n"))
+        self.assertEqual(set(readers["yp4g"]), set(readers["yayp"]))
+        self.assertEqual(set(readers["yp4g"]), set(ids))
+        self.assertEqual(readers["yp4g"][ids[0]]["limit"], "@@")
+        self.assertEqual(readers["heisei"][closed]["tip"], "")
+        for e in self.r.viewxml().iter("channel"):
+            self.assertRegex(e.get("type"), "^[A-Z0-9]{1,16}$")
+
+    def test_no_host(self):
+        """Two of the four fail on a channel without one: there is none."""
+        ids, _ = self.announce_all()
+        self.t.announce(ids[0], name="x", genre="yp", flags=FLG_TRACKER)
+        self.t.send_atom(bcst(1, self.t.sid, host_atom(self.t.sid, new_id()), cid=new_id()))
+        self.wait(lambda: ids[0] not in heisei(self.r.get("/admin?cmd=viewxml").body), what="it goes")
+        raw = self.r.get("/admin?cmd=viewxml").body
+        for reader in (yp4g, heisei, p_at, yayp):
+            self.assertNotIn(ids[0], reader(raw))
+            self.assertIn(ids[1], reader(raw))
+        self.assertTrue(all(c["name"] for c in p_at(raw).values()))
+
+    def test_tracker_stands_last(self):
+        """A root's own broadcast with a relay: three of the four find the tracker."""
+        root = self.node({"isRoot": "Yes", "forceNormal": "Yes"}, name="root")
+        self.push(root, "mine", genre="yp")
+        cid = root.wait_channel("mine")["channelId"]
+        relay = self.node({"forceNormal": "Yes"})
+        with relay.view(cid, "?tip=" + root.address) as v:
+            v.read(1000)
+            hosts = self.wait(lambda: root.viewxml().findall("channels_found/channel/hits/host")[1:] and
+                              root.viewxml().findall("channels_found/channel/hits/host"), 60, "the relay's report")
+            self.assertEqual([h.get("tracker") for h in hosts], ["0", "1"])
+            raw = root.get("/admin?cmd=viewxml").body
+            for reader in (yp4g, heisei, yayp):
+                with self.subTest(reader.__name__):
+                    self.assertEqual(reader(raw)[cid.upper()]["tip"].rpartition(":")[2], str(root.port))
+            self.assertEqual(p_at(raw)[cid.upper()]["tip"].rpartition(":")[2], str(relay.port))
 
 
 if __name__ == "__main__":

@@ -324,6 +324,39 @@ START_TEST(host_row)
 }
 END_TEST
 
+/* An address nobody on the internet reaches is announced to a root only by who is near (yp.md 5). */
+static const struct {
+	const char *peer, *host;
+	uint8_t flags;
+	bool want;
+} near_rows[] = {
+	{ "203.0.113.9", "203.0.113.9:7144", 0, true },  { "203.0.113.9", "198.51.100.1:7144", 0, true },
+	{ "203.0.113.9", "203.0.113.9:0", HIT_PUSH, true }, { "203.0.113.9", "192.168.0.1:7144", 0, false },
+	{ "203.0.113.9", "127.0.0.1:0", HIT_PUSH, false }, { "192.168.0.9", "192.168.0.1:7144", 0, true },
+	{ "127.0.0.1", "0.0.0.0:7144", 0, false },          { "127.0.0.1", "127.0.0.1:0", HIT_PUSH, true },
+	{ "192.168.0.9", "203.0.113.9:7144", 0, true },
+};
+
+START_TEST(near)
+{
+	struct proc p;
+	struct hit h = { .sid = id_of(0x11), .chan = id_of(0xa1),
+		.flags = (uint8_t)(HIT_TRACKER | HIT_RECV | near_rows[_i].flags) };
+
+	begin(as_root);
+	p = proc_of(PROC_CIN);
+	ck_assert(host_parse(&p.peer, near_rows[_i].peer, 1) && host_parse(&h.rhost[0], near_rows[_i].host, 0));
+	open_bcst(PCP_BCST_GROUP_ROOT, 0x11, 0, 0xa1);
+	put_chan(0xa1, 0xb1, "x");
+	hostatom_emit(&w, &h, true);
+	atomwr_end(&w);
+	act_ok(&p);
+	ck_assert_int_eq(hosts_of(0xa1) == 1, near_rows[_i].want);
+	ck_assert_int_eq(p.told_refused, !near_rows[_i].want);
+	end();
+}
+END_TEST
+
 /* Our own host never becomes a hit, by session or by address. */
 START_TEST(own_host)
 {
@@ -644,6 +677,7 @@ Suite *unit_suite(void)
 	tcase_add_test(t, root_announced);
 	tcase_add_test(t, root_refuses);
 	tcase_add_test(t, hit_rate);
+	tcase_add_loop_test(t, near, 0, NELEM(near_rows));
 	tcase_add_loop_test(t, host_row, 0, (int)NELEM(rows));
 	tcase_add_test(t, own_host);
 	tcase_add_test(t, fetched);
