@@ -77,6 +77,23 @@ static const char *canonical(const char *path)
 	return path;
 }
 
+static const struct ui_file *find(const char *name)
+{
+	return bsearch(name, ui_files, ui_files_n, sizeof(struct ui_file), by_path);
+}
+
+static void give(const struct ui_file *f, struct response *rs)
+{
+	rs->type = mime_of(f->path);
+	rs->data = f->data;
+	rs->data_len = f->len;
+	response_header(rs, "Content-Security-Policy", "default-src 'self'; object-src 'none'; "
+		"base-uri 'none'; form-action 'self'; frame-ancestors 'none'");
+	response_header(rs, "Referrer-Policy", "same-origin");
+	/* They change with the program alone; a shared cache has no business with them. */
+	response_header(rs, "Cache-Control", "private, no-cache");
+}
+
 /* 0, or the status that refuses the page. */
 static int check_channel(struct node *n, const struct request *rq, const char *name)
 {
@@ -97,19 +114,55 @@ static int check_channel(struct node *n, const struct request *rq, const char *n
 void page_serve(struct node *n, const struct request *rq, struct response *rs)
 {
 	const char *name = canonical(rq->path + strlen("/html/"));
-	const struct ui_file *f = bsearch(name, ui_files, ui_files_n, sizeof(*f), by_path);
+	const struct ui_file *f = find(name);
 	const int status = f == NULL ? 404 : check_channel(n, rq, name);
 
-	if (status != 0) {
+	if (status == 0)
+		give(f, rs);
+	else
 		response_error(rs, status, status == 400 ? "id missing" : NULL);
+}
+
+/* --- for everybody ---------------------------------------------------------------------------- */
+
+static const char *yp_language(const struct request *rq, const struct settings *st)
+{
+	static const char *const offered[] = { "en", "ja" };
+	const char *best = offered[strcmp(st->html_path, "html/ja") == 0];
+	char text[8];
+	size_t i;
+
+	if (!query_get(rq->query, "lang", text, sizeof(text)))
+		return request_language(rq, offered, NELEM(offered), best);
+	for (i = 0; i < NELEM(offered); i++)
+		if (strcmp(text, offered[i]) == 0)
+			best = offered[i];
+	return best;
+}
+
+void page_serve_yp(const struct request *rq, const struct settings *st, struct response *rs)
+{
+	const char *lang = yp_language(rq, st), *name;
+	const struct ui_file *f;
+	char path[160];
+
+	if (strcmp(rq->path, "/yp") == 0) {
+		response_redirect(rs, "/yp/");
 		return;
 	}
-	rs->type = mime_of(f->path);
-	rs->data = f->data;
-	rs->data_len = f->len;
-	response_header(rs, "Content-Security-Policy", "default-src 'self'; object-src 'none'; "
-		"base-uri 'none'; form-action 'self'; frame-ancestors 'none'");
-	response_header(rs, "Referrer-Policy", "same-origin");
-	/* They change with the program alone; a shared cache has no business with them. */
-	response_header(rs, "Cache-Control", "private, no-cache");
+	name = rq->path + strlen("/yp/");
+	/* What is not of a language has it in its path already, and is found as it is. */
+	snprintf(path, sizeof(path), "yp/%s/%s", lang, name[0] != '\0' ? name : "index.html");
+	f = find(path);
+	if (f != NULL) {
+		response_header(rs, "Content-Language", lang);
+		response_header(rs, "Vary", "Accept-Language");
+	} else {
+		snprintf(path, sizeof(path), "yp/%s", name);
+		f = find(strcmp(name, "icon.svg") == 0 ? name : path);
+	}
+	if (f != NULL)
+		give(f, rs);
+	else
+		response_error(rs, 404, NULL);
 }

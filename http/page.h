@@ -22,4 +22,9 @@ void page_url(char dst[PAGE_URL], const struct settings *st, const char *page);
 void page_serve(struct node *n, const struct request *rq, struct response *rs)
 	EXCLUDES(lk_chanmgr);
 
+/* The same for the pages of a root that everybody may see: "/yp/x.html" is yp/<language>/x.html, in
+ * the language of lang=, else the one the browser likes best, else that of the settings; other files
+ * are yp/x. "/yp/" is index.html. */
+void page_serve_yp(const struct request *rq, const struct settings *st, struct response *rs);
+
 #endif

@@ -145,6 +145,69 @@ const char *request_header(const struct request *rq, const char *name)
 	return NULL;
 }
 
+bool request_etag_matches(const struct request *rq, const char *etag)
+{
+	const char *list = request_header(rq, "If-None-Match");
+	const size_t n = strlen(etag);
+
+	if (list == NULL)
+		return false;
+	if (strcmp(list, "*") == 0)
+		return true;
+	/* Tags in quotes with none inside; weak ones compare alike. */
+	for (; *list != '\0'; list += *list == ',') {
+		list += strspn(list, " \t");
+		if (strncmp(list, "W/", 2) == 0)
+			list += 2;
+		if (strncmp(list, etag, n) == 0 && strchr(", \t", list[n]) != NULL)
+			return true;
+		list += strcspn(list, ",");
+	}
+	return false;
+}
+
+/* The weight behind a language range, in thousandths: ";q=0.8", 1000 without one. */
+static uint32_t weight_of(const char *p, size_t n)
+{
+	const char *end = p + n;
+	uint32_t w, scale = 100;
+
+	while (p < end && *p != '=')
+		p++;
+	if (p == end || p + 1 == end)
+		return 1000;
+	w = p[1] == '1' ? 1000 : 0;
+	for (p += 3; w == 0 && scale > 0 && p < end && ascii_isdigit((uint8_t)*p); p++, scale /= 10)
+		w += (uint32_t)(*p - '0') * scale;
+	return w;
+}
+
+const char *request_language(const struct request *rq, const char *const *offered, size_t n,
+	const char *dflt)
+{
+	const char *list = request_header(rq, "Accept-Language"), *best = dflt;
+	uint32_t most = 0;
+	size_t i;
+
+	for (; list != NULL && *list != '\0'; list += *list == ',') {
+		size_t len, tag;
+
+		list += strspn(list, " \t");
+		len = strcspn(list, ",");
+		/* "ja-JP" is ja to us */
+		for (tag = 0; tag < len && ascii_isalnum((uint8_t)list[tag]);)
+			tag++;
+		for (i = 0; i < n; i++)
+			if (strlen(offered[i]) == tag && ascii_ncasecmp(list, offered[i], tag) == 0 &&
+			    weight_of(list + tag, len - tag) > most) {
+				most = weight_of(list + tag, len - tag);
+				best = offered[i];
+			}
+		list += len;
+	}
+	return best;
+}
+
 /* A number with nothing but blanks behind it; UINT64_MAX when it has too many digits. */
 static bool length_of(const char *s, uint64_t *v)
 {
@@ -401,9 +464,18 @@ static enum status read_counted(struct sock *s, struct request *rq, struct buf *
 	return ST_OK;
 }
 
-enum status http_read_body(struct sock *s, struct request *rq, struct buf *out, nsec deadline)
+enum status http_go_on(struct sock *s, struct request *rq, nsec deadline)
 {
 	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+
+	if (!rq->expects)
+		return ST_OK;
+	rq->expects = false;
+	return sock_write(s, go_on, sizeof(go_on) - 1, deadline);
+}
+
+enum status http_read_body(struct sock *s, struct request *rq, struct buf *out, nsec deadline)
+{
 	enum status st;
 
 	if (!rq->has_length && !rq->chunked)
@@ -412,12 +484,9 @@ enum status http_read_body(struct sock *s, struct request *rq, struct buf *out, 
 		return fail(rq, ST_PROTO, 400, "empty body");
 	if (rq->has_length && rq->length > out->max - out->len)
 		return body_too_big(rq);
-	if (rq->expects) {
-		rq->expects = false;
-		st = sock_write(s, go_on, sizeof(go_on) - 1, deadline);
-		if (st != ST_OK)
-			return st;
-	}
+	st = http_go_on(s, rq, deadline);
+	if (st != ST_OK)
+		return st;
 	return rq->chunked ? read_chunked(s, rq, out, deadline)
 			   : read_counted(s, rq, out, deadline);
 }

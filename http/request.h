@@ -84,8 +84,19 @@ enum status http_read_head(
 enum status http_read_body(struct sock *s, struct request *rq, struct buf *out, nsec deadline)
 	NODISCARD;
 
+/* Answer Expect: 100-continue, when it is still to be: for those who read a body by themselves. */
+enum status http_go_on(struct sock *s, struct request *rq, nsec deadline) NODISCARD;
+
 /* The value of a header by its exact name, in any case; NULL when it was not sent. */
 const char *request_header(const struct request *rq, const char *name);
+
+/* Does If-None-Match name this entity tag (with its quotes)? Then 304 is the answer. */
+bool request_etag_matches(const struct request *rq, const char *etag);
+
+/* The one of n languages ("en", "ja") that Accept-Language likes best, the first of equals; dflt when
+ * it likes none of them or was not sent. */
+const char *request_language(const struct request *rq, const char *const *offered, size_t n,
+	const char *dflt);
 
 /* The decoded value ('+' and %XX) of the first `key=` of a query string or form body; dst is always
  * terminated. Any byte but NUL may be in it: text_clean() what is shown.

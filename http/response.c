@@ -84,6 +84,7 @@ void response_fini(struct response *rs)
 {
 	buf_fini(&rs->extra);
 	buf_fini(&rs->body);
+	blob_unref(&rs->shared);
 }
 
 void response_header(struct response *rs, const char *name, const char *value)
@@ -96,6 +97,7 @@ void response_error(struct response *rs, int status, const char *detail)
 	rs->status = status;
 	rs->type = "text/plain; charset=utf-8";
 	rs->data = NULL;
+	blob_unref(&rs->shared);
 	buf_reset(&rs->body);
 	buf_printf(&rs->body, "HTTP/1.0 %d %s\n\n%s%s", status, http_reason(status),
 		detail != NULL ? detail : "", detail != NULL ? "\n" : "");
@@ -106,6 +108,14 @@ void response_redirect(struct response *rs, const char *location)
 	rs->status = 302;
 	rs->location = location;
 	rs->type = NULL;
+}
+
+void response_share(struct response *rs, struct blob *b)
+{
+	blob_unref(&rs->shared);
+	rs->shared = b;
+	rs->data = b->data;
+	rs->data_len = b->len;
 }
 
 static size_t body_len(const struct response *rs)
@@ -132,7 +142,7 @@ void response_head(const struct response *rs, struct buf *out)
 		put_header(out, "Content-Type", rs->type);
 		put_header(out, "X-Content-Type-Options", "nosniff");
 	}
-	if (rs->status != 204)
+	if (rs->status != 204 && rs->status != 304)
 		buf_printf(out, "Content-Length: %zu\r\n", rs->type != NULL ? body_len(rs) : 0);
 	buf_puts(out, "\r\n");
 }

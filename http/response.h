@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "core/chan/chaninfo.h"
+#include "core/sys/blob.h"
 #include "core/sys/bytes.h"
 #include "core/sys/cc.h"
 #include "core/sys/clk.h"
@@ -35,6 +36,7 @@ struct response {
 	struct buf body;                /* owned */
 	const void *data;               /* static bytes instead of body; NULL = body */
 	size_t data_len;
+	struct blob *shared;            /* the reference behind data, when it is not static; NULL */
 };
 
 /* 200, and bodies of at most max bytes. */
@@ -46,6 +48,8 @@ void response_header(struct response *rs, const char *name, const char *value);
  * response_header() stay. */
 void response_error(struct response *rs, int status, const char *detail);
 void response_redirect(struct response *rs, const char *location);
+/* The body is these bytes, which others have too. b is consumed. */
+void response_share(struct response *rs, struct blob *b);
 
 /* Append the head of rs to out. */
 void response_head(const struct response *rs, struct buf *out);

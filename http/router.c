@@ -14,6 +14,9 @@
 #include "http/playlist.h"
 #include "http/response.h"
 #include "http/target.h"
+#include "http/uptest.h"
+#include "http/yp.h"
+#include "http/ypindex.h"
 
 #define BODY_TIME (10 * NSEC_PER_SEC)
 #define REALM "PeerCast Admin"
@@ -36,6 +39,10 @@ enum match { EXACT, BELOW, EVERYTHING };
 /* Who is let in. */
 enum gate { OPEN, ADMIN };
 
+/* What becomes of the body of a POST: read behind the gate; before it, as the password may be in it;
+ * left to the handler. */
+enum body { BODY, BODY_FIRST, BODY_RAW };
+
 struct route {
 	const char *path;
 	enum match match;               /* BELOW: the path itself is not meant */
@@ -43,7 +50,7 @@ struct route {
 	int allow;                      /* ALLOW_*; 0 = none needed */
 	enum gate gate;
 	bool cors;                      /* for players on other pages: OPTIONS is answered */
-	bool form;                      /* the password may be in the body: read it first */
+	enum body body;
 	int cross_site;                 /* for auth_cross_site(); 0 = anybody's page may ask */
 	route_handler *handler;
 };
@@ -110,10 +117,77 @@ static enum status serve_home(struct exchange *x)
 	char to[PAGE_URL];
 
 	page_url(to, st, "index.html");
+	/* Visitors of a root come for what is on the air; its page is for who runs it. */
+	if (st->is_root && !node_is_trusted(x->node, &x->sv->peer))
+		snprintf(to, sizeof(to), "/yp/");
 	settings_unref(&st);
 	response_header(x->rs, "Location", to);
 	x->rs->status = 302;
 	return ST_OK;
+}
+
+/* --- the yellow page of a root ------------------------------------------------------------------ */
+
+static enum status serve_yp_index(struct exchange *x)
+{
+	return yp_serve(x->node, x->sv, x->rq, YP_INDEX, x->rs);
+}
+
+static enum status serve_yp_rss(struct exchange *x)
+{
+	return yp_serve(x->node, x->sv, x->rq, YP_RSS, x->rs);
+}
+
+static enum status serve_yp_json(struct exchange *x)
+{
+	return yp_serve(x->node, x->sv, x->rq, YP_JSON, x->rs);
+}
+
+static enum status serve_yp4g(struct exchange *x)
+{
+	return yp_serve_client(x->node, x->sv, x->rs);
+}
+
+static enum status serve_yp_chat(struct exchange *x)
+{
+	return yp_serve_chat(x->node, x->rq, x->rs);
+}
+
+static enum status serve_uptest(struct exchange *x)
+{
+	return uptest_serve(x->node, x->sv, x->rq, x->rs);
+}
+
+static enum status serve_yp_page(struct exchange *x)
+{
+	const struct settings *st = conf_get(x->node->conf);
+
+	if (st->is_root)
+		page_serve_yp(x->rq, st, x->rs);
+	else
+		response_error(x->rs, 404, NULL);
+	settings_unref(&st);
+	return ST_OK;
+}
+
+/* A root's is its /index.txt; any other node shows what it has. */
+static enum status serve_public_index(struct exchange *x)
+{
+	const struct settings *set = conf_get(x->node->conf);
+	enum status st = ST_OK;
+
+	if (!set->public_directory) {
+		response_error(x->rs, 403, NULL);
+	} else if (set->is_root) {
+		st = serve_yp_index(x);
+	} else {
+		x->rs->type = "text/plain; charset=utf-8";
+		response_header(x->rs, "Access-Control-Allow-Origin", "*");
+		response_header(x->rs, "Cache-Control", "no-cache");
+		st = ypindex_own(x->node, &x->rs->body);
+	}
+	settings_unref(&set);
+	return st;
 }
 
 /* --- the table: first match wins -------------------------------------------------------------- */
@@ -121,26 +195,36 @@ static enum status serve_home(struct exchange *x)
 #define READ (HTTP_GET | HTTP_HEAD)
 
 static const struct route routes[] = {
-	{ "/api/1", EXACT, READ, ALLOW_HTML, OPEN, false, false, AUTH_SITE, serve_api },
-	{ "/api/1/", EXACT, READ, ALLOW_HTML, OPEN, false, false, AUTH_SITE, serve_api },
-	{ "/api/1", EXACT, HTTP_POST, ALLOW_HTML, ADMIN, false, false, AUTH_API, serve_api },
-	{ "/api/1/", EXACT, HTTP_POST, ALLOW_HTML, ADMIN, false, false, AUTH_API, serve_api },
-	{ "/api/", BELOW, READ, 0, OPEN, false, false, AUTH_SITE, serve_not_found },
-	{ "/admin", EXACT, READ | HTTP_POST, ALLOW_HTML, ADMIN, false, true, AUTH_SITE,
+	{ "/api/1", EXACT, READ, ALLOW_HTML, OPEN, false, BODY, AUTH_SITE, serve_api },
+	{ "/api/1/", EXACT, READ, ALLOW_HTML, OPEN, false, BODY, AUTH_SITE, serve_api },
+	{ "/api/1", EXACT, HTTP_POST, ALLOW_HTML, ADMIN, false, BODY, AUTH_API, serve_api },
+	{ "/api/1/", EXACT, HTTP_POST, ALLOW_HTML, ADMIN, false, BODY, AUTH_API, serve_api },
+	{ "/api/index.json", EXACT, READ, ALLOW_HTML, OPEN, true, BODY, 0, serve_yp_json },
+	{ "/index.txt", EXACT, READ, ALLOW_HTML, OPEN, true, BODY, 0, serve_yp_index },
+	{ "/index.rss", EXACT, READ, ALLOW_HTML, OPEN, true, BODY, 0, serve_yp_rss },
+	{ "/yp4g.xml", EXACT, READ, ALLOW_HTML, OPEN, true, BODY, 0, serve_yp4g },
+	{ UPTEST_PATH, EXACT, HTTP_POST, ALLOW_HTML, OPEN, false, BODY_RAW, AUTH_SITE,
+		serve_uptest },
+	{ "/chat.php", EXACT, READ, ALLOW_HTML, OPEN, false, BODY, 0, serve_yp_chat },
+	{ "/yp", EXACT, READ, ALLOW_HTML, OPEN, false, BODY, 0, serve_yp_page },
+	{ "/yp/", BELOW, READ, ALLOW_HTML, OPEN, false, BODY, 0, serve_yp_page },
+	{ "/api/", BELOW, READ, 0, OPEN, false, BODY, AUTH_SITE, serve_not_found },
+	{ "/admin", EXACT, READ | HTTP_POST, ALLOW_HTML, ADMIN, false, BODY_FIRST, AUTH_SITE,
 		serve_admin },
-	{ "/admin/", EXACT, READ | HTTP_POST, ALLOW_HTML, ADMIN, false, true, AUTH_SITE,
+	{ "/admin/", EXACT, READ | HTTP_POST, ALLOW_HTML, ADMIN, false, BODY_FIRST, AUTH_SITE,
 		serve_admin },
-	{ "/pls/", BELOW, READ, ALLOW_DIRECT, OPEN, true, false, 0, serve_pls },
-	{ "/stream/", BELOW, READ, 0, OPEN, true, false, 0, serve_not_found },
-	{ "/html/index.html", EXACT, READ, 0, OPEN, false, false, AUTH_PAGE, serve_html_index },
-	{ "/html/", BELOW, READ, ALLOW_HTML, ADMIN, false, false, AUTH_PAGE, serve_html },
-	{ "/public", EXACT, READ, 0, OPEN, false, false, 0, serve_forbidden },
-	{ "/public/", BELOW, READ, 0, OPEN, false, false, 0, serve_forbidden },
-	{ "/assets/", BELOW, READ, 0, OPEN, false, false, 0, serve_not_found },
-	{ "/cgi-bin/", BELOW, READ, 0, OPEN, false, false, 0, serve_not_found },
-	{ "/hls/", BELOW, READ, 0, OPEN, false, false, 0, serve_not_found },
-	{ "/favicon.ico", EXACT, READ, 0, OPEN, false, false, 0, serve_not_found },
-	{ "/", EVERYTHING, READ, 0, OPEN, false, false, AUTH_PAGE, serve_home },
+	{ "/pls/", BELOW, READ, ALLOW_DIRECT, OPEN, true, BODY, 0, serve_pls },
+	{ "/stream/", BELOW, READ, 0, OPEN, true, BODY, 0, serve_not_found },
+	{ "/html/index.html", EXACT, READ, 0, OPEN, false, BODY, AUTH_PAGE, serve_html_index },
+	{ "/html/", BELOW, READ, ALLOW_HTML, ADMIN, false, BODY, AUTH_PAGE, serve_html },
+	{ "/public/index.txt", EXACT, READ, 0, OPEN, true, BODY, 0, serve_public_index },
+	{ "/public", EXACT, READ, 0, OPEN, false, BODY, 0, serve_forbidden },
+	{ "/public/", BELOW, READ, 0, OPEN, false, BODY, 0, serve_forbidden },
+	{ "/assets/", BELOW, READ, 0, OPEN, false, BODY, 0, serve_not_found },
+	{ "/cgi-bin/", BELOW, READ, 0, OPEN, false, BODY, 0, serve_not_found },
+	{ "/hls/", BELOW, READ, 0, OPEN, false, BODY, 0, serve_not_found },
+	{ "/favicon.ico", EXACT, READ, 0, OPEN, false, BODY, 0, serve_not_found },
+	{ "/", EVERYTHING, READ, 0, OPEN, false, BODY, AUTH_PAGE, serve_home },
 };
 
 static bool matches(const struct route *r, const char *path)
@@ -158,7 +242,8 @@ static bool matches(const struct route *r, const char *path)
 	return true;
 }
 
-/* The route, or NULL with the methods the path does take (0 = no such path). */
+/* The route, or NULL with the methods the path does take, and *any of them: the first row that matches
+ * the path decides, with those of the very same path. */
 static const struct route *route_find(
 	const struct request *rq, unsigned int *methods, const struct route **any)
 {
@@ -169,9 +254,10 @@ static const struct route *route_find(
 	for (i = 0; i < NELEM(routes); i++) {
 		const struct route *r = &routes[i];
 
-		if (!matches(r, rq->path) || (*any != NULL && r->match == EVERYTHING))
+		if (!matches(r, rq->path) || (*any != NULL && strcmp(r->path, (*any)->path) != 0))
 			continue;
-		*any = r;
+		if (*any == NULL)
+			*any = r;
 		*methods |= r->methods | (r->cors ? (unsigned int)HTTP_OPTIONS : 0);
 		if (r->methods & rq->method)
 			return r;
@@ -286,11 +372,11 @@ static enum status run(struct exchange *x, struct buf *body)
 		response_error(x->rs, 403, why);
 		return ST_OK;
 	}
-	if (x->rq->method == HTTP_POST && r->form && !read_body(x, body, &st))
+	if (x->rq->method == HTTP_POST && r->body == BODY_FIRST && !read_body(x, body, &st))
 		return st;
 	if (r->gate == ADMIN && !let_in(x))
 		return ST_OK;
-	if (x->rq->method == HTTP_POST && !r->form && !read_body(x, body, &st))
+	if (x->rq->method == HTTP_POST && r->body == BODY && !read_body(x, body, &st))
 		return st;
 	return r->handler(x);
 }

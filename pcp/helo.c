@@ -169,6 +169,13 @@ enum status helo_opener_parse(const struct atom *a, uint32_t *version)
 	return atom_is_empty(a) || atom_u32(a, version) ? ST_OK : ST_PROTO;
 }
 
+void helo_knock_emit(struct atomwr *w)
+{
+	helo_opener_emit(w, PCP_PROTO_V4);
+	atomwr_begin(w, ATOM_HELO);
+	atomwr_end(w);
+}
+
 void helo_test_emit(struct atomwr *w, const struct gnuid *sid)
 {
 	helo_opener_emit(w, PCP_PROTO_V4);

@@ -68,6 +68,10 @@ void helo_opener_emit(struct atomwr *w, uint32_t version);
  * returns  ST_OK, ST_PROTO (another atom or length: quit 1006) */
 enum status helo_opener_parse(const struct atom *a, uint32_t *version) NODISCARD;
 
+/* The opening with nothing in helo: how a yellow page looks whether a node answers (yp.md 3.2). */
+#define HELO_KNOCK_LEN 20
+void helo_knock_emit(struct atomwr *w);
+
 #define HELO_TEST_LEN 44
 /* The whole of a port test's opening: "pcp\n" 1 (on IPv6 too) and helo{sid}. */
 void helo_test_emit(struct atomwr *w, const struct gnuid *sid);

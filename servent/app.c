@@ -11,12 +11,14 @@
 #include <unistd.h>
 
 #include "core/sys/log.h"
+#include "http/yp.h"
 #include "pcp/pcp.h"
 #include "servent/addr.h"
 #include "servent/chanlogd.h"
 #include "servent/conn.h"
 #include "servent/firewall.h"
 #include "servent/opts.h"
+#include "servent/portcheck.h"
 #include "servent/source.h"
 #include "xml/xmlout.h"
 
@@ -455,6 +457,10 @@ enum status app_start(struct app *a, const char *ini, int *exit_code)
 	a->node.sm = servmgr_new();
 	if (a->node.cm != NULL && a->node.sm != NULL)
 		st = node_init(&a->node, conf, a->node.cm, a->node.sm);
+	if (st == ST_OK) {
+		a->node.yp = yp_new();
+		st = a->node.yp != NULL ? ST_OK : ST_LIMIT;
+	}
 	if (st == ST_OK)
 		st = mbox_init(&a->server_mb);
 	if (st == ST_OK)
@@ -469,6 +475,7 @@ enum status app_start(struct app *a, const char *ini, int *exit_code)
 		.settings_changed = op_settings_changed,
 		.shutdown = op_shutdown, .chanlog_counts = op_chanlog_counts,
 		.check_firewall = firewall_ask,
+		.check_viewer = portcheck_start,
 	};
 	app_apply_settings(a);
 	set = conf_get(conf);
@@ -565,6 +572,7 @@ void app_stop(struct app *a)
 		return;         /* threads still use it; the process ends now anyway */
 	mbox_fini(&a->server_mb);
 	mbox_fini(&a->house_mb);
+	yp_free(&a->node.yp);
 	chanmgr_free(&a->node.cm);
 	servmgr_free(&a->node.sm);
 	node_fini(&a->node);

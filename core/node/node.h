@@ -47,12 +47,19 @@ struct node_ops {
 	 * answer is known (servmgr_own()), or there is none to be had: within a minute. Soon again: what
 	 * became known just now stays. */
 	void (*check_firewall)(struct node *n, bool v4, bool v6);
+	/* Root: does a node answer at `who`, the address of sv with the port it named? Tells
+	 * viewers_port_done() (http/viewer.h) sooner or later, then wakes sv's mailbox. NULL = never asked.
+	 * false: it cannot be tested now; nothing will be told. */
+	bool (*check_viewer)(struct node *n, struct servent *sv, const struct host *who);
 };
+
+struct yp;
 
 struct node {
 	struct conf *conf;
 	struct chanmgr *cm;
 	struct servmgr *sm;
+	struct yp *yp;                  /* the yellow page of a root, made by http; NULL without http */
 	struct node_ops ops;
 	struct mtx mtx;                                         /* lk_conf, for filters alone */
 	struct filterset *filters GUARDED_BY(lk_conf);          /* the current set */

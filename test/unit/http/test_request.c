@@ -427,6 +427,34 @@ START_TEST(query)
 }
 END_TEST
 
+/* --- what a browser prefers ------------------------------------------------------------------- */
+
+static const struct {
+	const char *header, *want;      /* NULL = not sent */
+} languages[] = {
+	{ NULL, "xx" }, { "", "xx" }, { "ja", "ja" }, { "JA", "ja" }, { "ja-JP", "ja" }, { "fr", "xx" }, { "*", "xx" },
+	{ "en,ja", "en" }, { "ja,en", "ja" }, { "en;q=0.5,ja", "ja" }, { "en;q=0.5, ja;q=0.6", "ja" },
+	{ "fr, en;q=0.9 ,ja;q=0.8", "en" }, { "ja;q=0", "xx" }, { "ja;q=0.000,en;q=0.001", "en" }, { "ja;q=1.000,en", "ja" },
+	{ "ja;q=0.1;x,en;q=0.09", "ja" }, { "jav", "xx" }, { "j", "xx" }, { ",,,ja", "ja" }, { "ja;q", "ja" }, { "ja;q=", "ja" },
+	{ "ja;q=x,en;q=0.1", "en" }, { "ja;q=0.5,", "ja" }, { ";q=1", "xx" }, { "en;q=9", "xx" },
+};
+
+START_TEST(language)
+{
+	static const char *const offered[] = { "en", "ja" };
+	struct request rq;
+	char head[128] = "X: y\n";
+
+	request_init(&rq);
+	if (languages[_i].header != NULL)
+		snprintf(head, sizeof(head), "Accept-Language: %s\n", languages[_i].header);
+	ck_assert_int_eq(request_headers(&rq, head, strlen(head)), ST_OK);
+	ck_assert_msg(strcmp(request_language(&rq, offered, 2, "xx"), languages[_i].want) == 0, "%s: %s", head,
+		request_language(&rq, offered, 2, "xx"));
+	request_fini(&rq);
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
 	Suite *s = suite_create("request");
@@ -445,6 +473,7 @@ Suite *unit_suite(void)
 	tcase_add_loop_test(t, body, 0, (int)NELEM(bodies));
 	tcase_add_test(t, expect_continue);
 	tcase_add_loop_test(t, query, 0, (int)NELEM(queries));
+	tcase_add_loop_test(t, language, 0, (int)NELEM(languages));
 	suite_add_tcase(s, t);
 	return s;
 }

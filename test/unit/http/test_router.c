@@ -8,6 +8,7 @@
 #include "http/playlist.h"
 #include "http/response.h"
 #include "test/unit/http/httptest.h"
+#include "test/unit/http/yptest.h"
 #include "test/unit/unit.h"
 #include "xml/xmlout.h"
 
@@ -462,6 +463,136 @@ START_TEST(by_settings)
 }
 END_TEST
 
+/* --- a root ----------------------------------------------------------------------------------- */
+
+#define ANNOUNCED "AB000000000000000000000000000001"
+
+static void root_begin(bool public_directory)
+{
+	struct settings *d = draft_new();
+
+	d->is_root = true;
+	d->public_directory = public_directory;
+	up_with(d);
+	node.yp = yp_new();
+	ck_assert_ptr_nonnull(node.yp);
+	SAY(&node, 1, "announced", "x", .url = "http://x.example/");
+}
+
+static const struct {
+	const char *request;
+	bool remote;
+	int status, elsewhere;          /* on a root; on a node that is none */
+	const char *has;
+} root_rows[] = {
+	{ "GET /index.txt HTTP/1.0\n" END, true, 200, 404, "\nannounced<>" ANNOUNCED "<>203.0.113.1:7144<>" },
+	{ "GET /index.txt?host=localhost:7144 HTTP/1.0\n" END, true, 200, 404, "Content-Type: text/plain; charset=utf-8" },
+	{ "HEAD /index.txt HTTP/1.0\n" END, true, 200, 404, "\r\nAccess-Control-Allow-Origin: *\r\n" },
+	{ "OPTIONS /index.txt HTTP/1.0\n" END, true, 204, 204, "\r\nAccess-Control-Allow-Origin: *\r\n" },
+	{ "OPTIONS /api/index.json HTTP/1.0\n" END, true, 204, 204, "\r\nAccess-Control-Allow-Origin: *\r\n" },
+	{ "POST /index.txt HTTP/1.0\n" END, true, 405, 405, "\r\nAllow: GET, HEAD, OPTIONS\r\n" },
+	{ "GET /index.txt HTTP/1.0\nOrigin: http://any.example\n" END, true, 200, 404, "announced" },
+	{ "GET /index.rss HTTP/1.0\n" END, true, 200, 404, "<title>announced</title>" },
+	{ "GET /api/index.json HTTP/1.0\n" END, true, 200, 404, "\"name\":\"announced\"" },
+	{ "GET /yp4g.xml HTTP/1.0\n" END, true, 200, 404, "<host ip=\"203.0.113.9\" port_open=\"0\"" },
+	{ "GET /yp4g.xml HTTP/1.0\nHost: evil.example\n" END, true, 200, 404, "addr=\"" },
+	{ "GET /chat.php?cn=announced HTTP/1.0\n" END, true, 302, 404, "\r\nLocation: http://x.example/\r\n" },
+	{ "GET /chat.php HTTP/1.0\n" END, true, 404, 404, NULL },
+	{ "GET /uptest.cgi HTTP/1.0\n" END, true, 405, 405, "\r\nAllow: POST\r\n" },
+	{ "POST /uptest.cgi HTTP/1.0\n" END, true, 411, 404, NULL },
+	{ "POST /uptest.cgi HTTP/1.0\nTransfer-Encoding: chunked\n" END, true, 411, 404, NULL },
+	{ "POST /uptest.cgi HTTP/1.0\nContent-Length: 260001\n" END, true, 413, 404, NULL },
+	{ "POST /uptest.cgi HTTP/1.0\nContent-Length: 239999\n" END, true, 404, 404, "240000 bytes at least" },
+	{ "POST /uptest.cgi HTTP/1.0\nOrigin: http://evil.example\nContent-Length: 250000\n" END, true, 403, 403, NULL },
+	{ "GET /yp HTTP/1.0\n" END, true, 302, 404, "\r\nLocation: /yp/\r\n" },
+	{ "GET /yp/ HTTP/1.0\n" END, true, 200, 404, "Content-Security-Policy: default-src 'self';" },
+	{ "GET /yp/ HTTP/1.0\n" END, true, 200, 404, "\r\nContent-Language: en\r\n" },
+	{ "GET /yp/ HTTP/1.0\nAccept-Language: ja,en;q=0.5\n" END, true, 200, 404, "<html lang=\"ja\">" },
+	{ "GET /yp/?lang=ja HTTP/1.0\nAccept-Language: en\n" END, true, 200, 404, "\r\nContent-Language: ja\r\n" },
+	{ "GET /yp/?lang=../en HTTP/1.0\n" END, true, 200, 404, "\r\nContent-Language: en\r\n" },
+	{ "GET /yp/index.html HTTP/1.0\n" END, true, 200, 404, "\r\nVary: Accept-Language\r\n" },
+	{ "GET /yp/yp.js HTTP/1.0\n" END, true, 200, 404, "Content-Type: text/javascript; charset=utf-8" },
+	{ "GET /yp/yp.css HTTP/1.0\n" END, true, 200, 404, "nosniff" },
+	{ "GET /yp/icon.svg HTTP/1.0\n" END, true, 200, 404, "Content-Type: image/svg+xml" },
+	{ "GET /yp/app.js HTTP/1.0\n" END, true, 404, 404, NULL },
+	{ "GET /yp/../app.js HTTP/1.0\n" END, true, 404, 404, NULL },
+	{ "GET /yp/%2e%2e/app.js HTTP/1.0\n" END, true, 404, 404, NULL },
+	{ "GET /yp/xx/index.html HTTP/1.0\n" END, true, 404, 404, NULL },
+	{ "GET / HTTP/1.0\n" END, true, 302, 302, NULL },
+	{ "GET /html/en/index.html HTTP/1.0\n" END, true, 401, 401, NULL },
+	{ "GET /public/index.txt HTTP/1.0\n" END, true, 403, 403, NULL },
+};
+
+START_TEST(on_a_root)
+{
+	struct buf got;
+
+	root_begin(false);
+	ask(stranger(), root_rows[_i].request, &got);
+	ck_assert_msg(status_of(&got) == root_rows[_i].status, "%s gives %s", root_rows[_i].request,
+		(const char *)got.p);
+	ck_assert_msg(root_rows[_i].has == NULL || strstr((const char *)got.p, root_rows[_i].has) != NULL,
+		"%s gives %s", root_rows[_i].request, (const char *)got.p);
+	ck_assert_ptr_null(strstr((const char *)got.p, "evil.example"));
+	buf_fini(&got);
+	yp_free(&node.yp);
+	down();
+	up();
+	ask(stranger(), root_rows[_i].request, &got);
+	ck_assert_msg(status_of(&got) == root_rows[_i].elsewhere, "%s gives %s", root_rows[_i].request,
+		(const char *)got.p);
+	buf_fini(&got);
+	down();
+}
+END_TEST
+
+/* Visitors of a root land on its list, who runs it on his own page; a banned address on nothing. */
+START_TEST(root_home)
+{
+	struct filterset *f = filterset_new();
+	struct buf got;
+
+	root_begin(true);
+	ask(stranger(), "GET / HTTP/1.0\n\n", &got);
+	ck_assert_ptr_nonnull(strstr((const char *)got.p, "\r\nLocation: /yp/\r\n"));
+	buf_fini(&got);
+	ask(home(), "GET / HTTP/1.0\n\n", &got);
+	ck_assert_ptr_nonnull(strstr((const char *)got.p, "\r\nLocation: /html/en/index.html\r\n"));
+	buf_fini(&got);
+	ask(stranger(), "GET /public/index.txt HTTP/1.0\n\n", &got);
+	ck_assert_ptr_nonnull(strstr((const char *)got.p, ANNOUNCED));
+	buf_fini(&got);
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_eq(filterset_add(f, "203.0.113.9", FILTER_BAN, NULL), ST_OK);
+	node_set_filters(&node, f);
+	ask(stranger(), "GET /index.txt HTTP/1.0\n\n", &got);
+	ck_assert_int_eq(status_of(&got), 503);
+	buf_fini(&got);
+	yp_free(&node.yp);
+	down();
+}
+END_TEST
+
+/* A node that is no root shows its own broadcasts, and what it knows. */
+START_TEST(public_list)
+{
+	struct settings *d = draft_new();
+	struct buf got;
+
+	d->public_directory = true;
+	up_with(d);
+	SAY(&node, 1, "<found>", "x");
+	ask(stranger(), "GET /public/index.txt HTTP/1.0\n\n", &got);
+	ck_assert_int_eq(status_of(&got), 200);
+	ck_assert_ptr_nonnull(strstr((const char *)got.p, "Content-Type: text/plain; charset=utf-8\r\n"));
+	ck_assert_int_eq(strncmp(body_of(&got), "A &lt;b&gt; &amp; &quot;c&quot;<>" FLV_ID "<>", 60), 0);
+	ck_assert_ptr_nonnull(strstr(body_of(&got), "\n&lt;found&gt;<>" ANNOUNCED "<>203.0.113.1:7144<>"));
+	ck_assert_ptr_null(strstr(body_of(&got), WMV_ID));      /* relayed, and nobody else is known to have it */
+	buf_fini(&got);
+	down();
+}
+END_TEST
+
 /* Bodies of playlists, with a type and an extension of a stranger's making. */
 START_TEST(bodies)
 {
@@ -526,6 +657,9 @@ Suite *unit_suite(void)
 	t = tcase_create("settings");
 	tcase_add_loop_test(t, by_settings, 0, (int)NELEM(configured));
 	tcase_add_loop_test(t, bodies, 0, 9);
+	tcase_add_loop_test(t, on_a_root, 0, (int)NELEM(root_rows));
+	tcase_add_test(t, root_home);
+	tcase_add_test(t, public_list);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -237,6 +237,29 @@ START_TEST(port_test_bytes)
 }
 END_TEST
 
+START_TEST(knock_bytes)
+{
+	struct buf b, want;
+	struct helo h;
+	struct atomwr w;
+	struct atom a;
+
+	/* yp.md 3.2: the opener and a container with nothing in it */
+	buf_init(&b, HELO_KNOCK_LEN);
+	buf_init(&want, 256);
+	put_hex(&want, "7063700a 04000000 01000000 68656c6f 00000080");
+	atomwr_init(&w, &b);
+	helo_knock_emit(&w);
+	assert_bytes(&b, &want, "knock");
+	ck_assert_uint_eq(b.len, HELO_KNOCK_LEN);
+	ck_assert_int_eq(atom_open(&a, b.p + 12, b.len - 12), ST_OK);
+	ck_assert_int_eq(helo_parse(&h, &a), ST_OK);
+	ck_assert(!helo_is_test(&h) && !gnuid_is_set(&h.sid));
+	buf_fini(&b);
+	buf_fini(&want);
+}
+END_TEST
+
 /* pcp.md 5.2 */
 static const struct {
 	const char *name, *hex;
@@ -432,6 +455,7 @@ Suite *unit_suite(void)
 	tcase_add_test(t, our_port);
 	tcase_add_test(t, what_an_oleh_tells);
 	tcase_add_test(t, port_test_bytes);
+	tcase_add_test(t, knock_bytes);
 	tcase_add_loop_test(t, opener, 0, NELEM(opener_row));
 	tcase_add_loop_test(t, children, 0, NELEM(child));
 	tcase_add_test(t, not_that_atom);
