@@ -164,20 +164,21 @@ class Member:
 
 
 class Swarm:
-    """relays: maxRelays of every node. ini: further keys of all nodes. own_session: see Node. close() ends
-    everybody; it returns what was wrong with those that did not end well."""
+    """relays: maxRelays of every node. ini: further keys of all nodes. ipv6: machines without IPv4, and an IPv6
+    channel. own_session: see Node. close() ends everybody; it returns what was wrong with those that did not
+    end well."""
 
-    def __init__(self, net, relays=3, ini=None, name="swarm", own_session=False):
+    def __init__(self, net, relays=3, ini=None, name="swarm", ipv6=False, own_session=False):
         self.net, self.relays, self.ini, self.name = net, relays, ini or {}, name
-        self.own_session = own_session
+        self.ipv6, self.own_session = ipv6, own_session
         self.members, self.gone = [], []
         self.audience = Audience()
         self.push = self.tracker = self.cid = None
         try:
-            self.tracker = self._node("tracker", net.machine())
+            self.tracker = self._node("tracker", net.machine(ipv4=not ipv6))
             self.tracker.wait_log(r"listening")
             self.push = Push(self.tracker, name, source=stream(), interval=1 / UNITS_PER_S,
-                             bitrate=UNIT_BYTES * 8 * UNITS_PER_S // 1000)
+                             bitrate=UNIT_BYTES * 8 * UNITS_PER_S // 1000, ipv=6 if ipv6 else 4)
             self.cid = self.tracker.wait_channel(name)["channelId"]
         except BaseException:
             self.close()
@@ -185,7 +186,7 @@ class Swarm:
         net.count(self.tracker.place)
 
     def _node(self, name, place, ini=None):
-        keys = {"forceIP": place.ip, "forceNormal": "Yes", "maxRelays": self.relays, "logLevel": 2}
+        keys = {"forceIP": place.ip or place.ip6, "forceNormal": "Yes", "maxRelays": self.relays, "logLevel": 2}
         keys.update(self.ini)
         keys.update(ini or {})
         node = Node(keys, name=name, place=place, own_session=self.own_session)
@@ -198,16 +199,15 @@ class Swarm:
 
     # growing and shrinking
 
-    def join(self, n=1, tip=None, ini=None):
-        """n more nodes with a player each; all are started before the first is waited for. tip: whom the
-        players name, if not the tracker."""
+    def join(self, n=1, ini=None):
+        """n more nodes with a player each; all are started before the first is waited for."""
         made = []
-        for place in self.net.some(n):
+        for place in self.net.some(n, ipv4=not self.ipv6):
             made.append(Member(self._node("n%d" % (len(self.members) + len(self.gone) + 1), place, ini), None))
             self.members.append(made[-1])
         for m in made:
             m.node.wait_log(r"listening")
-            m.player = Player(m.node, self.cid, tip or self.tracker.address)
+            m.player = Player(m.node, self.cid, self.tracker.address)
             self.audience.add(m.player)
         return made
 
