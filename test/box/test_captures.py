@@ -125,12 +125,12 @@ class Clients(Captures):
                 root = self.root({"maxControlConnections": 0 if full else 10}, place=self.place(ROOT))
                 data = capture(name + ".c2s")
                 sent = whole_atoms(data)
-                source = OTHERS if name == "control_loopback" else TRACKER
-                with self.connect(root, source) as c:
+                local = name == "control_loopback"
+                with root.client() if local else self.connect(root, TRACKER) as c:
                     c.send(data)
                     got = self.rest(c)
                 self.assertEqual([a.name for a in got[:3]], ["oleh", "root", "quit" if full else "ok"])
-                self.assertEqual((got[0]["rip"].ip, got[0]["port"].u16), (source, 0 if "ping" in sent[1] else PORT))
+                self.assertEqual((got[0]["rip"].ip, got[0]["port"].u16), (ROOT if local else TRACKER, 0 if "ping" in sent[1] else PORT))
                 if full:
                     self.assertEqual(got[2].u32, 1003)
                 else:
