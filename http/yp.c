@@ -219,6 +219,7 @@ static enum status doc_make(const struct live *l, enum ypformat format, const st
 	buf_init(&text, YPFEED_MAX);
 	switch (format) {
 	case YP_INDEX:
+		(void)buf_reserve(&text, MIN(l->list.text.len + YPINDEX_LINE, YPFEED_MAX));
 		ypindex_emit(&l->list, q, v, &text);
 		break;
 	case YP_RSS:
@@ -350,6 +351,7 @@ static enum status doc_begin(struct yp *yp, const struct live *l, const char *ke
 static void doc_end(struct yp *yp, struct doc *d, const struct live *l, struct blob *blob, bool same,
 	struct share *out)
 {
+	const bool made = blob != NULL;
 	struct blob *freed[YP_DOCS];
 	size_t n = 0, i;
 
@@ -359,7 +361,7 @@ static void doc_end(struct yp *yp, struct doc *d, const struct live *l, struct b
 		out->blob = blob;
 		blob = NULL;
 	} else {
-		if (blob != NULL && !same) {
+		if (made && !same) {
 			struct blob *was = d->blob;
 
 			d->blob = blob;
@@ -370,7 +372,7 @@ static void doc_end(struct yp *yp, struct doc *d, const struct live *l, struct b
 		if (d->blob == NULL) {
 			*d = (struct doc){ .used = 0 };
 		} else {
-			d->serial = l->serial;
+			d->serial = made ? l->serial : d->serial;
 			doc_use_locked(yp, d, out);
 		}
 		n = doc_trim_locked(yp, freed);

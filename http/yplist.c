@@ -344,8 +344,8 @@ bool ypquery_matches(const struct ypquery *q, const struct ypchan *c)
 
 /* --- sharing ---------------------------------------------------------------------------------- */
 
-/* How many of the YP_OVER channels an upload is fast enough for. */
-static size_t rank_of(const struct yplist *l, uint32_t speed_kbps)
+/* The highest bitrate of a YP_OVER channel that an upload is fast enough for; -1 = of none. */
+static int64_t reach_of(const struct yplist *l, uint32_t speed_kbps)
 {
 	size_t lo = 0, hi = l->n_over;
 
@@ -357,7 +357,7 @@ static size_t rank_of(const struct yplist *l, uint32_t speed_kbps)
 		else
 			hi = mid;
 	}
-	return lo;
+	return lo > 0 ? (int64_t)l->over[lo - 1] : -1;
 }
 
 static void put(struct wr *w, const char *what, const char *text)
@@ -370,15 +370,15 @@ const char *yp_key(char dst[YPKEY], const struct yplist *l, const struct ypquery
 	const struct ypviewer *v)
 {
 	struct wr w = wr_of(dst, YPKEY - 1);
-	char rank[24];
+	char reach[24];
 	uint32_t i;
 
 	if (l->restricted && v->port_open) {
 		put(&w, "o", "");
 		if (l->n_over > 0 || l->fast) {
-			snprintf(rank, sizeof(rank), "%zu", rank_of(l, v->speed_kbps));
+			snprintf(reach, sizeof(reach), "%lld", (long long)reach_of(l, v->speed_kbps));
 			put(&w, v->speed_kbps == 0 ? "n" : v->speed_kbps < YP_FAST_KBPS ? "s" : "f",
-				rank);
+				reach);
 		}
 	}
 	/* No piece holds a tab. */

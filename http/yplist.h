@@ -82,7 +82,8 @@ void ypquery_parse(struct ypquery *q, const char *query);
 bool ypquery_matches(const struct ypquery *q, const struct ypchan *c);
 
 /* A key under which everybody gets the same document of a list: which query it answers, and what
- * the viewer may see. Returns dst. */
+ * the viewer may see. Whoever has it may see the document an earlier list had under it, too. Returns
+ * dst. */
 #define YPKEY 512
 const char *yp_key(char dst[YPKEY], const struct yplist *l, const struct ypquery *q,
 	const struct ypviewer *v);

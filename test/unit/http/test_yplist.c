@@ -263,6 +263,15 @@ START_TEST(keys)
 	ck_assert_str_eq(key_of("", true, 801), key_of("", true, 1999));
 	ck_assert_str_ne(key_of("", true, 1999), key_of("", true, 2000));
 	ck_assert_str_eq(key_of("", true, 2000), key_of("", true, 20000));
+	/* the same key never means more in a later list: another bitrate, another key */
+	{
+		const char *before = key_of("", true, 400);
+
+		SAY(&node, 5, "e", "yp@@", .bitrate = 100);
+		take();
+		ck_assert_str_ne(key_of("", true, 200), before);
+		ck_assert_str_eq(key_of("", true, 400), before);
+	}
 	/* and by what is asked */
 	ck_assert_str_ne(key_of("ns=a", true, 0), key_of("ns=b", true, 0));
 	ck_assert_str_ne(key_of("ns=ab", true, 0), key_of("ns=a|b", true, 0));
