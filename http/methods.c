@@ -65,14 +65,13 @@ static json_t *get_version_info(struct rpc_call *c)
 		"{ssssss}", "agentName", NODE_AGENT, "apiVersion", "1.0.0", "jsonrpc", "2.0");
 }
 
-/* [address, port], or null when we know none. */
+/* [address, port]: IPv4 where there is any but the loopback one. */
 static json_t *end_point(const struct host pair[2], uint16_t port)
 {
-	const struct host *h = host_is_set(&pair[0]) ? &pair[0] : &pair[1];
+	const bool v6 = host_is_loopback(&pair[0]) && !host_is_loopback(&pair[1]);
+	const struct host *h = &pair[v6];
 	char ip[HOST_STRLEN];
 
-	if (!host_is_set(h))
-		return json_null();
 	return json_pack("[si]", host_ip_str(h, ip), (int)port);
 }
 
@@ -90,8 +89,6 @@ static json_t *get_status(struct rpc_call *c)
 	bool ok = o != NULL;
 
 	servmgr_own(c->node->sm, &own);
-	if (!host_is_set(&own.local[0]) && !host_is_set(&own.local[1]))
-		own.local[0] = host_v4(127, 0, 0, 1, own.port);
 	put(o, "globalDirectEndPoint", end_point(own.global, own.port), &ok);
 	put(o, "globalRelayEndPoint", end_point(own.global, own.port), &ok);
 	put(o, "isFirewalled",

@@ -44,6 +44,7 @@ struct app {
 	struct mbox *cout_mb    GUARDED_BY(lk_app);     /* of the COUT thread while it runs */
 	bool cout_runs          GUARDED_BY(lk_app);
 	bool yp_busy            GUARDED_BY(lk_app);     /* somebody has the line to the YP (firewall.h) */
+	bool pinging[2]         GUARDED_BY(lk_app);     /* a helo of ours asks for a port test, by family */
 	struct mbox *check_mb   GUARDED_BY(lk_app);     /* of a firewall check while it runs */
 	bool check_runs         GUARDED_BY(lk_app);     /* it does, or is about to */
 	unsigned check_families GUARDED_BY(lk_app);     /* of it, or of the last one */

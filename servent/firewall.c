@@ -19,6 +19,8 @@ nsec firewall_due(const struct fwneed *n)
 {
 	nsec pause = FIREWALL_PACE;
 
+	if (n->wanted && n->disabled)
+		return n->tried + FIREWALL_SLOW;
 	if (!n->wanted || n->forced || n->fw == FW_OPEN)
 		return NSEC_NEVER;
 	if (n->fw == FW_CLOSED && n->why != FWWHY_NOT_GLOBAL)
@@ -58,19 +60,38 @@ void yp_line_drop(struct app *a)
 	app_unlock(a);
 }
 
-/* The check's way to take it: it has nothing else to do. */
-static bool wait_for_line(struct app *a)
+bool firewall_ping_take(struct app *a, bool v6)
+{
+	bool mine;
+
+	app_lock(a);
+	mine = !a->pinging[v6];
+	a->pinging[v6] = true;
+	app_unlock(a);
+	return mine;
+}
+
+void firewall_ping_drop(struct app *a, bool v6)
+{
+	app_lock(a);
+	a->pinging[v6] = false;
+	cond_broadcast(&a->idle);
+	app_unlock(a);
+}
+
+/* The check's way to take both: it has nothing else to do. */
+static bool wait_for_line(struct app *a, bool v6)
 {
 	const nsec deadline = clk_deadline(LINE_TIME);
 	enum status st = ST_OK;
 	bool mine;
 
 	app_lock(a);
-	while (a->yp_busy && !a->stopping && st == ST_OK)
+	while ((a->yp_busy || a->pinging[v6]) && !a->stopping && st == ST_OK)
 		st = cond_wait(&a->idle, &a->mtx, deadline);
-	mine = !a->yp_busy && !a->stopping;
+	mine = !a->yp_busy && !a->pinging[v6] && !a->stopping;
 	if (mine)
-		a->yp_busy = true;
+		a->yp_busy = a->pinging[v6] = true;
 	app_unlock(a);
 	return mine;
 }
@@ -131,15 +152,16 @@ static void check_family(struct check *x, bool v6, const struct host *to)
 		no_result(x, v6, FWWHY_NO_YP);
 		return;
 	}
-	if (!wait_for_line(x->a)) {
+	if (!wait_for_line(x->a, v6)) {
 		no_result(x, v6, FWWHY_NO_ANSWER);
 		return;
 	}
 	servmgr_own(x->a->node.sm, &own);
-	/* COUT may have heard it while we waited. */
+	/* COUT or a fetch may have heard it while we waited. */
 	if ((own.fw[v6] == FW_UNKNOWN || own.fw_why[v6] == FWWHY_NOT_GLOBAL ||
 	    own.fw_since[v6] == x->since[v6]) && !talk(x, v6, to))
 		no_result(x, v6, FWWHY_NO_ANSWER);
+	firewall_ping_drop(x->a, v6);
 	yp_line_drop(x->a);
 	app_wake_cout(x->a);
 }

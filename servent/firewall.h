@@ -13,13 +13,15 @@
 enum { FIREWALL_V4 = 1, FIREWALL_V6 = 2 };      /* families of a check */
 
 #define FIREWALL_PACE   (20 * NSEC_PER_SEC)     /* between two checks of our own accord; and, doubled */
-#define FIREWALL_SLOW   (600 * NSEC_PER_SEC)    /* each time, up to this while the YP does not answer */
+#define FIREWALL_SLOW   (600 * NSEC_PER_SEC)    /* each time, up to this while the YP does not answer; and */
+                                                /* while it has disabled us */
 #define FIREWALL_CLOSED (1800 * NSEC_PER_SEC)   /* a closed port may have been opened meanwhile */
 
 /* What decides about the next check of a family. */
 struct fwneed {
 	bool wanted;            /* there is a YP, and something here that others may want from us */
 	bool forced;            /* a setting decides */
+	bool disabled;          /* by the YP: it may have changed its mind */
 	enum firewall fw;
 	enum fwwhy why;
 	nsec since;             /* of the state */
@@ -42,5 +44,11 @@ void firewall_ask(struct node *n, bool v4, bool v6) EXCLUDES(lk_app);
  * COUT, and wakes it in the end. */
 bool yp_line_take(struct app *a) EXCLUDES(lk_app) NODISCARD;
 void yp_line_drop(struct app *a) EXCLUDES(lk_app);
+
+/* May a helo of ours ask for a test that we shall believe? One at a time: a node that is testing us for
+ * one of our connections tells another that our port is shut. Given back when the oleh is there, or not
+ * to come. */
+bool firewall_ping_take(struct app *a, bool v6) EXCLUDES(lk_app) NODISCARD;
+void firewall_ping_drop(struct app *a, bool v6) EXCLUDES(lk_app);
 
 #endif

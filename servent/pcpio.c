@@ -10,7 +10,7 @@
 #include "pcp/pcp.h"
 #include "pcp/quit.h"
 #include "pcp/root.h"
-#include "servent/app.h"
+#include "servent/firewall.h"
 
 #define READ_CONTROL  ((size_t)16 * 1024)       /* bytes asked of the socket at once */
 #define READ_FETCH    ((size_t)128 * 1024)
@@ -576,12 +576,16 @@ static enum status say_helo(struct node *n, struct pcpio *io, unsigned how, stru
 	nsec deadline)
 {
 	const struct settings *set = conf_get(n->conf);
+	const bool v6 = (how & HELO_V6) != 0, asks = (how & HELO_TRUSTED) && !(how & HELO_TEST);
+	bool pings = false;
 	struct helo ours;
 	enum status st;
 
 	*quit = 0;
 	memset(oleh, 0, sizeof(*oleh));
 	helo_of_us(n, set, how, &ours);
+	if (asks && ours.has_ping)
+		ours.has_ping = pings = firewall_ping_take(app_of(n), v6);
 	st = send_helo(io->s, &ours, how, deadline);
 	if (st == ST_OK)
 		st = read_oleh(io, oleh, quit, deadline);
@@ -593,6 +597,8 @@ static enum status say_helo(struct node *n, struct pcpio *io, unsigned how, stru
 		st = ST_PROTO;
 	if (st == ST_OK && (how & HELO_TRUSTED))
 		believe(n, set, &ours, oleh, how);
+	if (pings)
+		firewall_ping_drop(app_of(n), v6);
 	settings_unref(&set);
 	if ((st == ST_PROTO || st == ST_LIMIT) && *quit != 0)
 		pcpio_quit(io->s, *quit);

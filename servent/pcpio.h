@@ -82,7 +82,7 @@ enum status pcpio_say_helo(struct node *n, struct pcpio *io, bool opener, bool t
 	struct oleh *oleh, uint32_t *quit, nsec deadline) NODISCARD;
 
 /* The same towards the YP, to have our port tested whatever we believe of it; what it tells replaces
- * that. */
+ * that. The caller has firewall_ping_take(). */
 enum status pcpio_ask_test(struct node *n, struct pcpio *io, bool v6, struct oleh *oleh, uint32_t *quit,
 	nsec deadline) NODISCARD;
 

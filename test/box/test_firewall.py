@@ -183,6 +183,41 @@ class Check(FirewallCase):
             n.wait_log("port %d is open over IPv4: the yellow page could reach us" % n.port)
             n.wait_log("our IPv4 address is " + WAN)
 
+    def test_one_question_at_a_time(self):
+        """Who tests us for one connection tells another that our port is shut: it is not asked there."""
+        up = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(up.close)
+        up.settimeout(10 * PATIENCE)
+        n = self.node({"rootHost": self.yp.address})
+        asked = Later(n.rpc, "checkPorts")
+        c = self.closing(self.yp.accept())
+        self.is_check(c)
+        for ping in (False, True):
+            viewer = self.closing(n.client())
+            viewer.request("GET", "/stream/%s?tip=127.0.0.1:%d" % (new_id(), up.getsockname()[1]))
+            fetch = self.closing(Client.of(up.accept()[0]))
+            fetch.read_until(b"\r\n\r\n")
+            fetch.send(b"HTTP/1.0 200 OK\r\nContent-Type: application/x-peercast-pcp\r\n\r\n")
+            said = fetch.read_atom()
+            self.assertEqual((said.name, "ping" in said, "port" in said), ("helo", ping, False))
+            if not ping:
+                c.close()
+                self.assertIsNone(asked.get())
+
+    def test_hangup(self):
+        """SIGHUP asks again; what is known stays until the answer comes."""
+        n = self.node({"rootHost": self.yp.address})
+        self.push(n, "mine")
+        c = self.closing(self.yp.welcome(port=n.port))
+        self.assertEqual(self.update(c)[:2], (WAN, n.port))
+        self.settings(n)
+        d = self.closing(self.yp.accept())
+        self.is_check(d)
+        self.assertEqual(state(n), "open")
+        d.send_atom(self.yp.oleh(port=0))
+        self.assertEqual(self.update(c)[:2], (WAN, 0))
+        self.assertEqual((state(n), reason(n)), ("closed", "the yellow page could not reach us"))
+
     def test_banned(self):
         """Then the YP is left alone in every way."""
         n = self.node({"rootHost": self.yp.address})
@@ -516,6 +551,7 @@ class Machines(NetCase, FirewallCase):
         self.assertEqual((hosts[0].get("ip"), hosts[0].get("push")), ("[%s]:7144" % place.ip6, "0"))
         self.assertEqual((state(t, "ipv6"), reason(t, "ipv6")), ("open", "the yellow page could reach us"))
         self.assertEqual(state(t), "unknown")
+        self.assertEqual(t.rpc("getStatus")["globalRelayEndPoint"], [place.ip6, 7144])
         r = self.node({"rootHost": yp.address}, place=far)
         with r.view(cid) as v:                  # found by way of the YP
             self.assertEqual(v.status, 200)
@@ -604,6 +640,14 @@ class PortTests(NetCase):
             server.accept()
         # a claimed port beside the question is no answer to it
         self.assertEqual(self.ask(place, 2000, port=2000).read_atom()["port"].u16, 0)
+
+    def test_address_told(self):
+        """A peer on this machine hears our global address when there is one, and never that of a LAN."""
+        for place, want in ((self.machine(), None), (self.lan(ipv6=False).machine(), "127.0.0.1")):
+            n = self.node(place=place)
+            with self.subTest(want), self.closing(n.client()) as c:
+                c.send(OPENER + helo(new_id()).encode())
+                self.assertEqual(c.read_atom()["rip"].ip, want or place.ip)
 
     def test_ipv6(self):
         """From IPv6, to IPv6, and with protocol number 1 all the same."""

@@ -9,37 +9,40 @@
 /* When to ask the YP again. The state is since 100 s, the last check, if any, was at 200 s. */
 static const struct {
 	const char *name;
-	bool wanted, forced;
+	bool wanted, forced, disabled;
 	enum firewall fw;
 	enum fwwhy why;
 	nsec tried;
 	uint32_t fails;
 	nsec want;
 } due_rows[] = {
-	{ "never tried", true, false, FW_UNKNOWN, FWWHY_START, 0, 0, 0 },
-	{ "nobody needs it", false, false, FW_UNKNOWN, FWWHY_START, 0, 0, NSEC_NEVER },
-	{ "forced", true, true, FW_OPEN, FWWHY_FORCE_NORMAL, 0, 0, NSEC_NEVER },
-	{ "forced shut", true, true, FW_CLOSED, FWWHY_FORCE_FIREWALLED, 0, 0, NSEC_NEVER },
-	{ "open", true, false, FW_OPEN, FWWHY_YP, 0, 0, NSEC_NEVER },
-	{ "closed", true, false, FW_CLOSED, FWWHY_YP, 0, 0, 1900 * S },
-	{ "closed, long tried", true, false, FW_CLOSED, FWWHY_TRACKER, 200 * S, 0, 1900 * S },
-	{ "closed, not needed", false, false, FW_CLOSED, FWWHY_YP, 0, 0, NSEC_NEVER },
-	{ "seen by a LAN", true, false, FW_CLOSED, FWWHY_NOT_GLOBAL, 0, 0, 0 },
-	{ "seen by a LAN, tried", true, false, FW_CLOSED, FWWHY_NOT_GLOBAL, 200 * S, 0, 800 * S },
-	{ "another address", true, false, FW_UNKNOWN, FWWHY_ADDRESS, 200 * S, 7, 220 * S },
-	{ "no answer", true, false, FW_UNKNOWN, FWWHY_NO_ANSWER, 200 * S, 0, 220 * S },
-	{ "no second answer", true, false, FW_UNKNOWN, FWWHY_NO_ANSWER, 200 * S, 1, 240 * S },
-	{ "no sixth answer", true, false, FW_UNKNOWN, FWWHY_NO_ANSWER, 200 * S, 5, 800 * S },
-	{ "never an answer", true, false, FW_UNKNOWN, FWWHY_NO_ANSWER, 200 * S, UINT32_MAX, 800 * S },
-	{ "a YP of the other family", true, false, FW_UNKNOWN, FWWHY_NO_FAMILY, 200 * S, 0, 2000 * S },
+	{ "never tried", true, false, false, FW_UNKNOWN, FWWHY_START, 0, 0, 0 },
+	{ "nobody needs it", false, false, false, FW_UNKNOWN, FWWHY_START, 0, 0, NSEC_NEVER },
+	{ "forced", true, true, false, FW_OPEN, FWWHY_FORCE_NORMAL, 0, 0, NSEC_NEVER },
+	{ "forced shut", true, true, false, FW_CLOSED, FWWHY_FORCE_FIREWALLED, 0, 0, NSEC_NEVER },
+	{ "open", true, false, false, FW_OPEN, FWWHY_YP, 0, 0, NSEC_NEVER },
+	{ "closed", true, false, false, FW_CLOSED, FWWHY_YP, 0, 0, 1900 * S },
+	{ "closed, long tried", true, false, false, FW_CLOSED, FWWHY_TRACKER, 200 * S, 0, 1900 * S },
+	{ "closed, not needed", false, false, false, FW_CLOSED, FWWHY_YP, 0, 0, NSEC_NEVER },
+	{ "seen by a LAN", true, false, false, FW_CLOSED, FWWHY_NOT_GLOBAL, 0, 0, 0 },
+	{ "seen by a LAN, tried", true, false, false, FW_CLOSED, FWWHY_NOT_GLOBAL, 200 * S, 0, 800 * S },
+	{ "another address", true, false, false, FW_UNKNOWN, FWWHY_ADDRESS, 200 * S, 7, 220 * S },
+	{ "no answer", true, false, false, FW_UNKNOWN, FWWHY_NO_ANSWER, 200 * S, 0, 220 * S },
+	{ "no second answer", true, false, false, FW_UNKNOWN, FWWHY_NO_ANSWER, 200 * S, 1, 240 * S },
+	{ "no sixth answer", true, false, false, FW_UNKNOWN, FWWHY_NO_ANSWER, 200 * S, 5, 800 * S },
+	{ "never an answer", true, false, false, FW_UNKNOWN, FWWHY_NO_ANSWER, 200 * S, UINT32_MAX, 800 * S },
+	{ "disabled", true, false, true, FW_OPEN, FWWHY_YP, 200 * S, 0, 800 * S },
+	{ "disabled and forced", true, true, true, FW_OPEN, FWWHY_FORCE_NORMAL, 200 * S, 0, 800 * S },
+	{ "disabled and idle", false, false, true, FW_OPEN, FWWHY_YP, 200 * S, 0, NSEC_NEVER },
+	{ "a YP of the other family", true, false, false, FW_UNKNOWN, FWWHY_NO_FAMILY, 200 * S, 0, 2000 * S },
 };
 
 START_TEST(due)
 {
 	const struct fwneed n = {
-		.wanted = due_rows[_i].wanted, .forced = due_rows[_i].forced, .fw = due_rows[_i].fw,
-		.why = due_rows[_i].why, .since = 100 * S, .tried = due_rows[_i].tried,
-		.fails = due_rows[_i].fails,
+		.wanted = due_rows[_i].wanted, .forced = due_rows[_i].forced,
+		.disabled = due_rows[_i].disabled, .fw = due_rows[_i].fw, .why = due_rows[_i].why,
+		.since = 100 * S, .tried = due_rows[_i].tried, .fails = due_rows[_i].fails,
 	};
 	const nsec got = firewall_due(&n);
 
@@ -82,6 +85,12 @@ START_TEST(one_line)
 	ck_assert(!yp_line_take(&a));
 	yp_line_drop(&a);
 	ck_assert(yp_line_take(&a));
+	ck_assert(firewall_ping_take(&a, false));
+	ck_assert(!firewall_ping_take(&a, false));
+	ck_assert(firewall_ping_take(&a, true));
+	firewall_ping_drop(&a, false);
+	ck_assert(!firewall_ping_take(&a, true));
+	ck_assert(firewall_ping_take(&a, false));
 	app_lock(&a);
 	a.yp_busy = false;
 	a.stopping = true;
