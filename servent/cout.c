@@ -159,11 +159,21 @@ static void refresh(struct cout *x)
 	free(all);
 }
 
+/* Those that ended, and that nobody has to be told of any more. */
 static void forget_ended(struct cout *x)
 {
 	for (size_t i = x->n_shows; i > 0; i--) {
-		if (!x->shows[i - 1].seen)
+		if (!x->shows[i - 1].seen && x->shows[i - 1].told == NULL)
 			drop_show(x, i - 1);
+	}
+}
+
+/* The connection is over: whoever is next knows of none. */
+static void forget_told(struct cout *x)
+{
+	for (size_t i = 0; i < x->n_shows; i++) {
+		chaninfo_unref(&x->shows[i].told);
+		x->shows[i].asked = false;
 	}
 }
 
@@ -184,22 +194,25 @@ static bool is_wanted(struct cout *x)
 /* --- updates ---------------------------------------------------------------------------------- */
 
 /* One tracker update; recv false = the farewell. */
-static NOINLINE enum status send_update(struct cout *x, struct show *s, bool recv)
+static NOINLINE enum status send_update(struct cout *x, struct show *s, bool recv, nsec deadline)
 {
 	struct chaninfo *info = chan_info(s->c);
 	struct hit hit;
 	enum status st;
 	struct buf b;
 
-	giv_cout_seeks(x->a, false);    /* we were not turned away */
 	node_own_hit(&x->a->node, s->c, recv, &hit);
 	buf_init(&b, PCP_ATOM_SEND_MAX);
 	st = bcst_tracker_emit(&b, servmgr_sid(x->a->node.sm), info, &hit);
 	if (st == ST_OK)
-		st = pcpio_write(&x->sv->sock, &b, clk_deadline(WRITE_TIME));
+		st = pcpio_write(&x->sv->sock, &b, deadline);
 	buf_fini(&b);
+	pcpio_pace_spend(&x->io);
 	chaninfo_unref(&s->told);
-	s->told = info;
+	if (recv)
+		s->told = info;
+	else
+		chaninfo_unref(&info);
 	s->sent = clk_now();
 	s->asked = false;
 	return st;
@@ -214,11 +227,13 @@ static bool has_news(const struct show *s)
 	return news;
 }
 
-/* When the next update of that broadcast goes out. */
+/* When the next update of that broadcast goes out: a farewell before all others. */
 static nsec due(const struct cout *x, const struct show *s)
 {
 	nsec at;
 
+	if (!s->seen)
+		return s->told != NULL ? -1 : NSEC_NEVER;
 	if (s->told == NULL)
 		return x->first_at;
 	if (s->asked)
@@ -254,37 +269,52 @@ static enum status note_own(struct cout *x)
 	return ST_EOF;
 }
 
-/* Send what is due; *next becomes the moment the next one is. */
+/* The one whose turn is first; NULL when there is none. */
+static struct show *first_due(struct cout *x, nsec *at)
+{
+	struct show *first = NULL;
+
+	*at = NSEC_NEVER;
+	for (size_t i = 0; i < x->n_shows; i++) {
+		const nsec d = due(x, &x->shows[i]);
+
+		if (d >= *at)
+			continue;
+		*at = d;
+		first = &x->shows[i];
+	}
+	return first;
+}
+
+/* Send what is due, as fast as the pace allows; *next becomes the moment the next one is. */
 static enum status send_due(struct cout *x, nsec *next)
 {
 	enum status st = note_own(x);
 
-	*next = NSEC_NEVER;
 	refresh(x);
-	for (size_t i = 0; i < x->n_shows && st == ST_OK; i++) {
-		struct show *s = &x->shows[i];
+	while (st == ST_OK) {
+		struct show *s = first_due(x, next);
 
-		if (!s->seen && s->told != NULL)
-			st = send_update(x, s, false);
-		else if (s->seen && due(x, s) <= clk_now())
-			st = send_update(x, s, true);
-		if (s->seen)
-			*next = MIN(*next, due(x, s));
+		if (s != NULL)
+			*next = MAX(*next, pcpio_pace_next(&x->io));
+		if (s == NULL || *next > clk_now())
+			break;
+		st = send_update(x, s, s->seen, clk_deadline(WRITE_TIME));
 	}
-	if (st == ST_OK)
-		forget_ended(x);
+	forget_ended(x);
 	return st;
 }
 
-/* It goes on, but not here: what was announced is taken back. */
-static enum status farewell(struct cout *x)
+/* We leave of our own accord: nothing we told of is to be had here any more. */
+static void bid_farewell(struct cout *x)
 {
+	const nsec deadline = clk_deadline(GOODBYE);
 	enum status st = ST_OK;
 
-	for (size_t i = 0; i < x->n_shows && st == ST_OK; i++)
+	for (size_t i = 0; i < x->n_shows && st == ST_OK; i++) {
 		if (x->shows[i].told != NULL)
-			st = send_update(x, &x->shows[i], false);
-	return st;
+			st = send_update(x, &x->shows[i], false, deadline);
+	}
 }
 
 /* The root spoke (pcp.md 13). */
@@ -378,7 +408,7 @@ static enum status converse(struct cout *x)
 		wanted = is_wanted(x);
 		if (st == ST_OK && (!wanted || x->moved || clk_now() >= x->until)) {
 			x->quit = wanted ? PCP_QUIT : PCP_QUIT_OFFAIR;
-			return farewell(x);
+			return ST_OK;
 		}
 		if (st != ST_OK)
 			break;
@@ -450,9 +480,11 @@ static void part(struct cout *x, enum status st, const char *who)
 	if (x->quit == 0 || x->quit_theirs)
 		return;
 	sock_deafen(&x->sv->sock);
-	if ((st == ST_OK || st == ST_STOPPED) &&
-	    pcpio_last_mail(&x->io, &x->sv->mbox, clk_deadline(GOODBYE)) != ST_OK)
-		return;
+	if (st == ST_OK || st == ST_STOPPED) {
+		bid_farewell(x);
+		if (pcpio_last_mail(&x->io, &x->sv->mbox, clk_deadline(GOODBYE)) != ST_OK)
+			return;
+	}
 	pcpio_quit(&x->sv->sock, x->quit);
 }
 
@@ -478,10 +510,6 @@ static enum status connection(struct cout *x, const struct host *to)
 	x->interval_s = UPDATE_MAX;
 	x->silent_at = NSEC_NEVER;
 	x->asked_at = 0;
-	for (size_t i = 0; i < x->n_shows; i++) {
-		chaninfo_unref(&x->shows[i].told);
-		x->shows[i].asked = false;
-	}
 	st = servent_new(x->a->node.sm, -1, to, true, &x->sv);
 	if (st != ST_OK) {
 		sock_close(&x->given);
@@ -513,6 +541,7 @@ static enum status connection(struct cout *x, const struct host *to)
 	set_mbox(x->a, &x->mbox);
 	giv_cout_seeks(x->a, true);
 	servent_end(&x->sv);
+	forget_told(x);
 	return st;
 }
 

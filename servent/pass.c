@@ -221,42 +221,47 @@ nsec pass_due(const struct proc *p)
 	return s->info_at == 0 ? 0 : s->info_at + PASS_INFO;
 }
 
-/* What we know ourselves, from us; NULL when out of memory. */
-static struct blob *own_info(struct proc *p, struct chan *c)
+bool pass_info(struct node *n, const struct chaninfo *i, const struct gnuid *not_remote)
 {
-	struct chaninfo *info = chan_info(c);
+	const struct servent_query q = { .types = 1u << SV_RELAY, .chan = i->id, .not_remote = *not_remote };
 	struct blob *msg = NULL;
 	struct buf out;
 
 	buf_init(&out, PCP_ATOM_SEND_MAX);
-	if (bcst_info_emit(&out, servmgr_sid(p->node->sm), info) == ST_OK)
+	if (bcst_info_emit(&out, servmgr_sid(n->sm), i) == ST_OK)
 		msg = pass_own(&out);
 	buf_fini(&out);
-	chaninfo_unref(&info);
-	return msg;
+	if (msg == NULL)
+		return false;
+	(void)servmgr_post(n->sm, &q, msg);
+	blob_unref(&msg);
+	return true;
+}
+
+/* Our own word is whole, theirs may be about a part. */
+static bool tell_own(struct proc *p)
+{
+	struct chan *c = chanmgr_find(p->node->cm, &p->chan);
+	struct chaninfo *i = c != NULL ? chan_info(c) : NULL;
+	const bool ok = i == NULL || pass_info(p->node, i, &p->remote);
+
+	chaninfo_unref(&i);
+	chan_unref(&c);
+	return ok;
 }
 
 static void tell(struct proc *p)
 {
 	const struct servent_query q = { .types = 1u << SV_RELAY, .chan = p->chan, .not_remote = p->remote };
-	struct chan *c = p->pass.stale ? chanmgr_find(p->node->cm, &p->chan) : NULL;
-	struct blob *msg;
 
-	/* Ours is whole, theirs may be about a part. Without memory it stays due. */
-	if (c != NULL) {
-		msg = own_info(p, c);
-		p->pass.stale = msg == NULL;
-	} else {
-		msg = p->pass.info;
-		p->pass.info = NULL;
+	if (p->pass.stale) {
+		if (!tell_own(p))
+			return;                 /* no memory: it stays due */
 		p->pass.stale = false;
+	} else if (p->pass.info != NULL) {
+		(void)servmgr_post(p->node->sm, &q, p->pass.info);
 	}
-	if (msg != NULL) {
-		(void)servmgr_post(p->node->sm, &q, msg);
-		blob_unref(&p->pass.info);
-	}
-	blob_unref(&msg);
-	chan_unref(&c);
+	blob_unref(&p->pass.info);
 }
 
 void pass_tick(struct proc *p, nsec now)

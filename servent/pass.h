@@ -15,7 +15,7 @@
 #ifndef SERVENT_PASS_H
 #define SERVENT_PASS_H
 
-#include "core/conf/settings.h"
+#include "core/node/node.h"
 #include "core/sys/bucket.h"
 #include "pcp/bcst.h"
 #include "pcp/route.h"
@@ -46,6 +46,9 @@ bool pass_on(struct proc *p, const struct settings *set, const struct routeplace
 
 /* A broadcast of ours that was written to out, for mailboxes; NULL when out of memory. */
 struct blob *pass_own(const struct buf *out) NODISCARD;
+/* Tell the relays of a channel what it is called, from us; not_remote as in struct servent_query. False when
+ * out of memory. */
+bool pass_info(struct node *n, const struct chaninfo *i, const struct gnuid *not_remote) NODISCARD;
 
 /* fetch: the channel's info changed, and no packet tells the relays. */
 void pass_changed(struct proc *p);

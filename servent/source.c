@@ -9,8 +9,6 @@
 
 #include "core/sys/assert.h"
 #include "core/sys/log.h"
-#include "pcp/bcst.h"
-#include "pcp/pcp.h"
 #include "servent/packet.h"
 #include "servent/pass.h"
 
@@ -178,14 +176,13 @@ static enum status open_channel(struct source *s)
 	if (st != ST_OK)
 		return st;
 	s->attached = true;
+	s->told = chan_info(s->c);
+	log_info("channel \"%s\" %s: %s by %s (%s)", s->told->text[CT_NAME], gnuid_str(chan_id(s->c), id),
+	         again ? "taken over" : "broadcast", host_str(&s->peer, from), s->told->text[CT_TYPE]);
 	if (again)
 		take_texts(s);
 	share_info(s);
 	chan_set_source(s->c, &s->peer, NULL, NULL);
-	s->told = chan_info(s->c);
-	s->told_at = clk_now();
-	log_info("channel \"%s\" %s: %s by %s (%s)", s->told->text[CT_NAME], gnuid_str(chan_id(s->c), id),
-	         again ? "taken over" : "broadcast", host_str(&s->peer, from), s->told->text[CT_TYPE]);
 	free(s->meta);
 	s->meta = NULL;
 	return ST_OK;
@@ -371,39 +368,35 @@ enum status source_feed(struct source *s, const void *p, size_t n, nsec now)
 	return st == ST_OK ? flush(s) : st;
 }
 
-/* Tell the relays about new info, at most every INFO_PACE, never losing the last change. */
+/* When the relays are to be told of new info: INFO_PACE after the last time, so no change is ever lost.
+ * NSEC_NEVER: they know. */
+static nsec info_due(const struct source *s)
+{
+	struct chaninfo *i = s->c != NULL ? chan_info(s->c) : NULL;
+	const bool news = i != s->told;         /* an info never changes: another one is new */
+
+	chaninfo_unref(&i);
+	return !news ? NSEC_NEVER : s->told_at == 0 ? 0 : s->told_at + INFO_PACE;
+}
+
 static void tell_relays(struct source *s, nsec now)
 {
 	struct chaninfo *i = chan_info(s->c);
-	struct blob *msg = NULL;
-	struct buf b;
 
-	if (i == s->told || now < s->told_at + INFO_PACE) {
-		chaninfo_unref(&i);
-		return;
-	}
-	buf_init(&b, PCP_ATOM_SEND_MAX);
-	if (bcst_info_emit(&b, servmgr_sid(s->a->node.sm), i) == ST_OK)
-		msg = pass_own(&b);
-	buf_fini(&b);
-	if (msg != NULL) {
-		struct servent_query q = { .types = 1u << SV_RELAY, .chan = *chan_id(s->c) };
-
-		(void)servmgr_post(s->a->node.sm, &q, msg);
-		blob_unref(&msg);
+	s->told_at = now;
+	if (pass_info(&s->a->node, i, &(struct gnuid){ .b = { 0 } })) {
 		chaninfo_unref(&s->told);
 		s->told = i;
 	} else {
 		chaninfo_unref(&i);     /* out of memory: the next time */
 	}
-	s->told_at = now;
 }
 
 enum status source_tick(struct source *s, nsec now)
 {
 	enum status st = ST_OK;
 
-	if (s->c != NULL)
+	if (now >= info_due(s))
 		tell_relays(s, now);
 	if (now >= media_deadline(s->media)) {
 		st = judge(s, media_tick(s->media, now));
@@ -415,16 +408,7 @@ enum status source_tick(struct source *s, nsec now)
 
 nsec source_deadline(const struct source *s)
 {
-	nsec d = media_deadline(s->media);
-
-	if (s->c != NULL) {
-		struct chaninfo *i = chan_info(s->c);
-
-		if (i != s->told)
-			d = MIN(d, s->told_at + INFO_PACE);
-		chaninfo_unref(&i);
-	}
-	return d;
+	return MIN(media_deadline(s->media), info_due(s));
 }
 
 /* Wait for the next encoder. ST_STOPPED: it came, or the channel was stopped. */
@@ -436,15 +420,10 @@ static enum status grace(struct source *s)
 
 	settings_unref(&set);
 	while (st == ST_OK) {
-		nsec info_due = s->told_at + INFO_PACE;
-		struct chaninfo *i = chan_info(s->c);
-		nsec wake = i != s->told ? MIN(until, info_due) : until;
-
-		chaninfo_unref(&i);
-		st = mbox_wait(&s->mbox, wake);
+		st = mbox_wait(&s->mbox, MIN(until, info_due(s)));
 		if (st == ST_TIMEOUT && clk_now() < until)
 			st = ST_OK;
-		if (st == ST_OK)
+		if (st == ST_OK && clk_now() >= info_due(s))
 			tell_relays(s, clk_now());
 	}
 	return st;
@@ -467,7 +446,9 @@ void source_end(struct source *s, enum status why)
 		why = grace(s);
 	}
 	if (why == ST_STOPPED && !chan_is_closing(s->c)) {
-		/* the next encoder waits for us to let go */
+		/* the next encoder waits for us to let go, and does not know what is untold */
+		if (info_due(s) != NSEC_NEVER)
+			tell_relays(s, now);
 		chaninfo_unref(&i);
 		return;
 	}

@@ -2,6 +2,7 @@
 """PCP on control connections: handshake, CIN, COUT, routing, malformed streams (pcp.md 6-8, 10, 18)."""
 import contextlib
 import os
+import signal
 import socket
 import struct
 import time
@@ -583,13 +584,57 @@ class Cout(BoxCase):
         with self.assertRaises(TimeoutError):
             c.read_atom(NOTHING_MORE)
 
+    def farewell(self, c, *names):
+        """The next atoms take back what was announced."""
+        left = set(names)
+        while left:
+            got = c.read_atom(5)
+            self.assertEqual(got["host"]["flg1"].u8 & (FLG_TRACKER | FLG_RECV), FLG_TRACKER)
+            left.remove(got["chan"]["info"]["name"].text)
+
     def test_shutdown(self):
         c = self.welcome()
         c.read_atom(2)
+        self.push(self.n, name="other")
+        c.read_atom(5)
         self.n.send_signal(2)
+        self.farewell(c, "mine", "other")
         self.assertEqual(c.read_atom(5).u32, 1009)
         self.assertEqual(c.expect_close(), b"")
         self.assertEqual(self.n.wait_exit(), 0)
+
+    def test_another_root(self):
+        """The one we leave is told so before."""
+        c = self.welcome()
+        c.read_atom(2)
+        other = YellowPage()
+        self.addCleanup(other.close)
+        with open(self.n.ini_path, encoding="utf-8") as f:
+            text_of_it = f.read()
+        with open(self.n.ini_path, "w", encoding="utf-8") as f:
+            f.write(text_of_it.replace(self.yp.address, other.address))
+        self.n.send_signal(signal.SIGHUP)
+        self.farewell(c, "mine")
+        self.assertEqual(c.read_atom(5).u32, 1000)
+        c.expect_close()
+        d = self.closing(other.accept(25))
+        d.send_atom(other.oleh())
+        d.send_atom(u32("ok", 0))
+        self.assertEqual(d.read_atom(5)["chan"]["info"]["name"].text, "mine")
+
+    def test_many_channels(self):
+        """A burst, then five a second, as older roots take in no more; each is announced."""
+        for i in range(22):
+            self.push(self.n, name="more %d" % i, interval=0.5)
+        self.wait(lambda: len([x for x in self.n.channels() if x["status"]["status"] == "Receiving"]) == 23)
+        c = self.welcome()
+        at, names = [], set()
+        for _ in range(23):
+            names.add(c.read_atom(5)["chan"]["info"]["name"].text)
+            at.append(time.monotonic())
+        self.assertEqual(len(names), 23)
+        self.assertGreater(at[22] - at[0], 7 / 5 - 0.1)
+        self.assertLess(at[15] - at[0], 1 * PATIENCE)
 
     def test_refused(self):
         for code, word in ((1003, "unavailable"), (1011, "banned")):

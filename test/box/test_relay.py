@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Relays: serving (pcp.md 7.3, 9.4) and fetching (7.4, 9.3, 10.5), and chains of both."""
 import socket
+import struct
 import unittest
 
 import harness
@@ -289,15 +290,26 @@ class Fetch(BoxCase):
         again.close()
 
     def test_farewell(self):
-        self.up.handshake(self.c)
-        self.up.head(self.c, self.cid)
-        self.up.data(self.c, self.cid, 4, b"one ")
-        self.assertEqual(self.viewer.read_head(), 200)
-        self.c.wait_atom("bcst")
-        self.n.rpc("stopChannel", [self.cid])
-        last = self.c.wait_atom("bcst")
-        self.assertFalse(last["host"]["flg1"].u8 & harness.FLG_RECV)
-        self.assertEqual(self.c.wait_atom("quit").u32, 1000)
+        """However it ends: the upstream is told, soon after the first report as it is."""
+        def malformed():
+            self.c.send(b"bcst" + struct.pack("<I", 0x7fffffff))
+        for name, end, code in (
+                ("the channel is stopped", lambda: self.n.rpc("stopChannel", [self.cid]), 1000),
+                ("another source is wanted", lambda: self.n.rpc("bumpChannel", [self.cid]), 1000),
+                ("the source sends rubbish", malformed, 1006),
+                ("the node stops", lambda: self.n.send_signal(2), 1009)):
+            with self.subTest(name):
+                self.setUp()
+                self.up.handshake(self.c)
+                self.up.head(self.c, self.cid)
+                self.up.data(self.c, self.cid, 4, b"one ")
+                self.assertEqual(self.viewer.read_head(), 200)
+                self.c.wait_atom("bcst")
+                end()
+                last = self.c.wait_atom("bcst")
+                self.assertFalse(last["host"]["flg1"].u8 & harness.FLG_RECV)
+                self.assertEqual(self.c.wait_atom("quit").u32, code)
+        self.assertEqual(self.n.wait_exit(), 0)
 
 
 class Chain(BoxCase):
