@@ -257,8 +257,9 @@ static const struct parser *parser_of(const char *type)
 		const struct parser *par;
 	} known[] = {
 		{ "FLV", &parser_flv }, { "MKV", &parser_mkv }, { "WEBM", &parser_mkv },
-		{ "OGG", &parser_ogg }, { "OGM", &parser_ogg }, { "MP3", &parser_mp3 }, { "AAC", &parser_aac },
-		{ "TS", &parser_ts }, { "MP4", &parser_mp4 },
+		{ "OGG", &parser_ogg }, { "OGM", &parser_ogg }, { "MP3", &parser_mp3 },
+		{ "AAC", &parser_aac }, { "TS", &parser_ts },   { "MP4", &parser_mp4 },
+		{ "WMV", &parser_asf }, { "WMA", &parser_asf },
 	};
 
 	for (size_t i = 0; i < NELEM(known); i++)
@@ -283,7 +284,7 @@ static enum status media_open(struct media *m, const char *type)
 /* Declared types that are one thing under two names: the magic does not tell them apart. */
 static bool type_covers(const char *declared, const char *magic)
 {
-	static const char *const asf[] = { "WMV", "WMA", "ASF", NULL };
+	static const char *const asf[] = { "WMV", "WMA", NULL };
 
 	return type_is(magic, asf) && type_is(declared, asf);
 }
@@ -299,7 +300,7 @@ static bool type_yields(const char *declared, const uint8_t *p)
 
 static enum status media_sniff(struct media *m, bool end)
 {
-	static const char *const must_match[] = { "FLV", "MKV", "WEBM", "MP4", NULL };
+	static const char *const must_match[] = { "FLV", "MKV", "WEBM", "MP4", "WMV", "WMA", NULL };
 	const char *type;
 	const uint8_t *p;
 	char hex[2 * 4 + 1];
@@ -354,7 +355,9 @@ struct media *media_new(const char *type, const struct media_ops *ops, void *ctx
 	m->heads = HEAD_BURST;
 	m->info.type = m->type;
 	in_init(&m->in, MEDIA_UNIT_MAX + CARRY_SLACK);
-	if (type != NULL && ascii_casecmp(type, "UNKNOWN") != 0)
+	/* ASF is both WMV and WMA; a stream of playlists (ASX) is meant to be one of them, too */
+	if (type != NULL && ascii_casecmp(type, "UNKNOWN") != 0 && ascii_casecmp(type, "ASF") != 0 &&
+		ascii_casecmp(type, "ASX") != 0)
 		(void)text_copy(m->declared, sizeof(m->declared), type);
 	for (char *c = m->declared; *c != '\0'; c++)
 		*c = (char)ascii_upper((unsigned char)*c);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "core/media/asf.h"
 #include "core/media/ebml.h"
 #include "core/media/mpa.h"
 #include "core/media/ts.h"
@@ -127,12 +128,10 @@ static enum sniff sniff_m2ts(const uint8_t *p, size_t n, const char **type)
 	return SNIFF_REFUSE;
 }
 
-#define ASF_GUID "\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c"
-
 /* A raw ASF header, or one in a `$H` chunk (12 bytes of framing; 4 in WMSP). */
 static enum sniff sniff_asf(const uint8_t *p, size_t n, const char **type)
 {
-	enum sniff s = sniff_magic(p, n, ASF_GUID, 16);
+	enum sniff s = sniff_magic(p, n, (const char *)asf_guid_header, 16);
 
 	*type = "WMV";
 	if (s != SNIFF_NONE)
@@ -147,10 +146,10 @@ static enum sniff sniff_asf(const uint8_t *p, size_t n, const char **type)
 
 	if (len < 16 || len > 16384)
 		return SNIFF_NONE;
-	s = sniff_magic(p + 4, n - 4, ASF_GUID, 16);
+	s = sniff_magic(p + 4, n - 4, (const char *)asf_guid_header, 16);
 	if (s != SNIFF_NONE)
 		return s;
-	return n < 12 ? SNIFF_MORE : sniff_magic(p + 12, n - 12, ASF_GUID, 16);
+	return n < 12 ? SNIFF_MORE : sniff_magic(p + 12, n - 12, (const char *)asf_guid_header, 16);
 }
 
 static enum sniff sniff_nsv(const uint8_t *p, size_t n, const char **type)

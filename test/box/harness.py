@@ -861,6 +861,8 @@ SAMPLES = {
                         "frag_keyframe+empty_moov+default_base_moof"],
     "mp4abs": AVC + AAC + ["-f", "mp4", "-movflags", "frag_keyframe+empty_moov"],
     "aac": ["-vn", *AAC, "-f", "adts"],
+    "wmv": ["-c:v", "wmv2", "-b:v", "200k", "-g", "10", "-c:a", "wmav2", "-b:a", "64k", "-f", "asf"],
+    "wma": ["-vn", "-c:a", "wmav2", "-b:a", "64k", "-f", "asf", "-packet_size", "1600"],
     "ts": AVC + AAC + ["-f", "mpegts"],
     "ogg": ["-vn", "-c:a", "libvorbis", "-b:a", "96k", "-metadata", "title=Song", "-metadata",
             "artist=Singer", "-f", "ogg"],
@@ -955,11 +957,13 @@ class FfmpegPush:
     """ffmpeg pushes a sample in real time, over and over or once.
 
     ctype   the type the query names
+    muxer   another way to push it than the sample's own
     """
 
-    def __init__(self, node, name="test", kind="flv", extra=(), ctype=None, once=False, **fields):
+    def __init__(self, node, name="test", kind="flv", extra=(), ctype=None, once=False, muxer=None,
+                 **fields):
         url = "http://127.0.0.1:%d%s" % (node.port, push_target(name, ctype or kind.upper(), **fields))
-        muxer = SAMPLES[kind][SAMPLES[kind].index("-f"):]
+        muxer = muxer or SAMPLES[kind][SAMPLES[kind].index("-f"):]
         with node.inside():
             self.proc = subprocess.Popen(
                 ["ffmpeg", "-v", "error", "-re", *([] if once else ["-stream_loop", "-1"]),

@@ -84,7 +84,7 @@ static const char *const file[] = {
 	"test/data/media/flv_avc_aac.flv", "test/data/media/h264.mkv", "test/data/media/vp8opus.webm",
 	"test/data/media/README.md",       "test/data/media/theora_vorbis.ogv",
 	"test/data/media/cbr.mp3",         "test/data/media/avc_aac.ts",
-	"test/data/media/absolute.mp4",
+	"test/data/media/absolute.mp4",    "test/data/media/live.asf",
 };
 
 START_TEST(every_allocation)
