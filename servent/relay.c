@@ -11,19 +11,15 @@
 #include "http/response.h"
 #include "http/target.h"
 #include "pcp/chanatom.h"
-#include "pcp/hostatom.h"
 #include "pcp/quit.h"
-#include "servent/giv.h"
 #include "servent/handshake.h"
+#include "servent/hosts.h"
 #include "servent/pcpio.h"
 #include "servent/proc.h"
+#include "servent/slow.h"
 
 #define FIRST_DATA  (30 * NSEC_PER_SEC)
-#define STALL_TIME  (15 * NSEC_PER_SEC)         /* without taking a byte (media.md 5.6) */
 #define SILENCE     (300 * NSEC_PER_SEC)        /* not one atom from it (B7) */
-#define SKIPS_MAX   3                           /* within SKIPS_TIME: hopeless */
-#define SKIPS_TIME  (60 * NSEC_PER_SEC)
-#define HOST_WAIT   (2 * NSEC_PER_SEC)
 #define HEAR_PACE   (1 * NSEC_PER_SEC)          /* while it takes all our time to write */
 
 struct relay {
@@ -37,54 +33,11 @@ struct relay {
 	uint32_t said;                  /* the quit it has sent; 0 = none */
 	nsec heard;                     /* last atom */
 	nsec looked;                    /* when its side was last looked at */
-	nsec skips_since;
-	uint32_t skips;
+	struct slow slow;
+	uint16_t port;                  /* it can be reached on; 0 = none */
 };
 
 /* --- refusal ---------------------------------------------------------------------------------- */
-
-/* Name the hosts that a peer we cannot serve may go to, or let one come to it (pcp.md 12.3). Appends
- * host atoms to w. */
-static NOINLINE void put_hosts(struct app *a, struct servent *sv, const struct gnuid *chan,
-	const struct helo *helo, struct atomwr *w)
-{
-	struct pick p = { .chan = chan, .exclude = helo->sid, .exclude_host = sv->peer, .asker = sv->peer,
-	                  .match = sv->peer, .wait = HOST_WAIT, .v6 = !host_is_v4(&sv->peer) };
-	struct hit hit[OFFER_MAX];
-	struct own own;
-	bool asked;
-	size_t n;
-
-	p.exclude_host.port = helo->port;
-	if (!host_is_global(&sv->peer)) {
-		servmgr_own(a->node.sm, &own);
-		p.match = own.global[p.v6];
-	}
-	n = chanmgr_offer(a->node.cm, &p, hit, OFFER_MAX);
-	/* nobody it could reach: one that can reach it */
-	asked = n == 0 && giv_ask(a, sv, helo, chan, false);
-	p.trackers = true;
-	p.wait = 0;
-	if (n < OFFER_MAX && !asked && chanmgr_offer(a->node.cm, &p, hit + n, 1) > 0)
-		n++;
-	else if (n < OFFER_MAX && !asked)
-		(void)giv_ask(a, sv, helo, chan, true);
-	for (size_t i = 0; i < n; i++)
-		hostatom_emit(w, &hit[i], true);
-}
-
-static NOINLINE void send_hosts(struct app *a, struct servent *sv, const struct gnuid *chan,
-	const struct helo *helo)
-{
-	struct atomwr w;
-	struct buf b;
-
-	buf_init(&b, 8192);
-	atomwr_init(&w, &b);
-	put_hosts(a, sv, chan, helo, &w);
-	(void)!pcpio_write(&sv->sock, &b, clk_deadline(PCP_WRITE));
-	buf_fini(&b);
-}
 
 static enum status http_head(struct servent *sv, int status, const struct chaninfo *info, uint32_t pos)
 {
@@ -98,6 +51,21 @@ static enum status http_head(struct servent *sv, int status, const struct chanin
 	return st;
 }
 
+/* oleh is out, and there is no place for it: others to go to, then the quit. Apart, for its frame. */
+static NOINLINE void turn_away(struct app *a, struct servent *sv, const struct gnuid *chan,
+	const struct helo *helo)
+{
+	struct atomwr w;
+	struct buf b;
+
+	buf_init(&b, 8192);
+	atomwr_init(&w, &b);
+	hosts_of_refusal(a, sv, chan, helo, &w);
+	if (pcpio_write(&sv->sock, &b, clk_deadline(PCP_WRITE)) == ST_OK)
+		pcpio_quit(&sv->sock, PCP_QUIT_UNAVAILABLE);
+	buf_fini(&b);
+}
+
 static void refuse(struct app *a, struct servent *sv, const struct gnuid *chan)
 {
 	nsec deadline = clk_deadline(PCP_HANDSHAKE);
@@ -107,10 +75,8 @@ static void refuse(struct app *a, struct servent *sv, const struct gnuid *chan)
 	if (http_head(sv, 503, NULL, 0) != ST_OK)
 		return;
 	pcpio_init(&io, &sv->sock, &atomlimits_control);
-	if (pcpio_answer_helo(&a->node, sv, &io, false, &helo, deadline) == ST_OK) {
-		send_hosts(a, sv, chan, &helo);
-		pcpio_quit(&sv->sock, PCP_QUIT_UNAVAILABLE);
-	}
+	if (pcpio_answer_helo(&a->node, sv, &io, false, &helo, deadline) == ST_OK)
+		turn_away(a, sv, chan, &helo);
 	pcpio_fini(&io);
 }
 
@@ -180,17 +146,30 @@ static enum status sleep_parked(struct relay *x)
 	return ST_OK;
 }
 
+/* Send what it has taken. ST_TIMEOUT: it takes it too slowly. */
+static enum status flush(struct relay *x)
+{
+	enum status st = ST_OK;
+	nsec at, by;
+
+	while ((at = reader_oldest(&x->r)) != 0) {
+		by = slow_deadline(&x->slow, at, clk_now());
+		if (st == ST_TIMEOUT && clk_now() >= by)
+			break;
+		st = reader_flush(&x->r, by);
+		if (st != ST_TIMEOUT)
+			return st;
+	}
+	if (st == ST_TIMEOUT)
+		x->quit = PCP_QUIT_SKIP;
+	return st;
+}
+
 /* A relay that keeps falling off the ring does nobody good. */
 static enum status note_skip(struct relay *x)
 {
-	nsec now = clk_now();
-
-	if (x->skips == 0 || now - x->skips_since > SKIPS_TIME) {
-		x->skips_since = now;
-		x->skips = 0;
-	}
 	log_peer(LOG_INFO, &x->sv->peer, "servent %u: relay too slow, skips ahead", x->sv->id);
-	if (++x->skips < SKIPS_MAX)
+	if (!slow_skipped(&x->slow, clk_now()))
 		return ST_OK;
 	x->quit = PCP_QUIT_SKIP;
 	return ST_LIMIT;
@@ -226,9 +205,7 @@ static enum status stream(struct relay *x)
 	int what;
 
 	for (;;) {
-		st = reader_flush_slow(&x->r, STALL_TIME);
-		if (st == ST_TIMEOUT)
-			x->quit = PCP_QUIT_SKIP;
+		st = flush(x);
 		if (st == ST_OK)
 			st = pcpio_mail(&x->io, &x->sv->mbox, clk_deadline(PCP_WRITE));
 		if (st == ST_OK)
@@ -236,6 +213,7 @@ static enum status stream(struct relay *x)
 		if (st == ST_OK && (what & CHAN_SKIPPED))
 			st = note_skip(x);
 		if (st == ST_OK && (what & CHAN_PARKED)) {
+			slow_caught_up(&x->slow);
 			st = sleep_parked(x);
 			reader_reclaim(&x->r);
 		} else if (st == ST_OK) {
@@ -244,6 +222,18 @@ static enum status stream(struct relay *x)
 		if (st != ST_OK)
 			return st;
 	}
+}
+
+/* Choose where its stream begins, and say so. Where there is none yet, that is where it will go on. */
+static NOINLINE enum status say_start(struct relay *x, const struct chaninfo *info, uint32_t pos)
+{
+	struct pkt *head;
+	uint64_t from = 0;
+
+	if (chan_place(x->c, &x->r, CHAN_FROM_POS, pos, &head, &from) != ST_OK)
+		from = chan_next_pos(x->c);     /* it just ends: said in good order later */
+	pkt_unref(&head);
+	return http_head(x->sv, 200, info, (uint32_t)from);
 }
 
 /* oleh is out: ok, the head, then the stream. */
@@ -263,7 +253,8 @@ static enum status start(struct relay *x, uint32_t pos)
 	if (st == ST_OK)
 		st = chan_join(x->c, &x->r);
 	if (st == ST_OK)
-		st = chan_place(x->c, &x->r, CHAN_FROM_POS, pos, &head, &from);
+		st = chan_place(x->c, &x->r, CHAN_FROM_HERE, pos, &head, &from);
+	slow_placed(&x->slow);
 	if (st == ST_OK && head != NULL) {
 		info = chan_info(x->c);
 		st = chanatom_start_emit(&b, info, (uint32_t)head->pos, pkt_media(head), head->len);
@@ -271,21 +262,47 @@ static enum status start(struct relay *x, uint32_t pos)
 	}
 	pkt_unref(&head);
 	if (st == ST_OK)
-		st = pcpio_write(&x->sv->sock, &b, clk_deadline(STALL_TIME));
+		st = pcpio_write(&x->sv->sock, &b, clk_deadline(PCP_WRITE));
 	buf_fini(&b);
 	return st;
 }
 
+/* Its place goes to another, or we do not go on: whom to turn to. */
+static NOINLINE void send_hosts(struct relay *x)
+{
+	const struct asker k = { .sv = x->sv, .chan = x->proc.chan, .sid = x->proc.remote, .port = x->port };
+	struct atomwr w;
+	struct buf b;
+
+	buf_init(&b, 8192);
+	atomwr_init(&w, &b);
+	if (x->quit == PCP_QUIT_UNAVAILABLE)
+		hosts_for_leaver(x->a, &k, &w);
+	else
+		hosts_of_heir(x->a, x->c, &k, &w);
+	(void)!pcpio_write(&x->sv->sock, &b, clk_deadline(GOODBYE));
+	buf_fini(&b);
+}
+
 static void finish(struct relay *x, enum status st)
 {
+	const bool away = atomic_load_explicit(&x->sv->sent_away, memory_order_relaxed);
 	char peer[HOST_STRLEN], what[QUIT_STRLEN];
+	const char *why = status_str(st);
 
 	host_str(&x->sv->peer, peer);
 	servent_set_status(x->sv, SV_CLOSING);  /* its place is free, whatever is still to be said */
-	if (st == ST_STOPPED)
-		x->quit = servmgr_is_stopping(x->sv->sm) ? PCP_QUIT_SHUTDOWN : PCP_QUIT_OFFAIR;
-	log_peer(LOG_INFO, &x->sv->peer, "relay %s: %s%s%s", peer,
-	         st == ST_EOF ? "left" : x->proc.why != NULL ? x->proc.why : status_str(st),
+	if (st == ST_STOPPED && servmgr_is_stopping(x->sv->sm))
+		x->quit = PCP_QUIT_SHUTDOWN;
+	else if (st == ST_STOPPED)
+		x->quit = away ? PCP_QUIT_UNAVAILABLE : PCP_QUIT_OFFAIR;
+	if (x->quit == PCP_QUIT_UNAVAILABLE)
+		why = "gives its place to another";
+	else if (st == ST_EOF)
+		why = "left";
+	else if (x->proc.why != NULL)
+		why = x->proc.why;
+	log_peer(LOG_INFO, &x->sv->peer, "relay %s: %s%s%s", peer, why,
 	         x->quit != 0 ? ", quit " : "", x->quit != 0 ? quit_str(x->quit, what) : "");
 	if (x->quit == 0)
 		return;
@@ -294,8 +311,10 @@ static void finish(struct relay *x, enum status st)
 		return;
 	if (reader_in_packet(&x->r))
 		return;
-	if (st == ST_STOPPED)
+	if (st == ST_STOPPED) {
 		(void)!pcpio_last_mail(&x->io, &x->sv->mbox, clk_deadline(GOODBYE));
+		send_hosts(x);
+	}
 	pcpio_quit(&x->sv->sock, x->quit);
 }
 
@@ -327,8 +346,8 @@ static NOINLINE void forget(struct relay *x, enum status st)
 	settings_unref(&set);
 }
 
-/* One session has one connection to a channel (pcp.md 18, B27): one from the same address gives way,
- * it has been lost. False when there is one from elsewhere. */
+/* One session has one connection to a channel (pcp.md 18, B27): one from the same address gives way, it has
+ * been lost. False when there is one from elsewhere. Otherwise a place it was promised is its own now. */
 static NOINLINE bool take_place(struct app *a, struct servent *sv, struct chan *c, const struct gnuid *sid)
 {
 	struct servent_query q = { .types = 1u << SV_RELAY, .chan = *chan_id(c), .remote = *sid };
@@ -339,11 +358,13 @@ static NOINLINE bool take_place(struct app *a, struct servent *sv, struct chan *
 	/* First, so that of two that come at once not both miss the other. */
 	servent_set_remote(sv, sid);
 	if (servmgr_select(a->node.sm, &q, &list, &n) != ST_OK)
-		return true;
+		n = 0;
 	for (size_t i = 0; i < n; i++) {
 		if (list[i] != sv && !host_same_ip(&list[i]->peer, &sv->peer))
 			ok = false;
 	}
+	if (ok)
+		servmgr_claim(a->node.sm, sv);
 	for (size_t i = 0; i < n; i++) {
 		if (ok && list[i] != sv && list[i]->id < sv->id)
 			mbox_stop(&list[i]->mbox);
@@ -367,6 +388,34 @@ static NOINLINE bool is_source(struct chan *c, const struct gnuid *sid)
 	return yes;
 }
 
+/* It has said who it is. False: it is not served, and has been told so. */
+static NOINLINE bool may_stay(struct app *a, struct servent *sv, struct chan *c, const struct helo *helo)
+{
+	const char *why;
+	char peer[HOST_STRLEN];
+	uint32_t quit = PCP_QUIT_UNAVAILABLE;
+	bool hosts = false;
+
+	if (is_source(c, &helo->sid)) {
+		why = "it is our own source";   /* whoever we know comes from it */
+	} else if (!sv->private && servmgr_was_sent_away(a->node.sm, chan_id(c), &helo->sid)) {
+		why = "gave its place to another just now";
+		hosts = true;
+	} else if (!take_place(a, sv, c, &helo->sid)) {
+		why = "its session is connected from elsewhere";
+		quit = PCP_QUIT_ALREADYCONNECTED;
+	} else {
+		return true;
+	}
+	servent_set_status(sv, SV_CLOSING);     /* the place it had, or was promised, is free */
+	log_peer(LOG_INFO, &sv->peer, "relay %s: %s", host_str(&sv->peer, peer), why);
+	if (hosts)
+		turn_away(a, sv, chan_id(c), helo);
+	else
+		pcpio_quit(&sv->sock, quit);
+	return false;
+}
+
 static void serve(struct app *a, struct servent *sv, struct chan *c, uint32_t pos)
 {
 	struct chaninfo *info = chan_info(c);
@@ -387,26 +436,18 @@ static void serve(struct app *a, struct servent *sv, struct chan *c, uint32_t po
 	x->heard = clk_now();
 	reader_init(&x->r, &sv->sock, true);
 	pcpio_init(&x->io, &sv->sock, &atomlimits_control);
-	st = http_head(sv, 200, info, (uint32_t)chan_next_pos(c));
+	st = say_start(x, info, pos);
 	if (st == ST_OK)
 		st = pcpio_answer_helo(&a->node, sv, &x->io, false, helo, clk_deadline(PCP_HANDSHAKE));
-	if (st == ST_OK && is_source(c, &helo->sid)) {
-		log_peer(LOG_INFO, &sv->peer, "relay %s: it is our own source", host_str(&sv->peer, peer));
-		pcpio_quit(&sv->sock, PCP_QUIT_UNAVAILABLE);
+	if (st == ST_OK && !may_stay(a, sv, c, helo))
 		st = ST_PROTO;
-	}
-	if (st == ST_OK && !take_place(a, sv, c, &helo->sid)) {
-		log_peer(LOG_INFO, &sv->peer, "relay %s: its session is connected from elsewhere",
-		         host_str(&sv->peer, peer));
-		pcpio_quit(&sv->sock, PCP_QUIT_ALREADYCONNECTED);
-		st = ST_PROTO;
-	}
 	if (st == ST_OK) {
 		thr_rename("relay");
 		log_peer(LOG_INFO, &sv->peer, "relay %s: takes \"%s\" (%s)", host_str(&sv->peer, peer),
 		         info->text[CT_NAME], helo->agent);
 		x->proc = (struct proc){ .node = &a->node, .kind = PROC_RELAY, .sv = sv, .peer = sv->peer,
 		                         .remote = helo->sid, .chan = *chan_id(c) };
+		x->port = helo->port;
 		free(helo);
 		helo = NULL;
 		chaninfo_unref(&info);
@@ -455,6 +496,19 @@ static NOINLINE int read_request(const struct request *rq, struct wanted *want)
 	return 0;
 }
 
+/* A place of its own, or, where there is none, that of a relay that does less for the channel. */
+static NOINLINE enum refusal seat(struct app *a, struct servent *sv, const struct gnuid *chan,
+	uint32_t bitrate_kbps, bool playing)
+{
+	struct gnuid useless[USELESS_MAX];
+	struct relay_request q = { .chan = chan, .bitrate_kbps = bitrate_kbps, .playing = playing,
+	                           .useless = useless };
+
+	if (!sv->private && !servmgr_has_room(a->node.sm, SV_RELAY, chan, bitrate_kbps))
+		q.n_useless = chanmgr_useless(a->node.cm, chan, useless, USELESS_MAX);
+	return servmgr_admit_relay(a->node.sm, sv, &q);
+}
+
 /* Find what is wanted and take a place for it. Returns 0 with *c (NULL = only heard of) and *why, or the
  * status that refuses it. Apart, for its frame. */
 static NOINLINE int admit(struct app *a, struct servent *sv, const struct wanted *want, struct chan **c,
@@ -471,7 +525,7 @@ static NOINLINE int admit(struct app *a, struct servent *sv, const struct wanted
 	if (want->version != (v.v6 ? PCP_PROTO_V6 : PCP_PROTO_V4))
 		status = 404;
 	else if (v.head_len <= PKT_HEAD_SEND)
-		*why = servmgr_admit(a->node.sm, sv, SV_RELAY, &want->id, v.info->bitrate_kbps, v.playing);
+		*why = seat(a, sv, &want->id, v.info->bitrate_kbps, v.playing);
 	chan_view_fini(&v);
 	return status;
 }

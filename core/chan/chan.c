@@ -47,6 +47,8 @@ struct chan {
 	struct host src_host            GUARDED_BY(lk_chan);
 	struct gnuid src_sid            GUARDED_BY(lk_chan);
 	struct routelist src_routes     GUARDED_BY(lk_chan);    /* sessions heard of through it */
+	struct host up_host             GUARDED_BY(lk_chan);    /* the last that served us */
+	struct gnuid up_sid             GUARDED_BY(lk_chan);
 	char src_url[256]               GUARDED_BY(lk_chan);
 	bool bump                       GUARDED_BY(lk_chan);
 	struct host bump_to             GUARDED_BY(lk_chan);
@@ -178,6 +180,8 @@ void chan_view(struct chan *c, struct chan_view *v)
 	v->head_len = c->head != NULL ? c->head->len : 0;
 	v->source = c->src_host;
 	v->source_sid = c->src_sid;
+	v->upstream = c->up_host;
+	v->upstream_sid = c->up_sid;
 	memcpy(v->source_url, c->src_url, sizeof(v->source_url));
 	chan_unlock(c);
 }
@@ -246,6 +250,10 @@ void chan_set_status(struct chan *c, enum chan_status s)
 			c->play_since = clk_now();
 		else if (!plays(s))
 			c->play_since = 0;
+		if (s == CHAN_RECEIVING) {
+			c->up_host = c->src_host;
+			c->up_sid = c->src_sid;
+		}
 		c->status = s;
 	}
 	chan_unlock(c);
@@ -295,6 +303,10 @@ void chan_set_source(struct chan *c, const struct host *from, const struct gnuid
 	chan_lock(c);
 	c->src_host = from != NULL ? *from : (struct host){ 0 };
 	c->src_sid = sid != NULL ? *sid : (struct gnuid){ 0 };
+	if (c->status == CHAN_RECEIVING && from != NULL && sid != NULL) {
+		c->up_host = *from;
+		c->up_sid = *sid;
+	}
 	routelist_clear(&c->src_routes);
 	(void)text_copy(c->src_url, sizeof(c->src_url), url != NULL ? url : "");
 	chan_unlock(c);
@@ -653,6 +665,12 @@ enum status chan_place(struct chan *c, struct reader *r, enum chan_from from, ui
 	case CHAN_FROM_NEWEST:
 		seq = c->ring.next - c->ring.first > 0 ? c->ring.next - 1 : c->ring.next;
 		seq = MAX(seq, c->after_head);
+		break;
+	case CHAN_FROM_HERE:
+		seq = r->seq;
+		if (c->head != NULL && r->stream == c->stream && seq >= MAX(c->after_head, c->ring.first))
+			break;
+		seq = place_pos_locked(c, pos, now);
 		break;
 	case CHAN_FROM_POS:
 		seq = place_pos_locked(c, pos, now);

@@ -56,6 +56,8 @@ struct chan_view {
 	struct host source;             /* where it comes from; unset = not connected */
 	char source_url[256];           /* for URL sources */
 	struct gnuid source_sid;        /* session of the upstream node; unset otherwise */
+	struct host upstream;           /* the node it was last received from, or is; unset = none */
+	struct gnuid upstream_sid;
 };
 
 /* A new channel, referenced once. info is referenced. NULL when out of memory. */
@@ -145,11 +147,13 @@ enum chan_from {
 	CHAN_FROM_LIVE,         /* newest start point with a cushion (ring_start()) */
 	CHAN_FROM_NEWEST,       /* the newest packet, start point or not */
 	CHAN_FROM_POS,          /* a wire position somebody asked for (pcp.md 9.4) */
+	CHAN_FROM_HERE,         /* where it was placed before, when that is still there; else as CHAN_FROM_POS */
 };
 
 /* Place the reader: *head gets a reference to the current head packet (NULL when there is none yet:
  * wait for one with chan_wait_head()), r->seq the first packet to send after it.
- * pos      for CHAN_FROM_POS: the low 32 bits; *start is the position really chosen
+ * pos      for CHAN_FROM_POS: the low 32 bits; *start is the position really chosen. It stays good while
+ *          the reader waits, until the stream restarts or leaves it behind
  * returns  ST_OK, ST_STOPPED */
 enum status chan_place(struct chan *c, struct reader *r, enum chan_from from, uint32_t pos,
 	struct pkt **head, uint64_t *start) EXCLUDES(lk_chan) NODISCARD;

@@ -651,6 +651,37 @@ size_t chanmgr_offer(struct chanmgr *m, const struct pick *p, struct hit *out, s
 	return n;
 }
 
+bool chanmgr_recall(struct chanmgr *m, const struct gnuid *chan, const struct gnuid *sid,
+	const struct host *at, struct hit *out)
+{
+	const struct hitnode *n, *by_sid = NULL, *by_host = NULL;
+	nsec now = clk_now();
+	struct hitlist *l;
+	bool ok;
+
+	*out = (struct hit){ .sid = *sid, .chan = *chan, .rhost = { *at },
+	                     .flags = HIT_RECV | HIT_RELAY | HIT_CIN, .heard = now };
+	cm_lock(m);
+	ok = !has_failed_locked(m, at, now);
+	l = list_locked(m, chan);
+	if (l != NULL)
+		DL_FOREACH(l->hits, n) {
+			if (n->h.dead)
+				continue;
+			if (gnuid_is_set(&n->h.sid) && gnuid_equal(&n->h.sid, sid))
+				by_sid = n;
+			else if (!gnuid_is_set(&n->h.sid) && host_equal(&n->h.rhost[0], at))
+				by_host = n;
+		}
+	n = by_sid != NULL ? by_sid : by_host;
+	if (n != NULL) {
+		*out = n->h;
+		out->sid = *sid;
+	}
+	cm_unlock(m);
+	return ok;
+}
+
 size_t chanmgr_useless(struct chanmgr *m, const struct gnuid *chan, struct gnuid *sids, size_t max)
 {
 	const struct hitnode *best[USELESS_MAX], *n;

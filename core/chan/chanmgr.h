@@ -141,6 +141,11 @@ bool chanmgr_pick(struct chanmgr *m, const struct pick *p, struct hit *out, stru
 size_t chanmgr_offer(struct chanmgr *m, const struct pick *p, struct hit *out, size_t max)
 	EXCLUDES(lk_chanmgr);
 
+/* What is known of a node we fetched from: by session (unset = not known) or address; a plain relay at that
+ * address when nothing is. false = its address has failed lately. */
+bool chanmgr_recall(struct chanmgr *m, const struct gnuid *chan, const struct gnuid *sid,
+	const struct host *at, struct hit *out) EXCLUDES(lk_chanmgr);
+
 #define USELESS_MAX 32
 /* The sessions that do least for a channel by what each said of itself (pcp.md 12.4), the most useless
  * first. Returns how many, at most max and USELESS_MAX. */

@@ -152,6 +152,13 @@ enum status reader_flush_slow(struct reader *r, nsec stall)
 	return st;
 }
 
+nsec reader_oldest(const struct reader *r)
+{
+	if (r->cur != NULL)
+		return r->cur->at;
+	return r->i_taken < r->n_taken ? r->taken[r->i_taken]->at : 0;
+}
+
 /* Keep what a full socket refused: the packet that is partly gone, and the reader's place after it. */
 static void keep_rest(struct reader *r, struct pkt *p, size_t off, uint64_t next)
 {

@@ -84,6 +84,9 @@ enum status reader_flush(struct reader *r, nsec deadline) NODISCARD;
  * returns  as reader_flush(); ST_TIMEOUT = not one byte in that time */
 enum status reader_flush_slow(struct reader *r, nsec stall) NODISCARD;
 
+/* Owner with the right: when what it holds longest was appended; 0 = it holds nothing. */
+nsec reader_oldest(const struct reader *r);
+
 /* For chan_append() alone: r is SENDING. Send n packets numbered from seq on without blocking, then park
  * the right again, or give it back to its owner with one wake. */
 void reader_feed(struct reader *r, struct pkt *const *p, size_t n, uint64_t seq, nsec now);

@@ -3,6 +3,9 @@
 #include "core/node/servmgr.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+#include <utlist.h>
 
 #include "core/conf/settings.h"
 #include "core/node/table.h"
@@ -72,43 +75,126 @@ static enum refusal limits_locked(struct servmgr *sm, enum servent_type type, co
 	return ADMIT_OK;
 }
 
-enum refusal servmgr_admit(struct servmgr *sm, struct servent *sv, enum servent_type type,
-	const struct gnuid *chan, uint32_t bitrate_kbps, bool playing)
+static bool is_for_room(enum refusal r)
 {
-	struct entry *e = entry_of(sv);
+	return r == REFUSE_BANDWIDTH || r == REFUSE_RELAYS || r == REFUSE_CHAN_RELAYS;
+}
+
+/* A relay of the session that may be asked for its place, but e. */
+static struct entry *relay_of_locked(struct use *u, const struct gnuid *sid, const struct entry *e)
+	REQUIRES(lk_servmgr)
+{
+	struct entry *o;
+
+	DL_FOREACH2(u->members, o, cnext)
+		if (o != e && o->sv.type == SV_RELAY && !o->sv.private && o->pair == NULL &&
+		    gnuid_is_set(sid) && gnuid_equal(&o->sv.remote, sid))
+			return o;
+	return NULL;
+}
+
+/* Who gives its place: the first of the useless whose leaving lets one more in. */
+static struct entry *yielder_locked(struct servmgr *sm, const struct relay_request *q, struct use *u,
+	const struct entry *e) REQUIRES(lk_servmgr)
+{
+	for (size_t i = 0; i < q->n_useless; i++) {
+		struct entry *o = relay_of_locked(u, &q->useless[i], e);
+		enum refusal r;
+
+		if (o == NULL)
+			continue;
+		account_locked(sm, o, false);
+		r = limits_locked(sm, SV_RELAY, u, q->bitrate_kbps, q->playing);
+		account_locked(sm, o, true);
+		if (r == ADMIT_OK)
+			return o;
+	}
+	return NULL;
+}
+
+/* o goes on in its place until its guest claims it. */
+static void pair_locked(struct servmgr *sm, struct entry *guest, struct entry *o, uint32_t kbps)
+	REQUIRES(lk_servmgr)
+{
+	ASSERT(guest->pair == NULL && o->pair == NULL && !guest->counted);
+	account_locked(sm, o, false);
+	guest->pair = o;
+	guest->guest = true;
+	o->pair = guest;
+	o->promised_kbps = kbps;
+	account_locked(sm, o, true);
+}
+
+void unpair_locked(struct servmgr *sm, struct entry *e)
+{
+	struct entry *o = e->pair;
+
+	if (o == NULL)
+		return;
+	ASSERT(o->pair == e && !e->counted);
+	account_locked(sm, o, false);
+	e->pair = o->pair = NULL;
+	e->guest = o->guest = false;
+	e->promised_kbps = o->promised_kbps = 0;
+	account_locked(sm, o, true);
+}
+
+/* The record of the channel with one more user; made of *spare when there is none. NULL = no memory. */
+static struct use *join_use_locked(struct servmgr *sm, const struct gnuid *chan, struct use **spare)
+	REQUIRES(lk_servmgr)
+{
+	struct use *u = find_use_locked(sm, chan);
+
+	if (u == NULL && *spare != NULL) {
+		(*spare)->chan = *chan;
+		HASH_ADD(hh, sm->uses, chan, sizeof((*spare)->chan), *spare);
+		if ((*spare)->hh.tbl != NULL) {
+			u = *spare;
+			*spare = NULL;
+		}
+	}
+	if (u != NULL)
+		u->refs++;
+	return u;
+}
+
+static enum refusal admit(struct servmgr *sm, struct servent *sv, enum servent_type type,
+	const struct relay_request *q) EXCLUDES(lk_servmgr)
+{
+	struct entry *e = entry_of(sv), *yields = NULL;
 	struct use *spare = calloc(1, sizeof(*spare));
 	struct use *u, *old = NULL;
 	enum refusal r = ADMIT_OK;
 
 	ASSERT(is_output(type));
 	sm_lock(sm);
-	u = find_use_locked(sm, chan);
+	u = find_use_locked(sm, q->chan);
 	if (sm->own.disabled)
 		r = REFUSE_OTHER;
 	else if (!sv->private)
-		r = limits_locked(sm, type, u, bitrate_kbps, playing);
-	if (r == ADMIT_OK && u == NULL && spare != NULL) {
-		spare->chan = *chan;
-		HASH_ADD(hh, sm->uses, chan, sizeof(spare->chan), spare);
-		if (spare->hh.tbl != NULL) {
-			u = spare;
-			spare = NULL;
-		}
-	}
+		r = limits_locked(sm, type, u, q->bitrate_kbps, q->playing);
+	if (is_for_room(r) && u != NULL)
+		yields = yielder_locked(sm, q, u, e);
+	if (yields != NULL)
+		r = ADMIT_OK;
+	if (r == ADMIT_OK)
+		u = join_use_locked(sm, q->chan, &spare);
 	if (r == ADMIT_OK && u == NULL)
 		r = REFUSE_OTHER;
 	if (r == ADMIT_OK) {
 		account_locked(sm, e, false);
-		u->refs++;
+		unpair_locked(sm, e);
 		old = leave_use_locked(sm, e);
 		e->use = u;
 		e->served = true;
-		e->reserved_kbps = bitrate_kbps;
+		e->reserved_kbps = q->bitrate_kbps;
 		e->reserve_end = clk_now() + SERVENT_RESERVE;
 		sv->pending = false;
 		sv->type = type;
-		sv->chan = *chan;
+		sv->chan = *q->chan;
 		set_status_locked(sv, SV_CONNECTED);
+		if (yields != NULL)
+			pair_locked(sm, e, yields, q->bitrate_kbps);
 		account_locked(sm, e, true);
 		sm->started++;
 	} else {
@@ -118,6 +204,70 @@ enum refusal servmgr_admit(struct servmgr *sm, struct servent *sv, enum servent_
 	free(spare);
 	free(old);
 	return r;
+}
+
+enum refusal servmgr_admit(struct servmgr *sm, struct servent *sv, enum servent_type type,
+	const struct gnuid *chan, uint32_t bitrate_kbps, bool playing)
+{
+	const struct relay_request q = { .chan = chan, .bitrate_kbps = bitrate_kbps, .playing = playing };
+
+	return admit(sm, sv, type, &q);
+}
+
+enum refusal servmgr_admit_relay(struct servmgr *sm, struct servent *sv, const struct relay_request *q)
+{
+	return admit(sm, sv, SV_RELAY, q);
+}
+
+static void away_key(uint8_t key[BAN_KEY], const struct gnuid *chan, const struct gnuid *sid)
+{
+	memcpy(key, chan->b, GNUID_LEN);
+	memcpy(key + GNUID_LEN, sid->b, GNUID_LEN);
+}
+
+void servmgr_claim(struct servmgr *sm, struct servent *sv)
+{
+	struct entry *e = entry_of(sv), *twin, *goes;
+	struct servent *away = NULL;
+	const nsec now = clk_now();
+	uint8_t key[BAN_KEY];
+
+	sm_lock(sm);
+	if (e->guest) {
+		twin = relay_of_locked(e->use, &sv->remote, e);
+		goes = twin != NULL ? twin : e->pair;
+		account_locked(sm, goes, false);
+		account_locked(sm, e, false);
+		unpair_locked(sm, e);           /* a pair no more: who goes does not count */
+		account_locked(sm, goes, false);
+		set_status_locked(&goes->sv, SV_CLOSING);
+		account_locked(sm, goes, true);
+		account_locked(sm, e, true);
+		if (twin == NULL) {
+			away = servent_ref(&goes->sv);
+			away_key(key, &sv->chan, &away->remote);
+			bans_set(&sm->away, key, now, now + SERVENT_AWAY);
+		}
+	}
+	sm_unlock(sm);
+	if (away == NULL)
+		return;
+	/* the mailbox's lock orders it */
+	atomic_store_explicit(&away->sent_away, true, memory_order_relaxed);
+	mbox_stop_soft(&away->mbox);
+	servent_unref(&away);
+}
+
+bool servmgr_was_sent_away(struct servmgr *sm, const struct gnuid *chan, const struct gnuid *sid)
+{
+	uint8_t key[BAN_KEY];
+	bool yes;
+
+	away_key(key, chan, sid);
+	sm_lock(sm);
+	yes = bans_has(&sm->away, key, clk_now());
+	sm_unlock(sm);
+	return yes;
 }
 
 enum refusal servmgr_admit_control(struct servmgr *sm, struct servent *sv, const struct gnuid *sid)
@@ -133,6 +283,7 @@ enum refusal servmgr_admit_control(struct servmgr *sm, struct servent *sv, const
 		r = REFUSE_FULL;
 	if (r == ADMIT_OK) {
 		account_locked(sm, e, false);
+		unpair_locked(sm, e);
 		e->served = true;
 		sv->pending = false;
 		sv->type = SV_CIN;

@@ -52,6 +52,7 @@ struct servent {
 	/* any thread */
 	struct mbox mbox;
 	_Atomic uint32_t refs;          /* relaxed up, acq_rel down */
+	_Atomic bool sent_away;         /* set before the stop that tells it: it gave its place to another */
 
 	/* the owner's */
 	struct sock sock;               /* its byte counters may be read by anybody */

@@ -109,10 +109,10 @@ static void account_connected_locked(struct servmgr *sm, struct entry *e, bool a
 		DL_APPEND2(sm->of_type[t], e, tprev, tnext);
 	else
 		DL_DELETE2(sm->of_type[t], e, tprev, tnext);
-	if (!sv->private) {
+	if (!sv->private && !e->guest) {
 		count(&sm->public[t], add);
 		if (add)
-			e->out_kbps = MAX(kbps_of(e->rate_out), e->reserved_kbps);
+			e->out_kbps = MAX(MAX(kbps_of(e->rate_out), e->reserved_kbps), e->promised_kbps);
 		ASSERT(add || sm->out_kbps >= e->out_kbps);
 		sm->out_kbps = add ? sm->out_kbps + e->out_kbps : sm->out_kbps - e->out_kbps;
 	}
@@ -129,7 +129,7 @@ static void account_connected_locked(struct servmgr *sm, struct entry *e, bool a
 		struct usage *u = &e->use->u;
 
 		count(t == SV_RELAY ? &u->relays : &u->directs, add);
-		if (!sv->private)
+		if (!sv->private && !e->guest)
 			count(t == SV_RELAY ? &u->relays_public : &u->directs_public, add);
 		if (add)
 			DL_APPEND2(e->use->members, e, cprev, cnext);
@@ -434,6 +434,7 @@ void servent_end(struct servent **svp)
 	sock_close(&sv->sock);
 	sm_lock(sm);
 	account_locked(sm, e, false);
+	unpair_locked(sm, e);
 	p = leave_peer_locked(sm, e);
 	u = leave_use_locked(sm, e);
 	DL_DELETE(sm->all, e);
@@ -465,6 +466,8 @@ void servent_set_type(struct servent *sv, enum servent_type t, enum servent_stat
 
 	sm_lock(sv->sm);
 	account_locked(sv->sm, e, false);
+	if (t != sv->type || s != SV_CONNECTED)
+		unpair_locked(sv->sm, e);
 	sv->type = t;
 	set_status_locked(sv, s);
 	account_locked(sv->sm, e, true);
@@ -502,6 +505,8 @@ void servent_set_private(struct servent *sv, bool yes)
 
 	sm_lock(sv->sm);
 	account_locked(sv->sm, e, false);
+	if (yes)
+		unpair_locked(sv->sm, e);
 	sv->private = yes;
 	account_locked(sv->sm, e, true);
 	sm_unlock(sv->sm);

@@ -21,6 +21,7 @@ struct blob;
 #define SERVENT_PENDING_LOCAL 64        /* of this machine */
 #define SERVENT_LOCAL_SLOTS  4          /* kept for this machine above max_serv_in (node.md 5.4) */
 #define SERVENT_CALM         (1 * NSEC_PER_SEC)  /* so long nobody has to make room (decision 2) */
+#define SERVENT_AWAY         (60 * NSEC_PER_SEC) /* who gave its place is not let in again so soon */
 #define SERVENT_RESERVE      (10 * NSEC_PER_SEC) /* how long a new output counts with its full bitrate */
 
 /* Limits, copied from the settings whenever they change. 0 means what node.md 2.6 says for each. */
@@ -60,6 +61,29 @@ const char *refusal_str(enum refusal r);        /* "relay limit" ... for log lin
  * Admission ends the handshake (servent_settled()). REFUSE_OTHER: disabled, or no memory. */
 enum refusal servmgr_admit(struct servmgr *sm, struct servent *sv, enum servent_type type,
 	const struct gnuid *chan, uint32_t bitrate_kbps, bool playing) EXCLUDES(lk_servmgr) NODISCARD;
+
+/* A relay's request, and who may be asked to make room for it (pcp.md 12.4). */
+struct relay_request {
+	const struct gnuid *chan;
+	uint32_t bitrate_kbps;
+	bool playing;                   /* the channel */
+	const struct gnuid *useless;    /* sessions of relays of the channel, the most useless first */
+	size_t n_useless;
+};
+
+/* As servmgr_admit(). When only room is lacking, the first of the useless whose leaving would give it
+ * promises its place: sv is connected, but counts for no limit before servmgr_claim(). Until then the other
+ * goes on, and nobody else gets its place, not even when it leaves. */
+enum refusal servmgr_admit_relay(struct servmgr *sm, struct servent *sv, const struct relay_request *q)
+	EXCLUDES(lk_servmgr) NODISCARD;
+/* sv has shown who it is (servent_set_remote()), and takes the place it was promised, at once: the other one
+ * counts no longer, is told to leave (`sent_away` and a soft stop), and its session is not welcome on this
+ * channel for SERVENT_AWAY. Where sv's session has an older connection there, that one gives its place
+ * instead; the caller ends it. Nothing for one that has a place of its own. */
+void servmgr_claim(struct servmgr *sm, struct servent *sv) EXCLUDES(lk_servmgr, lk_mbox);
+/* Was that session sent away from the channel just now? */
+bool servmgr_was_sent_away(struct servmgr *sm, const struct gnuid *chan, const struct gnuid *sid)
+	EXCLUDES(lk_servmgr);
 
 /* Make sv a connected CIN of session sid unless that session is connected already (CIN or COUT) or
  * max_control is reached; ends the handshake. REFUSE_DUPLICATE, REFUSE_FULL. */

@@ -13,6 +13,7 @@
 #include "core/chan/routelist.h"
 #include "core/conf/settings.h"
 #include "core/node/servmgr.h"
+#include "core/sys/ban.h"
 #include "core/sys/lock.h"
 
 #define ADDRS       64          /* own addresses remembered */
@@ -48,6 +49,10 @@ struct entry {
 	bool served;                    /* is, or has been, a served relay, player or control */
 	bool hashed;                    /* in sids */
 	int told;                       /* 0, TOLD_SOFT, TOLD_HARD */
+	struct entry *pair;             /* of a guest: the relay whose place it was promised; of that one: the
+	                                 * guest; NULL = none */
+	bool guest;                     /* connected, but counts for no limit yet */
+	uint32_t promised_kbps;         /* what its guest will need: counted as its output at least */
 	uint32_t reserved_kbps;         /* at least this is counted as its output until `reserve_end` */
 	nsec reserve_end;
 	uint32_t out_kbps;              /* what is counted */
@@ -96,16 +101,18 @@ struct servmgr {
 	/* sums over the table, kept by account_locked() alone */
 	uint32_t n                      GUARDED_BY(lk_servmgr);
 	uint32_t connected[SV_TYPES]    GUARDED_BY(lk_servmgr);
-	uint32_t public[SV_TYPES]       GUARDED_BY(lk_servmgr); /* connected, not private */
+	uint32_t public[SV_TYPES]       GUARDED_BY(lk_servmgr); /* connected, not private, no guests */
 	uint32_t pending                GUARDED_BY(lk_servmgr);
 	uint32_t serv_in                GUARDED_BY(lk_servmgr); /* accepted, not served */
-	uint64_t out_kbps               GUARDED_BY(lk_servmgr); /* connected, not private */
+	uint64_t out_kbps               GUARDED_BY(lk_servmgr); /* of those */
 
 	uint32_t refused[REFUSALS]      GUARDED_BY(lk_servmgr);
 	uint32_t started                GUARDED_BY(lk_servmgr);
 	nsec sampled                    GUARDED_BY(lk_servmgr);
 	uint64_t gone[2][2]             GUARDED_BY(lk_servmgr); /* unsampled bytes of ended ones */
 	uint64_t bps[2][2]              GUARDED_BY(lk_servmgr); /* [all, outside][out, in] */
+
+	struct bans away                GUARDED_BY(lk_servmgr); /* channel and session */
 
 	struct own own                  GUARDED_BY(lk_servmgr);
 	struct own_addr addr[ADDRS]     GUARDED_BY(lk_servmgr);
@@ -135,6 +142,10 @@ void set_status_locked(struct servent *sv, enum servent_status s) REQUIRES(lk_se
 struct use *find_use_locked(struct servmgr *sm, const struct gnuid *chan) REQUIRES(lk_servmgr);
 /* Forget its channel; returns the record when it was the last user: to be freed. */
 struct use *leave_use_locked(struct servmgr *sm, struct entry *e) REQUIRES(lk_servmgr);
+
+/* e, which is not counted just now, is one of a pair: a pair no more. When it goes, the guest has its place;
+ * when the guest goes, it keeps it. */
+void unpair_locked(struct servmgr *sm, struct entry *e) REQUIRES(lk_servmgr);
 
 /* Work out the best own addresses anew; where the global one changed the state of the port is
  * forgotten. Returns true when any changed. */

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A node that is full: whom it refuses and where it sends them (pcp.md 11.4, 12; checklist 20.11, 20.12)."""
 import contextlib
+import socket
+import threading
+import time
 import unittest
 
 import harness
 from harness import FLG_RECV, FLG_RELAY, BoxCase, Relay, bcst, box, gid, ip, leaf, new_id, u8, u16, u32
 from net import NetCase
+from test_pcp import YellowPage
 
 PRIVATE = "[Filter]\nip = %s\nprivate = Yes\nnetwork = Yes\ndirect = Yes\n[End]\n"
 OTHERS = "[Filter]\nip = 255.255.255.255\nnetwork = Yes\ndirect = Yes\n[End]\n" \
@@ -110,6 +114,222 @@ class Refused(Full):
         self.n.wait_log("refused: bandwidth")
 
 
+class Kicked(Full):
+    """Useless relays make room (pcp.md 12.4, checklist 20.12)."""
+
+    def two(self, **useless):
+        """Both slots taken: by one of use, and by one that is not."""
+        self.start()
+        good, bad = self.from_("127.0.0.2"), self.from_("127.0.0.3")
+        self.known(good, "127.0.0.2", port=1002, free=True)
+        self.known(bad, "127.0.0.3", **useless)
+        return good, bad
+
+    def sent_away(self, r):
+        """The hosts it was given."""
+        a = r.wait_atom("quit")
+        hosts = [(h["id"].hex, h["ip"].ip, h["port"].u16) for h in r.skipped if h.name == "host"]
+        self.assertEqual(a.u32, 1003)
+        r.expect_close()
+        return hosts
+
+    def test_one_goes(self):
+        for useless in ({"relays": 0, "port": 1003}, {"relays": 1, "port": 0, "prefix": b"ST"}):
+            with self.subTest(useless):
+                good, bad = self.two(**useless)
+                new = self.from_("127.0.0.4")
+                self.assertEqual(new.status, 200)
+                self.assertEqual(self.sent_away(bad), [(good.sid, "127.0.0.2", 1002)])
+                self.n.wait_log("relay 127.0.0.3:.*: gives its place to another, quit 1003")
+                new.wait_atom("chan")
+                good.wait_atom("chan")
+
+    def test_not_before_its_first_report(self):
+        self.start()
+        self.known(self.from_("127.0.0.2"), "127.0.0.2", port=1002, free=True)
+        self.from_("127.0.0.3").wait_atom("chan")
+        self.assertEqual(self.from_("127.0.0.4").status, 503)
+
+    def test_nobody_else_can_slander_it(self):
+        self.start()
+        good, other = self.from_("127.0.0.2"), self.from_("127.0.0.3")
+        self.known(good, "127.0.0.2", port=1002, free=True)
+        report(other, self.cid, "127.0.0.2", port=1002, sid=good.sid, relays=0, hops=1)
+        self.known(other, "127.0.0.3", port=1003)
+        self.assertEqual(self.from_("127.0.0.4").status, 503)
+
+    def test_only_for_one_that_says_who_it_is(self):
+        """Until then its place is promised, once, and nobody is sent away."""
+        _, bad = self.two(relays=0)
+        for hello in (harness.helo("0" * 32), harness.helo(new_id(), version=1100), leaf("leaf"), None):
+            c = self.closing(self.n.client(source="127.0.0.4"))
+            c.request("GET", "/channel/" + self.cid, {"x-peercast-pcp": 1})
+            self.assertEqual(c.read_head(), 200)
+            self.assertEqual(self.from_("127.0.0.5").status, 503)
+            if hello is not None:
+                c.send_atom(hello)
+                c.wait_atom("quit")
+            c.close()
+            self.n.wait_log("servent .* 127.0.0.4:")
+        bad.wait_atom("chan")
+        self.wait(lambda: self.from_("127.0.0.6").status == 200, what="the promise to be free again")
+        self.sent_away(bad)
+
+    def test_it_may_not_come_back_at_once(self):
+        good, bad = self.two(relays=0)
+        new = self.from_("127.0.0.4")
+        self.sent_away(bad)
+        self.known(new, "127.0.0.4", port=1004, relays=0)
+        # it would have sent away the one that came
+        again = self.from_("127.0.0.3", sid=bad.sid)
+        self.assertEqual(again.status, 200)
+        self.sent_away(again)
+        self.n.wait_log("relay 127.0.0.3:.*: gave its place to another just now")
+        new.wait_atom("chan")
+        # others may
+        self.assertEqual(self.from_("127.0.0.5").status, 200)
+        self.sent_away(new)
+        good.wait_atom("chan")
+
+    def test_lost_connection_gives_way_to_its_own_session(self):
+        good, bad = self.two(relays=0)
+        again = self.from_("127.0.0.2", sid=good.sid)
+        self.assertEqual(again.status, 200)
+        again.wait_atom("chan")
+        good.expect_close()
+        bad.wait_atom("chan")
+
+    def test_many_at_once(self):
+        """Fifty ask for two slots, one of them of a useless relay: never more than two are served."""
+        good, bad = self.two(relays=0)
+        asked, served = [], []
+
+        def ask(i):
+            asked.append(self.from_("127.0.1.%d" % i))
+        threads = [threading.Thread(target=ask, args=(i,)) for i in range(1, 51)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        self.assertEqual(len(asked), 50)
+        served = [r for r in asked if r.status == 200]
+        self.assertEqual(len(served), 1)
+        served[0].wait_atom("chan")
+        self.sent_away(bad)
+        good.wait_atom("chan")
+        for r in asked:
+            if r.status == 503:
+                self.assertEqual(refused(r)[1], 1003)
+
+
+class Disabled(BoxCase):
+    def test_serves_nobody(self):
+        """A root's `dis` (pcp.md 6.4): no streams, not even for this machine."""
+        yp = YellowPage()
+        self.addCleanup(yp.close)
+        n = self.node({"rootHost": yp.address})
+        self.push(n, "D", interval=0.01)
+        cid = n.wait_channel("D")["channelId"]
+        c = self.closing(yp.accept())
+        before = self.relay(n, cid)
+        self.assertEqual(before.status, 200)
+        c.send_atom(yp.oleh(dis=1))
+        n.wait_log("cout: .*disabled")
+        self.assertEqual(refused(self.relay(n, cid)), ([], 1003))
+        self.assertEqual(self.closing(n.view(cid)).status, 503)
+        n.wait_log("relay .*: refused: other")
+        before.wait_atom("chan")
+
+
+class Slow(BoxCase):
+    def test_one_that_takes_too_little(self):
+        """What waits for it five seconds ends it, and nobody else notices."""
+        n = self.node()
+        self.push(n, "S", interval=0.005, source=harness.flv_stream(size=15000))
+        cid = n.wait_channel("S")["channelId"]
+        good = self.relay(n, cid)
+        s = socket.socket()
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        s.connect(("127.0.0.1", n.port))
+        slow = self.closing(harness.Client.of(s))
+        slow.request("GET", "/channel/" + cid, {"x-peercast-pcp": 1})
+        slow.send_atom(harness.helo(new_id()))
+        self.assertEqual(slow.read_head(), 200)
+        begin, packets = time.monotonic(), good.packets()
+        next(packets)
+        _, want, _, data = next(packets)
+        while not n.out.find("relay 127.0.0.1:%d: .*, quit 1001" % s.getsockname()[1]):
+            self.assertLess(time.monotonic() - begin, 20 * harness.PATIENCE)
+            s.settimeout(0.01)
+            with contextlib.suppress(TimeoutError):
+                slow.sock.recv(1000)            # it does not stand still
+            want += len(data)
+            _, pos, _, data = next(packets)
+            self.assertEqual(pos, want)
+        self.assertGreater(time.monotonic() - begin, 4.9)
+
+
+class Start(BoxCase):
+    def test_position_in_the_answer(self):
+        """x-peercast-pos tells where the stream begins (pcp.md 9.4)."""
+        n = self.node()
+        self.push(n, "P", interval=0.01)
+        cid = n.wait_channel("P")["channelId"]
+        with n.view(cid) as v:
+            v.read(200000)              # a start point has a second behind it now
+        for asked in (0, None, 1, 0xffffffff):
+            with self.subTest(asked):
+                r = self.relay(n, cid, pos=asked or 0)
+                packets = r.packets()
+                next(packets)
+                self.assertEqual(next(packets)[1], int(r.headers["x-peercast-pos"]))
+        # a while later the first packet is still the one that was told
+        c = self.closing(n.client())
+        c.request("GET", "/channel/" + cid, {"x-peercast-pcp": 1})
+        c.read_head()
+        with n.view(cid) as v:
+            v.read(200000)
+        c.send_atom(harness.helo(new_id()))
+        c.wait_atom("chan")
+        self.assertEqual(c.wait_atom("chan")["pkt"]["pos"].u32, int(c.headers["x-peercast-pos"]))
+
+
+class Heirs(BoxCase):
+    def chain(self):
+        self.a, self.b = self.node(name="a"), self.node(name="b")
+        self.push(self.a, "H", interval=0.01)
+        cid = self.a.wait_channel("H")["channelId"]
+        self.closing(self.b.view(cid, "?tip=" + self.a.address)).read(1000)
+        r = self.relay(self.b, cid)
+        r.wait_atom("chan")
+        return cid, r
+
+    def check(self, r, code):
+        """The quit of a node that has a source, and the source before it."""
+        self.assertEqual(r.wait_atom("quit").u32, code)
+        hosts = [h for h in r.skipped if h.name == "host"]
+        self.assertEqual([(h["ip"].ip, h["port"].u16) for h in hosts], [("127.0.0.1", self.a.port)])
+        r.expect_close()
+
+    def test_node_stops(self):
+        _, r = self.chain()
+        self.b.send_signal(harness.signal.SIGINT)
+        self.check(r, 1009)
+        self.assertEqual(self.b.wait_exit(), 0)
+
+    def test_relay_is_stopped(self):
+        cid, r = self.chain()
+        self.b.rpc("stopChannel", [cid])
+        self.check(r, 1008)
+
+    def test_broadcast_ends(self):
+        cid, _ = self.chain()
+        r = self.relay(self.a, cid)
+        self.a.rpc("stopChannel", [cid])
+        self.assertEqual(r.wait_atom("quit").u32, 1008)
+        self.assertFalse([h for h in r.skipped if h.name == "host"])
+
+
 class Sessions(Full):
     """What a session told goes with it (settings.md decision 14)."""
 
@@ -189,7 +409,7 @@ class Choice(NetCase):
             (m[0], {"up": m[4].ip + ":7144"}), (m[1], {"up": m[0].ip + ":7144"}), (m[2], {}),
             (m[3], {"up": "203.0.113.250:7144"}))
         with m[4].inside():
-            listener = harness.socket.create_server((m[4].ip, 7144))
+            listener = socket.create_server((m[4].ip, 7144))
         self.addCleanup(listener.close)
         hosts = [h[0] for h in refused(self.ask(m[4], port=7144))[0]]
         self.assertEqual(len(hosts), 2)

@@ -732,6 +732,29 @@ START_TEST(offers_not_below_the_asker)
 }
 END_TEST
 
+/* Who served us, as others may be told of it. */
+START_TEST(recalled)
+{
+	const struct gnuid list = id_of(1), five = id_of(5), none = { { 0 } };
+	const struct host a = host(A), b = host(B);
+	struct hit h;
+
+	ck_assert(chanmgr_recall(m, &list, &five, &a, &h));     /* never heard of it */
+	ck_assert(gnuid_equal(&h.sid, &five) && host_equal(&h.rhost[0], &a) && gnuid_equal(&h.chan, &list));
+	ck_assert(h.flags & HIT_RECV);
+	ck_assert_int_eq(chanmgr_tip(m, &list, &a), ST_OK);     /* without a session */
+	ck_assert(chanmgr_recall(m, &list, &five, &a, &h) && (h.flags & HIT_TRACKER));
+	ck_assert(gnuid_equal(&h.sid, &five) && host_equal(&h.rhost[0], &a));
+	heard(1, &(struct said)H(5, B, L1, .via = 9, .relays = 3));
+	ck_assert(chanmgr_recall(m, &list, &five, &a, &h));     /* by its session, whatever way we took */
+	ck_assert(host_equal(&h.rhost[0], &b) && h.relays == 3);
+	ck_assert(chanmgr_recall(m, &list, &none, &b, &h));     /* another one may be there now */
+	ck_assert_uint_eq(h.relays, 0);
+	chanmgr_failed(m, &list, &a);
+	ck_assert(!chanmgr_recall(m, &list, &five, &a, &h));
+}
+END_TEST
+
 /* The least useful come first, and only by what they say themselves. */
 START_TEST(useless)
 {
@@ -1141,6 +1164,7 @@ Suite *unit_suite(void)
 	tcase_add_loop_test(t, pick, 0, NELEM(pick_rows));
 	tcase_add_test(t, offers);
 	tcase_add_test(t, offers_not_below_the_asker);
+	tcase_add_test(t, recalled);
 	tcase_add_test(t, useless);
 	tcase_add_test(t, pick_waits);
 	tcase_add_test(t, failure);

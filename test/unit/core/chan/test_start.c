@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* wrap: clk_now */
-/* Players of streams that have no start points: they wait, but not for ever. */
+/* Players of streams that have no start points: they wait, but not for ever. Relays begin where they were told. */
 #include "core/chan/chan.h"
 
 #include "test/unit/core/chan/chantest.h"
@@ -136,6 +136,54 @@ START_TEST(a_late_start)
 }
 END_TEST
 
+/* The start that was promised to a relay holds while it shakes hands, as long as it is there. */
+START_TEST(kept_start)
+{
+	struct sink *k = sink_new(true, 0);
+	struct pkt *head;
+	uint64_t start, first;
+	struct rig g;
+
+	rig_init(&g);
+	/* before there is anything to begin with: where it will go on */
+	ck_assert_int_eq(chan_place(g.c, &k->r, CHAN_FROM_POS, 0, &head, &start), ST_OK);
+	pkt_unref(&head);
+	ck_assert_uint_eq(start, g.pos);
+	first = start;
+	seconds(&g, 6, 0);
+	ck_assert_int_eq(chan_place(g.c, &k->r, CHAN_FROM_HERE, 0, &head, &start), ST_OK);
+	pkt_unref(&head);
+	ck_assert_uint_eq(start, first);
+
+	/* live data goes on, the start stays */
+	ck_assert_int_eq(chan_place(g.c, &k->r, CHAN_FROM_POS, 0, &head, &start), ST_OK);
+	pkt_unref(&head);
+	first = start;
+	seconds(&g, 5, 0);
+	ck_assert_int_eq(chan_place(g.c, &k->r, CHAN_FROM_HERE, 0, &head, &start), ST_OK);
+	pkt_unref(&head);
+	ck_assert_uint_eq(start, first);
+	ck_assert_uint_lt(start, g.pos - 5 * 20);
+
+	/* left behind: as if asked anew */
+	seconds(&g, 200, 0);
+	ck_assert_int_eq(chan_place(g.c, &k->r, CHAN_FROM_HERE, 0, &head, &start), ST_OK);
+	pkt_unref(&head);
+	ck_assert_uint_ge(start, g.pos - 3 * 20);
+
+	/* a new stream: its own start */
+	g.pos = 0;
+	put(&g, PKT_HEAD, 0);
+	first = g.pos;
+	seconds(&g, 1, 0);
+	ck_assert_int_eq(chan_place(g.c, &k->r, CHAN_FROM_HERE, 0, &head, &start), ST_OK);
+	pkt_unref(&head);
+	ck_assert_uint_eq(start, first);
+	sink_free(k);
+	rig_fini(&g);
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
 	Suite *s = suite_create("start");
@@ -143,6 +191,7 @@ Suite *unit_suite(void)
 
 	tcase_add_loop_test(t, never_a_start, 1, 8);
 	tcase_add_test(t, a_late_start);
+	tcase_add_test(t, kept_start);
 	suite_add_tcase(s, t);
 	return s;
 }
