@@ -203,7 +203,7 @@ const struct key key_table[] = {
 	WORD(SECT_ROOT, "announcePolicy", announce_policy, "open", "open sameip portopen",
 		"Who may announce: open, sameip (its own address), portopen (after a port test)."),
 	U32(SECT_ROOT, "ghostTimeout", ghost_timeout, "60", 0, 3600,
-		"Seconds a hit outlives its broken control connection."),
+		"Seconds a hit outlives the broken connection it was told over."),
 	WORD(SECT_ROOT, "rootForward", root_forward, "push", "push all none",
 		"What is passed on between broadcasters: push, all or none."),
 	TEXT(SECT_ROOT, "ypGenrePrefix", yp_genre_prefix, "",

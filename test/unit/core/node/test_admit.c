@@ -487,17 +487,18 @@ static void comes_and_goes(void *arg)
 		struct servent_view *view;
 		const struct servent_query q = { .types = 1u << SV_RELAY | 1u << SV_DIRECT, .chan = c };
 		const struct host h = addr(me);
+		bool in;
 		size_t n;
 
 		if (servent_new(sm, -1, &h, false, &sv) != ST_OK)
 			continue;
-		if (servmgr_admit(sm, sv, SV_RELAY, &c, 1, true) == ADMIT_OK) {
+		in = servmgr_admit(sm, sv, SV_RELAY, &c, 1, true) == ADMIT_OK;
+		if (in) {
 			const uint32_t now = atomic_fetch_add(&in_use, 1) + 1;
 			uint32_t was = atomic_load(&most);
 
 			while (was < now && !atomic_compare_exchange_weak(&most, &was, now))
 				;
-			atomic_fetch_sub(&in_use, 1);
 		}
 		atomic_fetch_add(&tries, 1);
 		if (servmgr_select(sm, &q, &v, &n) == ST_OK) {
@@ -511,6 +512,8 @@ static void comes_and_goes(void *arg)
 			free(view);
 		if (i % 32 == 0)
 			servmgr_sample(sm);
+		if (in)
+			atomic_fetch_sub(&in_use, 1);
 		servent_end(&sv);
 	}
 }
