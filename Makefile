@@ -75,20 +75,24 @@ export TSAN_OPTIONS  ?= detect_deadlocks=1:halt_on_error=1:second_deadlock_stack
 # Tests wait this many times longer for an event before they give up.
 export TEST_PATIENCE ?= $(if $(SAN),5,1)
 
+# What is not there switches its feature off; the node says so when it is asked for.
+HAVE_sqlite3 := $(shell pkg-config --exists sqlite3 2>/dev/null && echo yes)
+FEATURES := $(if $(HAVE_sqlite3),-DHAVE_SQLITE)
+
 # Looked up when the first recipe runs, not when this file is read: plain make looks at what is there.
-PKGS     := libxml-2.0 jansson nettle
+PKGS     := libxml-2.0 jansson nettle $(if $(HAVE_sqlite3),sqlite3)
 no_pkgs   = $(error $(PKGS) not found by pkg-config; `make run` installs what is missing, or see dist/setup)
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS) || echo missing))$(if \
              $(filter missing,$(PKG_CFLAGS)),$(no_pkgs))$(PKG_CFLAGS)
 PKG_LIBS   = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
 CHECK_LIBS = $(eval CHECK_LIBS := $$(shell pkg-config --libs check))$(CHECK_LIBS)
 
-COMPILE  = $(CC) $(STD) $(WARN) $(SANFLAG) $(DBG) $(HARDEN) -pthread -I. -I$(B)/gen $(PKG_CFLAGS) \
+COMPILE  = $(CC) $(STD) $(WARN) $(SANFLAG) $(DBG) $(FEATURES) $(HARDEN) -pthread -I. -I$(B)/gen $(PKG_CFLAGS) \
            -MMD -MP $(CFLAGS)
 LINK     = $(CC) $(SANFLAG) -pie -pthread -Wl,-z,relro,-z,now $(CFLAGS) $(LDFLAGS)
 
 # Objects are made anew when the flags change (a stricter WERROR alone is no reason).
-FLAGS    := $(strip $(CC) $(STD) $(filter-out -Werror,$(WARN)) $(SANFLAG) $(DBG) $(HARDEN) $(CFLAGS))
+FLAGS    := $(strip $(CC) $(STD) $(filter-out -Werror,$(WARN)) $(SANFLAG) $(DBG) $(FEATURES) $(HARDEN) $(CFLAGS))
 ifneq ($(file <$(B)/flags),$(FLAGS))
 .PHONY: $(B)/flags
 endif
@@ -207,7 +211,7 @@ bench: $(B)/peercast $(B)/test/bench/peercast-bench
 	$(Q)$(node_env) test/run-bench --json $(BUILD)/bench.json $(BENCH)
 
 lint:
-	$(Q)CC='$(CC)' LINT_CFLAGS='$(STD) -I. $(PKG_CFLAGS)' .ci/lint $(CHECKS)
+	$(Q)CC='$(CC)' LINT_CFLAGS='$(STD) $(FEATURES) -I. $(PKG_CFLAGS)' .ci/lint $(CHECKS)
 
 install: $(B)/peercast
 	install -D -m 755 $< $(DESTDIR)$(PREFIX)/bin/peercast

@@ -17,6 +17,7 @@
 #include "servent/chanlogd.h"
 #include "servent/conn.h"
 #include "servent/firewall.h"
+#include "servent/historyd.h"
 #include "servent/opts.h"
 #include "servent/portcheck.h"
 #include "servent/source.h"
@@ -170,6 +171,7 @@ static void op_settings_changed(struct node *n)
 	app_apply_settings(app_of(n));
 	tell_port(app_of(n));
 	app_wake_cout(app_of(n));       /* another YP; and the housekeeper */
+	historyd_wake(app_of(n)->history);
 }
 
 static void op_shutdown(struct node *n)
@@ -188,6 +190,12 @@ static void op_shutdown(struct node *n)
 static void op_chanlog_counts(struct node *n, struct chanlog_counts *c)
 {
 	chanlogd_counts(app_of(n)->chanlog, c);
+}
+
+static enum status op_history(struct node *n, const char *name, int64_t from_s, int64_t to_s,
+	nsec deadline, struct history *out)
+{
+	return historyd_ask(app_of(n)->history, name, from_s, to_s, deadline, out);
 }
 
 /* --- settings ----------------------------------------------------------------------------------- */
@@ -475,7 +483,7 @@ enum status app_start(struct app *a, const char *ini, int *exit_code)
 		.settings_changed = op_settings_changed,
 		.shutdown = op_shutdown, .chanlog_counts = op_chanlog_counts,
 		.check_firewall = firewall_ask,
-		.check_viewer = portcheck_start,
+		.check_viewer = portcheck_start, .history = op_history,
 	};
 	app_apply_settings(a);
 	set = conf_get(conf);
@@ -485,6 +493,8 @@ enum status app_start(struct app *a, const char *ini, int *exit_code)
 		return st;
 	addr_read(a);
 	st = chanlogd_start(&a->chanlog, conf);
+	if (st == ST_OK)
+		st = historyd_start(&a->history, &a->node);
 	if (st == ST_OK)
 		st = start_threads(a);
 	if (st != ST_OK) {
@@ -564,6 +574,7 @@ void app_stop(struct app *a)
 	clean = wait_tasks(a, deadline) && clean;
 	clean = thr_join(&a->house_thr, deadline) == ST_OK && clean;
 	chanlogd_stop(&a->chanlog, deadline);
+	historyd_stop(&a->history, deadline);
 	st = conf_save(a->node.conf);
 	if (st != ST_OK)
 		log_error("settings: not saved: %s", status_str(st));

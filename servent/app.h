@@ -21,11 +21,13 @@
 #define GOODBYE       (500 * NSEC_PER_MSEC)     /* for the last words to one peer */
 
 struct chanlogd;
+struct historyd;
 struct source;
 
 struct app {
 	struct node node;
 	struct chanlogd *chanlog;       /* constant after start-up */
+	struct historyd *history;       /* the same; NULL = built without */
 	int listen_fd;                  /* the SERVER thread's */
 	struct thr server_thr, house_thr;
 	struct mbox server_mb, house_mb;

@@ -9,6 +9,7 @@
 #include "core/chan/chanmgr.h"
 #include "core/conf/conf.h"
 #include "core/node/filter.h"
+#include "core/node/history.h"
 #include "core/node/servmgr.h"
 #include "core/sys/host.h"
 
@@ -51,6 +52,10 @@ struct node_ops {
 	 * viewers_port_done() (http/viewer.h) sooner or later, then wakes sv's mailbox. NULL = never asked.
 	 * false: it cannot be tested now; nothing will be told. */
 	bool (*check_viewer)(struct node *n, struct servent *sv, const struct host *who);
+	/* What a root remembers of the channels of that name, from_s <= at < to_s. Waits for the disk.
+	 * ST_OK (out may be empty); ST_STOPPED: nothing is kept here; ST_TIMEOUT, ST_SYS, ST_LIMIT */
+	enum status (*history)(struct node *n, const char *name, int64_t from_s, int64_t to_s,
+		nsec deadline, struct history *out);
 };
 
 struct yp;
