@@ -14,6 +14,7 @@
 #include "http/yp.h"
 #include "pcp/pcp.h"
 #include "servent/addr.h"
+#include "servent/banlist.h"
 #include "servent/chanlogd.h"
 #include "servent/conn.h"
 #include "servent/firewall.h"
@@ -218,6 +219,7 @@ void app_apply_settings(struct app *a)
 	if (node_apply_settings(&a->node, resolve) != ST_OK)
 		log_error("settings: no memory for the filters; the old ones stay");
 	app_own_changed(a);
+	banlist_load(a);
 }
 
 static void reload_task(struct app *a, void *arg)

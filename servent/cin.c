@@ -43,6 +43,16 @@ static bool is_off_air(struct app *a)
 	return !is_root(a) && !chanmgr_is_broadcasting(a->node.cm);
 }
 
+/* Is the peer on a root's ban list? */
+static bool is_banned(struct cin *x, const struct gnuid *sid)
+{
+	struct bans *b = is_root(x->a) ? node_bans(&x->a->node) : NULL;
+	const bool yes = bans_address(b, &x->sv->peer) || bans_session(b, sid);
+
+	bans_unref(&b);
+	return yes;
+}
+
 /* --- handshake -------------------------------------------------------------------------------- */
 
 /* Length and value of "pcp\n": 4 bytes, or none at all. ST_PROTO: any other length. */
@@ -192,6 +202,12 @@ static NOINLINE enum status shake_hands(struct cin *x)
 		end_test(x);
 		return ST_EOF;
 	}
+	if (is_banned(x, &helo.sid)) {
+		log_peer(LOG_INFO, &sv->peer, "cin %u %s: banned", sv->id, host_str(&sv->peer, hs));
+		node_count(&x->a->node, ROOT_REFUSED_BAN);
+		pcpio_quit(&sv->sock, PCP_QUIT_BANNED);
+		return ST_LIMIT;
+	}
 	x->proc.port_open = port_is_open(x, &helo, deadline);
 	no = servmgr_admit_control(x->a->node.sm, sv, &helo.sid);
 	if (no == REFUSE_DUPLICATE) {
@@ -267,6 +283,18 @@ static enum status converse(struct cin *x)
 				x->quit = PCP_QUIT_SKIP;
 				return st;
 			}
+<<<<<<< HEAD
+=======
+			if (st == ST_OK && is_off_air(x->a)) {
+				x->quit = PCP_QUIT_OFFAIR;
+				return ST_STOPPED;
+			}
+			if (st == ST_OK && is_banned(x, &x->proc.remote)) {
+				x->proc.why = "banned";
+				x->quit = PCP_QUIT_BANNED;
+				return ST_LIMIT;
+			}
+>>>>>>> e384aef (servent: a root's bans, and counts of what it refuses)
 		}
 	}
 	if (st == ST_TIMEOUT)
@@ -290,7 +318,12 @@ static NOINLINE void part(struct cin *x, enum status st)
 		host_str(&x->sv->peer, hs), theirs ? "it said quit" : why,
 		x->quit != 0 ? theirs ? " " : ", quit " : "",
 		x->quit != 0 ? quit_str(x->quit, qs) : "");
+<<<<<<< HEAD
 	proc_gone(&x->proc, theirs && quit_is_gone(x->quit));
+=======
+	if (is_root(x->a))
+		proc_gone(&x->proc, x->quit == PCP_QUIT_BANNED || (theirs && quit_is_gone(x->quit)));
+>>>>>>> e384aef (servent: a root's bans, and counts of what it refuses)
 	if (theirs || x->quit == 0)
 		return;
 	sock_deafen(&x->sv->sock);

@@ -750,6 +750,17 @@ void chanmgr_session_gone(struct chanmgr *m, const struct gnuid *sid, const stru
 	cm_unlock(m);
 }
 
+void chanmgr_silence(struct chanmgr *m, const struct gnuid *id)
+{
+	struct hitlist *l;
+
+	cm_lock(m);
+	l = list_locked(m, id);
+	if (l != NULL)
+		hitlist_silence(l);
+	cm_unlock(m);
+}
+
 void chanmgr_sweep(struct chanmgr *m, nsec max_age, struct gnuid *ended, size_t *n)
 {
 	size_t room = *n, count = 0, gone = 0;

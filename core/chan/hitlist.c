@@ -273,6 +273,14 @@ void hitlist_session_gone(struct hitlist *l, const struct gnuid *sid, bool at_on
 		}
 }
 
+void hitlist_silence(struct hitlist *l)
+{
+	struct hitnode *n;
+
+	DL_FOREACH(l->hits, n)
+		n->h.dead = true;
+}
+
 uint32_t hitlist_sweep(struct hitlist *l, nsec now, nsec max_age, bool carried)
 {
 	const uint32_t before = l->n;

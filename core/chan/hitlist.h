@@ -68,5 +68,7 @@ void hitlist_session_gone(struct hitlist *l, const struct gnuid *sid, bool at_on
 /* Remove the dead, the gone, and those silent for max_age; what a user named stays while `carried`.
  * Returns how many went. */
 uint32_t hitlist_sweep(struct hitlist *l, nsec now, nsec max_age, bool carried);
+/* None of its hits is wanted any more: all are dead. */
+void hitlist_silence(struct hitlist *l);
 
 #endif

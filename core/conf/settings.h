@@ -189,6 +189,7 @@ struct settings {
 	char yp_name[SETTINGS_TEXT];    /* as written; use settings_yp_name() */
 	bool yp_info_line;
 	uint32_t history_days;          /* 0 = off */
+	char ban_list[SETTINGS_LONG];   /* path; "" = none */
 
 	/* [LiveSync] */
 	bool livesync;

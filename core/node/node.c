@@ -25,6 +25,7 @@ enum status node_init(struct node *n, struct conf *conf, struct chanmgr *cm, str
 void node_fini(struct node *n) LOCK_IMPL /* the only thread left */
 {
 	filterset_unref(&n->filters);
+	bans_unref(&n->bans);
 	mtx_fini(&n->mtx);
 }
 
@@ -96,6 +97,27 @@ void node_set_filters(struct node *n, struct filterset *f)
 	n->filters = f;
 	node_unlock(n);
 	filterset_unref(&old);
+}
+
+struct bans *node_bans(struct node *n)
+{
+	struct bans *b;
+
+	node_lock(n);
+	b = n->bans != NULL ? bans_ref(n->bans) : NULL;
+	node_unlock(n);
+	return b;
+}
+
+void node_set_bans(struct node *n, struct bans *b)
+{
+	struct bans *old;
+
+	node_lock(n);
+	old = n->bans;
+	n->bans = b;
+	node_unlock(n);
+	bans_unref(&old);
 }
 
 bool node_is_trusted(struct node *n, const struct host *h)

@@ -6,8 +6,11 @@
 #ifndef CORE_NODE_NODE_H
 #define CORE_NODE_NODE_H
 
+#include <stdatomic.h>
+
 #include "core/chan/chanmgr.h"
 #include "core/conf/conf.h"
+#include "core/node/bans.h"
 #include "core/node/filter.h"
 #include "core/node/history.h"
 #include "core/node/servmgr.h"
@@ -59,6 +62,16 @@ struct node_ops {
 };
 
 struct yp;
+/* What a root did with announcements and broadcasts since the start (settings.md decision 16). */
+enum root_count {
+	ROOT_ANNOUNCED,                 /* channels and hosts taken */
+	ROOT_REFUSED_OWNER,             /* not the owner of the channel */
+	ROOT_REFUSED_POLICY,            /* announcePolicy */
+	ROOT_REFUSED_BAN,               /* the ban list; connections and announcements */
+	ROOT_FORWARDED,                 /* broadcasts passed on */
+	ROOT_DROPPED,                   /* broadcasts that rootForward did not let through */
+	ROOT_COUNTS
+};
 
 struct node {
 	struct conf *conf;
@@ -68,7 +81,14 @@ struct node {
 	struct node_ops ops;
 	struct mtx mtx;                                         /* lk_conf, for filters alone */
 	struct filterset *filters GUARDED_BY(lk_conf);          /* the current set */
+	struct bans *bans GUARDED_BY(lk_conf);                  /* NULL = none */
+	_Atomic uint64_t root_counts[ROOT_COUNTS];              /* relaxed: statistics */
 };
+
+static inline void node_count(struct node *n, enum root_count c)
+{
+	atomic_fetch_add_explicit(&n->root_counts[c], 1, memory_order_relaxed);
+}
 
 /* Fills n with the three, borrowed, and an empty filter set (no flags for anybody).
  * returns  ST_OK, ST_LIMIT (memory) */
@@ -89,6 +109,11 @@ enum status node_apply_settings(struct node *n, node_resolve *resolve) EXCLUDES(
 int node_filter(struct node *n, const struct host *h) EXCLUDES(lk_conf);
 /* Replace the set (takes the reference). */
 void node_set_filters(struct node *n, struct filterset *f) EXCLUDES(lk_conf);
+
+/* The current bans, referenced, or NULL: give back with bans_unref(). */
+struct bans *node_bans(struct node *n) EXCLUDES(lk_conf) NODISCARD;
+/* Replace them (takes the reference; NULL = none). */
+void node_set_bans(struct node *n, struct bans *b) EXCLUDES(lk_conf);
 
 /* Loopback with trustLocalhost, an own address, or a `private` filter: exempt from limits, may push
  * and may start relays (node.md 5.1). */

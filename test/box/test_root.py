@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import stat
+import tempfile
 import time
 
 from harness import (FLG_CIN, FLG_RECV, FLG_RELAY, FLG_TRACKER, GRP_ALL, GRP_RELAYS, GRP_ROOT, GRP_TRACKERS, PATIENCE,
@@ -265,6 +266,84 @@ class File(BoxCase):
         root.send_signal(signal.SIGTERM)
         self.assertEqual(root.wait_exit(), 0)
         self.assertEqual(self.names(root)[-1], last)
+
+
+class Bans(BoxCase):
+    """banList: who is not wanted, and what happens to those that are here already."""
+
+    def start(self, lines):
+        folder = tempfile.TemporaryDirectory(prefix="peercast-bans-")
+        self.addCleanup(folder.cleanup)
+        self.bans = os.path.join(folder.name, "bans")
+        self.write(lines)
+        return self.root({"banList": self.bans, "chanLogEvents": "Yes"})
+
+    def write(self, lines):
+        with open(self.bans + ".new", "w", encoding="utf-8") as f:
+            f.write("".join(line + "\n" for line in lines))
+        os.rename(self.bans + ".new", self.bans)
+
+    def reload(self, root, lines):
+        self.write(lines)
+        since = len(root.out.lines)
+        root.send_signal(signal.SIGHUP)
+        root.wait_log("settings read again", since=since)
+
+    @staticmethod
+    def names(root):
+        return sorted(c.get("name") for c in root.viewxml().find("channels_found"))
+
+    def test_session(self):
+        sid = new_id()
+        root = self.start(["session " + sid])
+        self.control(root).announce(new_id(), name="good")
+        self.assertEqual(self.control(root, sid=sid).quit, 1011)
+        wait_until(lambda: self.names(root) == ["good"], what="the others' channel")
+
+    def test_session_that_is_here(self):
+        root = self.start([])
+        good, bad = self.control(root), self.control(root)
+        good.announce(new_id(), name="good")
+        bad.announce(new_id(), name="bad")
+        wait_until(lambda: self.names(root) == ["bad", "good"], what="both")
+        self.reload(root, ["session " + bad.sid])
+        while (atom := bad.read_atom()).name != "quit":
+            pass
+        self.assertEqual(atom.u32, 1011)
+        bad.expect_close()
+        wait_until(lambda: self.names(root) == ["good"], what="the ban to count")
+        good.announce(new_id(), name="still")
+        wait_until(lambda: self.names(root) == ["good", "still"], what="the other connection")
+
+    def test_address(self):
+        root = self.start(["address 127.0.0.0/8"])
+        self.assertEqual(self.control(root).quit, 1011)
+        self.reload(root, ["# nobody"])
+        self.control(root).announce(new_id(), name="x")
+        wait_until(lambda: self.names(root) == ["x"], what="the ban to end")
+
+    def test_channels(self):
+        cid, kept = new_id(), new_id()
+        root = self.start(["channel " + cid, "name *casino*"])
+        c = self.control(root)
+        c.announce(cid, name="by id")
+        c.announce(new_id(), name="The CASINO!")
+        c.announce(kept, name="kept")
+        wait_until(lambda: self.names(root) == ["kept"], what="the channel that is not banned")
+        self.reload(root, ["name k?pt"])
+        wait_until(lambda: self.names(root) == [], 4, "the ban to count")
+        c.announce(kept, name="kept")
+        c.announce(cid, name="by id")
+        wait_until(lambda: self.names(root) == ["by id"], what="the one that is allowed again")
+        self.assertEqual(len([x for x in root.out.lines if "it is banned" in x]), 1)
+
+    def test_bad_file(self):
+        root = self.start(["session 12", "channel " + new_id()])
+        root.wait_log(r"bans:1: an id has 32 hex digits; the line is ignored")
+        root.wait_log(r"bans .*: 1$")
+        os.unlink(self.bans)
+        root.send_signal(signal.SIGHUP)
+        root.wait_log(r"bans .*: No such file or directory; the old ones stay")
 
 
 class Ownership(BoxCase):

@@ -163,6 +163,7 @@ static const struct {
 	{ "ypName", "", "YP", "YP" },
 	{ "ypInfoLine", "Yes", "No", "No" },
 	{ "historyDays", "7", "0", "0" },
+	{ "banList", "", "/etc/peercast/bans", "/etc/peercast/bans" },
 	{ "livesync", "No", "Yes", "Yes" },
 	{ "livesyncGroup", "224.0.42.5", "", "" },
 	{ "livesyncPort", "9696", "9697", "9697" },
