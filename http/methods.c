@@ -8,6 +8,7 @@
 #include "http/command.h"
 #include "http/jsonrpc.h"
 #include "http/relaytree.h"
+#include "http/rootstatus.h"
 
 /* --- building values -------------------------------------------------------------------------- *
  *
@@ -118,6 +119,15 @@ static json_t *check_ports(struct rpc_call *c)
 	if (own.fw[0] == FW_OPEN)
 		add(ports, json_integer(own.port), &ok);
 	return or_drop(ports, ok);
+}
+
+static json_t *get_root_status(struct rpc_call *c)
+{
+	const struct settings *st = conf_get(c->node->conf);
+	const bool root = st->is_root;
+
+	settings_unref(&st);
+	return root ? rootstatus_json(c->node) : rpc_fail(c, RPC_UNKNOWN, "This node is not a root", NULL);
 }
 
 /* --- a channel -------------------------------------------------------------------------------- */
@@ -604,6 +614,8 @@ const struct rpc_method rpc_methods[] = {
 	{ "getChannelStatus", CHANNEL, get_channel_status, "State and counts of a channel." },
 	{ "getChannels", { { NULL, RPC_STRING, false } }, get_channels,
 		"All channels carried here." },
+	{ "getRootStatus", { { NULL, RPC_STRING, false } }, get_root_status,
+		"On a root: who is connected, what was refused, forwarded and written." },
 	{ "getStatus", { { NULL, RPC_STRING, false } }, get_status,
 		"Addresses, firewall state, uptime." },
 	{ "getVersionInfo", { { NULL, RPC_STRING, false } }, get_version_info,

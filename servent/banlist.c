@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 
-#include "core/sys/blob.h"
 #include "core/sys/file.h"
 #include "core/sys/log.h"
 
@@ -66,7 +65,6 @@ void banlist_load(struct app *a)
 	const struct servent_query q = { .types = 1u << SV_CIN };
 	const struct settings *set = conf_get(a->node.conf);
 	struct bans *bans = NULL;
-	struct blob *wake;
 
 	if (read_file(set->ban_list, &bans) != ST_OK)
 		goto out;
@@ -76,10 +74,7 @@ void banlist_load(struct app *a)
 	if (!set->is_root || bans_count(bans) == 0)
 		goto out;
 	silence(a, bans);
-	wake = blob_new("", 0);         /* each connection looks itself whether it may stay */
-	if (wake != NULL)
-		(void)servmgr_post(a->node.sm, &q, wake);
-	blob_unref(&wake);
+	servmgr_wake(a->node.sm, &q);   /* each connection looks itself whether it may stay */
 out:
 	bans_unref(&bans);
 	settings_unref(&set);

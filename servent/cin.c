@@ -277,24 +277,17 @@ static enum status converse(struct cin *x)
 			x->quit = PCP_QUIT_OFFAIR;
 			return ST_STOPPED;
 		}
+		if (st == ST_OK && (got & SOCK_MAIL) && is_banned(x, &x->proc.remote)) {
+			x->proc.why = "banned";
+			x->quit = PCP_QUIT_BANNED;
+			return ST_LIMIT;
+		}
 		if (st == ST_OK) {
 			st = pcpio_mail(&x->io, &x->sv->mbox, clk_deadline(PCP_WRITE));
 			if (st == ST_TIMEOUT) {
 				x->quit = PCP_QUIT_SKIP;
 				return st;
 			}
-<<<<<<< HEAD
-=======
-			if (st == ST_OK && is_off_air(x->a)) {
-				x->quit = PCP_QUIT_OFFAIR;
-				return ST_STOPPED;
-			}
-			if (st == ST_OK && is_banned(x, &x->proc.remote)) {
-				x->proc.why = "banned";
-				x->quit = PCP_QUIT_BANNED;
-				return ST_LIMIT;
-			}
->>>>>>> e384aef (servent: a root's bans, and counts of what it refuses)
 		}
 	}
 	if (st == ST_TIMEOUT)
@@ -318,12 +311,7 @@ static NOINLINE void part(struct cin *x, enum status st)
 		host_str(&x->sv->peer, hs), theirs ? "it said quit" : why,
 		x->quit != 0 ? theirs ? " " : ", quit " : "",
 		x->quit != 0 ? quit_str(x->quit, qs) : "");
-<<<<<<< HEAD
-	proc_gone(&x->proc, theirs && quit_is_gone(x->quit));
-=======
-	if (is_root(x->a))
-		proc_gone(&x->proc, x->quit == PCP_QUIT_BANNED || (theirs && quit_is_gone(x->quit)));
->>>>>>> e384aef (servent: a root's bans, and counts of what it refuses)
+	proc_gone(&x->proc, x->quit == PCP_QUIT_BANNED || (theirs && quit_is_gone(x->quit)));
 	if (theirs || x->quit == 0)
 		return;
 	sock_deafen(&x->sv->sock);

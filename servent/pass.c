@@ -170,14 +170,18 @@ bool pass_on(struct proc *p, const struct settings *set, const struct routeplace
 	const bool info = down && is_info(p, b);
 	struct blob *msg;
 
-	if (root_cin && !root_passes(p, set, b))
+	if (root_cin && !root_passes(p, set, b)) {
+		node_count(p->node, ROOT_DROPPED);
 		return false;
+	}
 	/* What goes to many is limited; what climbs its own tree is not, nor is a title on its way down. */
 	if (((up && !bound) || (down && !info)) && !may_spread(p)) {
 		up = up && bound;
 		down = info;
 	}
 	msg = up || down ? copy_of(p, b) : NULL;
+	if (root_cin)
+		node_count(p->node, msg != NULL ? ROOT_FORWARDED : ROOT_DROPPED);
 	if (msg == NULL)
 		return false;
 	if (up)

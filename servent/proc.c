@@ -238,15 +238,8 @@ static void on_host(struct proc *p, struct ctx *x, const struct atom *a)
 	if (servmgr_is_self(p->node->sm, &h.rhost[0]))
 		return;
 	if (!policy_allows(p, x, &h)) {
-<<<<<<< HEAD
-		if (!p->told_refused)
-			log_peer(LOG_INFO, &p->peer, "%s: announcement refused: %s",
-				host_str(&p->peer, hs), is_reachable(p, &h) ? "announcePolicy" :
-				"nobody reaches that address");
-		p->told_refused = true;
-=======
-		refused(p, ROOT_REFUSED_POLICY, &id, "announcePolicy");
->>>>>>> e384aef (servent: a root's bans, and counts of what it refuses)
+		refused(p, ROOT_REFUSED_POLICY, &id,
+			is_reachable(p, &h) ? "announcePolicy" : "nobody reaches that address");
 		x->pending = false;
 		return;
 	}
@@ -275,122 +268,6 @@ void proc_gone(struct proc *p, bool goodbye)
 
 /* --- broadcasts ------------------------------------------------------------------------------- */
 
-<<<<<<< HEAD
-=======
-/* Packets of the trees seen lately. One table for the node, as a loop spans connections. */
-static struct mtx seen_mtx = MTX_INIT(lk_leaf);
-static struct routeseen seen_table GUARDED_BY(lk_leaf);
-static bool seen_ready GUARDED_BY(lk_leaf);
-
-static void seen_lock(void) ACQUIRES(lk_leaf) LOCK_IMPL
-{
-	mtx_lock_raw(&seen_mtx);
-}
-
-static void seen_unlock(void) RELEASES(lk_leaf) LOCK_IMPL
-{
-	mtx_unlock_raw(&seen_mtx);
-}
-
-/* Did this packet come over another connection before (pcp.md 10.3)? Within a tree only: control
- * connections make no loops, and a tracker that comes again may say the same as before. */
-static bool is_repeated(const struct proc *p, const struct bcst *b)
-{
-	bool yes;
-
-	if (p->kind == PROC_CIN || p->kind == PROC_COUT || !gnuid_is_set(&b->from))
-		return false;
-	seen_lock();
-	if (!seen_ready)
-		routeseen_init(&seen_table);
-	seen_ready = true;
-	yes = routeseen_check(&seen_table, b, &p->remote, clk_now());
-	seen_unlock();
-	return yes;
-}
-
-/* To where the channels come from. */
-static void post_up(struct proc *p, const struct bcst *b, struct blob *msg)
-{
-	struct chan **chans = NULL, *one;
-	size_t n = 0;
-
-	if (gnuid_is_set(&b->cid)) {
-		one = chanmgr_find(p->node->cm, &b->cid);
-		if (one == NULL)
-			return;
-		chans = &one;
-		n = 1;
-	} else if (chanmgr_all(p->node->cm, &chans, &n) != ST_OK) {
-		return;
-	}
-	for (size_t i = 0; i < n; i++) {
-		if (chan_type_of(chans[i]) == CHAN_RELAY)
-			(void)!chan_post_source(chans[i], msg, &p->remote, &b->dest);
-		chan_unref(&chans[i]);
-	}
-	if (chans != &one)
-		free(chans);
-}
-
-/* To other connections: relays below, control connections. At most PROC_FANS a second from one
- * connection: older nodes take in five a second, and choke on more. */
-static void post_down(struct proc *p, const struct ctx *x, const struct bcst *b, struct blob *msg)
-{
-	struct servent_query q;
-
-	if (!route_down(&x->place, b, &p->remote, &q) ||
-	    tick(&p->fans_now, &p->fans_since, clk_now()) > PROC_FANS)
-		return;
-	(void)servmgr_post(p->node->sm, &q, msg);
-}
-
-/* A root passes on what its settings say: by default a push to a client that is here. */
-static bool root_passes(struct proc *p, const struct ctx *x, const struct bcst *b)
-{
-	static const enum routeforward rule[] = {
-		[ROOTFWD_PUSH] = ROUTE_FORWARD_PUSH, [ROOTFWD_ALL] = ROUTE_FORWARD_ALL,
-		[ROOTFWD_NONE] = ROUTE_FORWARD_NONE,
-	};
-	const nsec now = clk_now();
-
-	if (!x->root_cin)
-		return true;
-	if (!route_root_forwards(rule[x->set->root_forward], b))
-		return false;
-	if (x->set->root_forward == ROOTFWD_PUSH) {
-		if (p->push_at != 0 && now - p->push_at < PROC_PUSHES)
-			return false;
-		p->push_at = now;
-	}
-	return true;
-}
-
-static NOINLINE void forward(struct proc *p, const struct ctx *x, const struct bcst *b)
-{
-	struct blob *msg = NULL;
-	struct buf out;
-
-	if (!root_passes(p, x, b)) {
-		node_count(p->node, ROOT_DROPPED);
-		return;
-	}
-	/* Not more than other nodes take in. */
-	buf_init(&out, PCP_ATOM_SEND_MAX);
-	if (bcst_forward(&out, b) == ST_OK)
-		msg = blob_new(out.p, out.len);
-	buf_fini(&out);
-	if (msg == NULL)
-		return;
-	if (route_up(b) && !(x->root_cin && x->set->root_forward == ROOTFWD_PUSH))
-		post_up(p, b, msg);
-	post_down(p, x, b, msg);
-	blob_unref(&msg);
-	if (x->root_cin)
-		node_count(p->node, ROOT_FORWARDED);
-}
-
->>>>>>> e384aef (servent: a root's bans, and counts of what it refuses)
 static enum status act(struct proc *p, struct ctx *x, const struct atom *a);
 
 /* What a bcst or atom holds. Bags inside it are opened by the bag, so this is entered twice at most. */
@@ -564,7 +441,8 @@ enum status proc_atom(struct proc *p, const struct atom *a, uint32_t *quit)
 	x.place.is_root = x.set->is_root;
 	x.place.from_yp = p->kind == PROC_COUT && p->yp;
 	x.root_cin = x.place.is_root && p->kind == PROC_CIN;
-<<<<<<< HEAD
+	if (x.root_cin)
+		x.bans = bans = node_bans(p->node);
 	if (within_budget(p, &x, a)) {
 		st = act(p, &x, a);
 		flush(p, &x);
@@ -575,13 +453,7 @@ enum status proc_atom(struct proc *p, const struct atom *a, uint32_t *quit)
 	}
 	if (x.news)
 		pass_changed(p);
-=======
-	if (x.root_cin)
-		x.bans = bans = node_bans(p->node);
-	st = act(p, &x, a);
-	flush(p, &x);
 	bans_unref(&bans);
->>>>>>> e384aef (servent: a root's bans, and counts of what it refuses)
 	settings_unref(&x.set);
 	*quit = x.quit;
 	return st;
