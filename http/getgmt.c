@@ -20,6 +20,18 @@
 #define CHART_X  44                     /* room for the numbers beside it */
 #define CHART_Y  10
 
+/* The words of the page. */
+static const struct words {
+	const char *lang, *statistics, *listeners, *relays, *chart, *time, *age, *status, *description, *days,
+		*no_day, *no_name;
+} words[] = {
+	{ "en", "Statistics", "listeners", "relays", "Listeners and relays over the day", "Time", "Age",
+		"Status", "Description", "Days", "Nothing is known of this day.",
+		"Nothing is known of a channel with this name." },
+	{ "ja", "統計", "リスナー", "リレー", "一日のリスナー数とリレー数", "時刻", "経過", "人数", "内容", "日付",
+		"この日の記録はありません。", "この名前のチャンネルの記録はありません。" },
+};
+
 /* --- days ------------------------------------------------------------------------------------- */
 
 static bool local(int64_t at_s, struct tm *tm)
@@ -111,14 +123,13 @@ static void put_curve(struct buf *out, const char *class, const struct getgmt_da
 		buf_puts(out, "\"/>\n");
 }
 
-static void put_chart(struct buf *out, const struct getgmt_day *d, const struct history *h)
+static void put_chart(struct buf *out, const struct words *w, const struct getgmt_day *d, const struct history *h)
 {
 	const int64_t top = round_up(MAX(peak(h), 5)), span = d->to_s - d->from_s;
 	struct tm tm;
 
 	buf_printf(out, "<svg class=\"chart\" viewBox=\"0 0 %d %d\" role=\"img\" "
-		"aria-label=\"Listeners and relays over the day\">\n", CHART_X + CHART_W + 10,
-		CHART_Y + CHART_H + 24);
+		"aria-label=\"%s\">\n", CHART_X + CHART_W + 10, CHART_Y + CHART_H + 24, w->chart);
 	for (int i = 0; i <= 2; i++) {
 		const int y = CHART_Y + CHART_H - i * CHART_H / 2;
 
@@ -137,8 +148,8 @@ static void put_chart(struct buf *out, const struct getgmt_day *d, const struct 
 	}
 	put_curve(out, "relays", d, h, top, true);
 	put_curve(out, "listeners", d, h, top, false);
-	buf_puts(out, "</svg>\n<p class=\"legend\"><span class=\"listeners\">listeners</span> "
-		"<span class=\"relays\">relays</span></p>\n");
+	buf_printf(out, "</svg>\n<p class=\"legend\"><span class=\"listeners\">%s</span> "
+		"<span class=\"relays\">%s</span></p>\n", w->listeners, w->relays);
 }
 
 /* "[genre - desc] Playing: artist - title" and the comment. */
@@ -193,13 +204,13 @@ static void put_row(struct buf *out, const struct history *h, const struct histo
 }
 
 /* The first sample of every slot. */
-static void put_table(struct buf *out, const struct getgmt_day *d, const struct history *h)
+static void put_table(struct buf *out, const struct words *w, const struct getgmt_day *d, const struct history *h)
 {
 	const struct history_row *last = NULL;
 	int64_t slot = -1, heard = 0;
 
-	buf_puts(out, "<table>\n<thead><tr><th>Time</th><th>Age</th><th>Status</th><th>Description</th></tr>"
-		"</thead>\n<tbody>\n");
+	buf_printf(out, "<table>\n<thead><tr><th>%s</th><th>%s</th><th>%s</th><th>%s</th></tr></thead>\n"
+		"<tbody>\n", w->time, w->age, w->status, w->description);
 	for (size_t i = 0; i < h->n; i++) {
 		const struct history_row *r = &h->rows[i];
 		const int64_t now = (r->at_s - d->from_s) / SLOT;
@@ -217,14 +228,14 @@ static void put_table(struct buf *out, const struct getgmt_day *d, const struct 
 	buf_puts(out, "</tbody>\n</table>\n");
 }
 
-static void put_days(struct buf *out, const char *name, const struct getgmt_day *d,
-	const struct history *h)
+static void put_days(struct buf *out, const struct words *w, const char *name,
+	const struct getgmt_day *d, const struct history *h)
 {
 	uint32_t month = 0;
 
 	if (h->n_days == 0)
 		return;
-	buf_puts(out, "<nav class=\"days\" aria-label=\"Days\">\n");
+	buf_printf(out, "<nav class=\"days\" aria-label=\"%s\">\n", w->days);
 	for (size_t i = h->n_days; i > 0; i--) {
 		const uint32_t date = h->days[i - 1];
 		char text[16];
@@ -242,33 +253,34 @@ static void put_days(struct buf *out, const char *name, const struct getgmt_day 
 	buf_puts(out, "</ul>\n</nav>\n");
 }
 
-enum status getgmt_page(struct buf *out, const char *yp, const char *name, const struct getgmt_day *d,
-	const struct history *h)
+enum status getgmt_page(struct buf *out, const char *lang, const char *yp, const char *name,
+	const struct getgmt_day *d, const struct history *h)
 {
+	const struct words *w = &words[strcmp(lang, words[1].lang) == 0];
 	char date[16];
 
 	date_str(date, d->date);
-	buf_puts(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-		"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+	buf_printf(out, "<!DOCTYPE html>\n<html lang=\"%s\">\n<head>\n<meta charset=\"utf-8\">\n", w->lang);
+	buf_puts(out, "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
 		"<meta name=\"color-scheme\" content=\"light dark\">\n<title>");
 	xmlout_escape(out, name);
-	buf_puts(out, " - Statistics - ");
+	buf_printf(out, " - %s - ", w->statistics);
 	xmlout_escape(out, yp);
-	buf_puts(out, "</title>\n<link rel=\"stylesheet\" href=\"/yp/yp.css\">\n</head>\n<body>\n<header>\n"
+	buf_puts(out, "</title>\n<link rel=\"icon\" href=\"/yp/icon.svg\" type=\"image/svg+xml\">\n"
+		"<link rel=\"stylesheet\" href=\"/yp/yp.css\">\n</head>\n<body>\n<header>\n"
 		"<p><a href=\"/yp/\">");
 	xmlout_escape(out, yp);
 	buf_puts(out, "</a></p>\n<h1>");
 	xmlout_escape(out, name);
 	buf_printf(out, "</h1>\n<p>%s</p>\n</header>\n<main class=\"history\">\n<div>\n", date);
 	if (h->n > 0) {
-		put_chart(out, d, h);
-		put_table(out, d, h);
+		put_chart(out, w, d, h);
+		put_table(out, w, d, h);
 	} else {
-		buf_puts(out, h->n_days > 0 ? "<p>Nothing is known of this day.</p>\n"
-		                            : "<p>Nothing is known of a channel with this name.</p>\n");
+		buf_printf(out, "<p>%s</p>\n", h->n_days > 0 ? w->no_day : w->no_name);
 	}
 	buf_puts(out, "</div>\n");
-	put_days(out, name, d, h);
+	put_days(out, w, name, d, h);
 	buf_puts(out, "</main>\n</body>\n</html>\n");
 	return out->err;
 }
@@ -344,7 +356,9 @@ static int read_request(const struct request *rq, char name[TEXT_MAX], struct ge
 static enum status answer(const struct settings *set, const struct request *rq, struct response *rs,
 	const char *name, const struct getgmt_day *d, const struct history *h)
 {
-	char format[8];
+	static const char *const offered[] = { "en", "ja" };
+	const char *lang = offered[strcmp(set->html_path, "html/ja") == 0];
+	char format[8], asked[8];
 
 	response_header(rs, "Cache-Control", "max-age=30");
 	if (query_get(rq->query, "format", format, sizeof(format)) && strcmp(format, "json") == 0) {
@@ -352,11 +366,17 @@ static enum status answer(const struct settings *set, const struct request *rq, 
 		response_header(rs, "Access-Control-Allow-Origin", "*");
 		return getgmt_json(&rs->body, name, d, h);
 	}
+	if (query_get(rq->query, "lang", asked, sizeof(asked)))
+		lang = strcmp(asked, "ja") == 0 ? "ja" : "en";
+	else
+		lang = request_language(rq, offered, NELEM(offered), lang);
+	response_header(rs, "Content-Language", lang);
+	response_header(rs, "Vary", "Accept-Language");
 	rs->type = "text/html; charset=utf-8";
-	response_header(rs, "Content-Security-Policy", "default-src 'none'; style-src 'self'; "
+	response_header(rs, "Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; "
 		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
 	response_header(rs, "Referrer-Policy", "same-origin");
-	return getgmt_page(&rs->body, settings_yp_name(set), name, d, h);
+	return getgmt_page(&rs->body, lang, settings_yp_name(set), name, d, h);
 }
 
 enum status getgmt_serve(struct node *n, const struct request *rq, struct response *rs)

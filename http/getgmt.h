@@ -4,6 +4,7 @@
  *	cn      the channel's name; required
  *	date    YYYYMMDD, local time; today when it is not given
  *	format  json, else a page
+ *	lang    of the page: en or ja; else what the browser prefers
  *
  * The page has a chart, a row every ten minutes (an empty one where nothing is known for longer) and the
  * days with data. It needs no script. source yp.md 3.5
@@ -30,9 +31,9 @@ struct getgmt_day {
 /* The day of that date. false = there is none (the 31st of June). */
 bool getgmt_day(struct getgmt_day *d, uint32_t date);
 
-/* Append the page, or the JSON. yp: name of the yellow page. ST_OK, ST_LIMIT. */
-enum status getgmt_page(struct buf *out, const char *yp, const char *name, const struct getgmt_day *d,
-	const struct history *h) NODISCARD;
+/* Append the page, or the JSON. yp: name of the yellow page; lang: "en" or "ja". ST_OK, ST_LIMIT. */
+enum status getgmt_page(struct buf *out, const char *lang, const char *yp, const char *name,
+	const struct getgmt_day *d, const struct history *h) NODISCARD;
 enum status getgmt_json(struct buf *out, const char *name, const struct getgmt_day *d,
 	const struct history *h) NODISCARD;
 

@@ -12,8 +12,9 @@
 static const char *const languages[] = { "en/", "ja/", "de/", "fr/" };
 static const char *const same_page[] = { "index.html", "channels.html", "relays.html",
 	"connections.html" };
-/* Pages about one channel. */
+/* Pages about one channel, and others of ours. */
 static const char *const chan_page[] = { "relayinfo.html" };
+static const char *const own_page[] = { "rootstatus.html" };
 
 static const struct {
 	const char *suffix, *mime;
@@ -72,6 +73,9 @@ static const char *canonical(const char *path)
 		for (k = 0; k < NELEM(chan_page); k++)
 			if (strcmp(path + n, chan_page[k]) == 0)
 				return chan_page[k];
+		for (k = 0; k < NELEM(own_page); k++)
+			if (strcmp(path + n, own_page[k]) == 0)
+				return own_page[k];
 		return "";
 	}
 	return path;

@@ -9,6 +9,7 @@
 #include "core/sys/text.h"
 #include "http/admin.h"
 #include "http/auth.h"
+#include "http/getgmt.h"
 #include "http/jsonrpc.h"
 #include "http/page.h"
 #include "http/playlist.h"
@@ -190,6 +191,11 @@ static enum status serve_public_index(struct exchange *x)
 	return st;
 }
 
+static enum status serve_getgmt(struct exchange *x)
+{
+	return getgmt_serve(x->node, x->rq, x->rs);
+}
+
 /* --- the table: first match wins -------------------------------------------------------------- */
 
 #define READ (HTTP_GET | HTTP_HEAD)
@@ -206,6 +212,7 @@ static const struct route routes[] = {
 	{ UPTEST_PATH, EXACT, HTTP_POST, ALLOW_HTML, OPEN, false, BODY_RAW, AUTH_SITE,
 		serve_uptest },
 	{ "/chat.php", EXACT, READ, ALLOW_HTML, OPEN, false, BODY, 0, serve_yp_chat },
+	{ "/getgmt.php", EXACT, READ, ALLOW_HTML, OPEN, true, BODY, 0, serve_getgmt },
 	{ "/yp", EXACT, READ, ALLOW_HTML, OPEN, false, BODY, 0, serve_yp_page },
 	{ "/yp/", BELOW, READ, ALLOW_HTML, OPEN, false, BODY, 0, serve_yp_page },
 	{ "/api/", BELOW, READ, 0, OPEN, false, BODY, AUTH_SITE, serve_not_found },

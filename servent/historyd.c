@@ -12,7 +12,7 @@
 #include "core/sys/log.h"
 #include "core/sys/text.h"
 #include "core/sys/thr.h"
-#include "http/ypgenre.h"
+#include "http/yplist.h"
 #include "servent/historydb.h"
 
 #define FILE_NAME   "history.sqlite"
@@ -93,49 +93,35 @@ static void lose_db(struct historyd *h)
 
 /* --- sampling --------------------------------------------------------------------------------- */
 
-static bool sample_of(const struct hitlist_view *v, const struct settings *set, struct history_sample *s)
+static void sample(struct historyd *h, int64_t now_s)
 {
-	struct ypgenre g;
+	struct history_sample *s;
+	struct yplist list;
+	enum status st = ST_OK;
 
-	if (v->info == NULL || v->stats.hosts == 0)
-		return false;
-	ypgenre_parse(&g, set->yp_genre_prefix, v->info->text[CT_GENRE]);
-	if (!g.listed)
-		return false;
-	*s = (struct history_sample){ .info = v->info, .age_s = clk_age_s(v->created) };
-	s->listeners = s->relays = -1;
-	if (!g.hidden && !set->hide_default) {
-		s->listeners = (int32_t)MIN(v->stats.listeners, (uint64_t)INT32_MAX);
-		s->relays = (int32_t)MIN(v->stats.relays, (uint64_t)INT32_MAX);
-	}
-	return true;
-}
-
-static void sample(struct historyd *h, const struct settings *set, int64_t now_s)
-{
-	struct history_sample *s = NULL;
-	struct hitlist_view *list;
-	size_t n, k = 0;
-
-	if (chanmgr_lists(h->node->cm, false, &list, &n) != ST_OK) {
+	if (yplist_take(h->node, clk_wall_ns() - clk_now(), &list) != ST_OK) {
 		fail(h, "out of memory");
 		return;
 	}
-	s = malloc((n + 1) * sizeof(*s));
+	s = malloc((list.n + 1) * sizeof(*s));
+	for (size_t i = 0; s != NULL && i < list.n; i++)
+		s[i] = (struct history_sample){
+			.info = list.chans[i].info, .age_s = list.chans[i].age_s,
+			.listeners = (int32_t)MIN(list.chans[i].listeners, (int64_t)INT32_MAX),
+			.relays = (int32_t)MIN(list.chans[i].relays, (int64_t)INT32_MAX),
+		};
 	if (s == NULL)
 		fail(h, "out of memory");
-	for (size_t i = 0; s != NULL && i < n; i++)
-		k += sample_of(&list[i], set, &s[k]);
-	if (k > 0 && historydb_put(h->db, now_s, s, k) != ST_OK) {
+	else if (list.n > 0)
+		st = historydb_put(h->db, now_s, s, list.n);
+	if (st != ST_OK) {
 		lose_db(h);
-	} else if (h->told != 0) {
+	} else if (s != NULL && h->told != 0) {
 		log_info("history: written again");
 		h->told = 0;
 	}
 	free(s);
-	for (size_t i = 0; i < n; i++)
-		hitlist_view_fini(&list[i]);
-	free(list);
+	yplist_fini(&list);
 }
 
 static void prune(struct historyd *h, const struct settings *set, int64_t now_s)
@@ -158,7 +144,7 @@ static void keep(struct historyd *h, bool last)
 	} else if (now_s / MINUTE != h->sampled || last) {
 		h->sampled = now_s / MINUTE;
 		if (open_db(h))
-			sample(h, set, now_s);
+			sample(h, now_s);
 		prune(h, set, now_s);
 	}
 	settings_unref(&set);

@@ -171,7 +171,8 @@ bool pass_on(struct proc *p, const struct settings *set, const struct routeplace
 	struct blob *msg;
 
 	if (root_cin && !root_passes(p, set, b)) {
-		node_count(p->node, ROOT_DROPPED);
+		if (b->grp & (PCP_BCST_GROUP_TRACKERS | PCP_BCST_GROUP_RELAYS))
+			node_count(p->node, ROOT_DROPPED);      /* meant for others; announcements are not */
 		return false;
 	}
 	/* What goes to many is limited; what climbs its own tree is not, nor is a title on its way down. */
@@ -180,7 +181,7 @@ bool pass_on(struct proc *p, const struct settings *set, const struct routeplace
 		down = info;
 	}
 	msg = up || down ? copy_of(p, b) : NULL;
-	if (root_cin)
+	if (root_cin && (up || down))
 		node_count(p->node, msg != NULL ? ROOT_FORWARDED : ROOT_DROPPED);
 	if (msg == NULL)
 		return false;

@@ -82,3 +82,5 @@ async function refresh() {
 }
 
 every(refresh);
+// Only a root answers this.
+rpc(["getRootStatus"]).then(() => { $("root").hidden = false; }, () => {});

@@ -7,6 +7,7 @@ import signal
 import stat
 import tempfile
 import time
+import urllib.parse
 
 from harness import (FLG_CIN, FLG_RECV, FLG_RELAY, FLG_TRACKER, GRP_ALL, GRP_RELAYS, GRP_ROOT, GRP_TRACKERS, PATIENCE,
                      BoxCase, bcst, box, chan_atom, gid, host_atom, ip, leaf, new_id, text, u16, u32, wait_until)
@@ -266,6 +267,126 @@ class File(BoxCase):
         root.send_signal(signal.SIGTERM)
         self.assertEqual(root.wait_exit(), 0)
         self.assertEqual(self.names(root)[-1], last)
+
+
+class History(BoxCase):
+    """What a root remembers: getgmt.php, and the file behind it."""
+
+    def ask(self, root, name, **args):
+        query = urllib.parse.urlencode(dict(cn=name, **args))
+        return root.get("/getgmt.php?" + query)
+
+    def json(self, root, name, **args):
+        r = self.ask(root, name, format="json", **args)
+        self.assertEqual(r.status, 200, r.body)
+        return r.json()
+
+    def restarted(self, root):
+        """What a minute brings comes at the end of a node, too."""
+        root.stop()
+        root.start()
+        return root
+
+    def test_kept(self):
+        root = self.root()
+        c = self.control(root)
+        c.announce(new_id(), listeners=7, relays=3, bitrate=500, **{k: v for k, v in TEXTS.items() if k != "bitrate"})
+        wait_until(root.chanlog, what="the announcement")
+        self.restarted(root)
+        got = self.json(root, TEXTS["name"])
+        self.assertEqual([(s["listeners"], s["relays"], s["bitrate"]) for s in got["samples"]], [(7, 3, 500)])
+        self.assertEqual(got["infos"][0]["desc"], TEXTS["desc"])
+        self.assertEqual(got["infos"][0]["comment"], TEXTS["comment"])
+        self.assertEqual(got["days"], [got["date"]])
+        self.assertEqual(got["samples"][0]["time"] % 60, 0)
+        self.assertLessEqual(abs(got["samples"][0]["time"] - time.time()), 120)
+        page = self.ask(root, TEXTS["name"])
+        self.assertEqual(page.status, 200)
+        self.assertIn("default-src 'none'", page.headers["content-security-policy"])
+        text = page.body.decode("utf-8")
+        self.assertIn("7 / 3", text)
+        self.assertIn("レトロゲーム &lt;第2部&gt;", text)
+        self.assertNotIn("<第2部>", text)
+        self.assertIn("<title>%s - Statistics - " % TEXTS["name"].replace("&", "&amp;"), text)
+        self.assertIn("統計", self.ask(root, TEXTS["name"], lang="ja").body.decode("utf-8"))
+        self.assertEqual(self.json(root, TEXTS["name"], date="20200101")["samples"], [])
+        self.assertEqual(self.json(root, "nobody")["days"], [])
+
+    def test_hidden_and_foreign(self):
+        root = self.root({"ypGenrePrefix": "yp"})
+        c = self.control(root)
+        c.announce(new_id(), name="hides", genre="yp?x", listeners=7)
+        c.announce(new_id(), name="elsewhere", genre="x", listeners=7)
+        wait_until(lambda: len(root.chanlog()) == 2)
+        self.restarted(root)
+        self.assertEqual([s["listeners"] for s in self.json(root, "hides")["samples"]], [-1])
+        self.assertEqual(self.json(root, "elsewhere")["samples"], [])
+
+    def test_bad_requests(self):
+        root = self.root()
+        for query in ("", "?cn=", "?cn=x&date=1", "?cn=x&date=20261345", "?cn=x&date=2026112a", "?date=20261120",
+                      "?cn=%00"):
+            self.assertEqual(root.get("/getgmt.php" + query).status, 400, query)
+        off = self.root({"historyDays": 0})
+        self.assertEqual(off.get("/getgmt.php?cn=x").status, 404)
+        self.assertEqual(self.node().get("/getgmt.php?cn=x").status, 404)
+        self.assertFalse(os.path.exists(os.path.join(off.dir, "history.sqlite")))
+
+    def test_broken_file(self):
+        """It is put aside, and the node serves on."""
+        root = self.root()
+        root.stop()
+        path = os.path.join(root.dir, "history.sqlite")
+        with open(path, "wb") as f:
+            f.write(b"no database" * 1000)
+        root.start()
+        root.wait_log(r"\[EROR\] history: .*history.sqlite was broken")
+        self.control(root).announce(new_id(), name="x")
+        wait_until(root.chanlog, what="the announcement")
+        self.restarted(root)
+        self.assertEqual(len(self.json(root, "x")["samples"]), 1)
+        self.assertTrue(os.path.exists(path + ".bad"))
+
+    def test_no_disk(self):
+        """History that cannot be written costs history."""
+        root = self.root()
+        root.stop()
+        path = os.path.join(root.dir, "history.sqlite")
+        os.unlink(path)
+        os.mkdir(path)
+        root.start()
+        root.wait_log(r"\[EROR\] history: .*unable to open")
+        self.control(root).announce(new_id(), name="x")
+        wait_until(lambda: root.viewxml().find("channels_found").get("total") == "1", what="service")
+        self.assertEqual(self.ask(root, "x").status, 404)
+
+
+class Status(BoxCase):
+    def test_counts(self):
+        cid = new_id()
+        root = self.root({"maxControlConnections": 2, "announcePolicy": "sameip", "rootForward": "none"})
+        owner, thief = self.control(root), self.control(root)
+        owner.announce(cid, name="mine")
+        owner.announce(new_id(), name="second")
+        wait_until(lambda: len(root.chanlog()) == 2)
+        thief.announce(cid, name="stolen")
+        thief.send_atom(bcst(GRP_TRACKERS, thief.sid, text("mesg", "psst")))
+        self.assertEqual(self.control(root).quit, 1003)
+        self.assertEqual(self.control(root, sid=owner.sid).quit, 1002)
+        wait_until(lambda: root.rpc("getRootStatus")["dropped"] == 1, what="the thief to be heard")
+        got = root.rpc("getRootStatus")
+        self.assertEqual((got["controlConnections"], got["maxControlConnections"], got["channels"]), (2, 2, 2))
+        self.assertEqual(got["refused"], {"full": 1, "duplicate": 1, "owner": 1, "policy": 0, "banned": 0})
+        self.assertEqual((got["forwarded"], got["channelLog"]["written"], got["bans"]), (0, 2, 0))
+        by_sid = {c["sessionId"]: c for c in got["connections"]}
+        self.assertEqual(set(by_sid), {owner.sid, thief.sid})
+        self.assertEqual((by_sid[owner.sid]["channels"], by_sid[thief.sid]["channels"]), (2, 0))
+        self.assertIsNone(by_sid[thief.sid]["lastUpdate"])
+        self.assertLessEqual(by_sid[owner.sid]["lastUpdate"], 5)
+
+    def test_no_root(self):
+        with self.assertRaisesRegex(Exception, "not a root"):
+            self.node().rpc("getRootStatus")
 
 
 class Bans(BoxCase):

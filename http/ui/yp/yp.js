@@ -69,6 +69,7 @@ function showChannel(li, ch) {
 		ch.playable && ch.tip === null ? words.closed : ""], " · "));
 	setLink(part("play"), ch.playable ? `${at}/pls/${ch.id}${tip}` : null);
 	setLink(part("stream"), ch.playable ? `${at}/stream/${ch.id}${EXTENSIONS[ch.type] ?? ""}${tip}` : null);
+	setLink(part("history"), ch.name === "" ? null : `/getgmt.php?cn=${encodeURIComponent(ch.name)}`);
 	setLink(part("contact"), isWeb(ch.contact) ? ch.contact : null);
 }
 

@@ -108,7 +108,7 @@ START_TEST(table)
 	ck_assert(getgmt_day(&d, DATE));
 	fill(&h, &d, p, NELEM(p), infos, 2);
 	buf_init(&b, 1 << 20);
-	ck_assert_int_eq(getgmt_page(&b, "<YP>", "a & b", &d, &h), ST_OK);
+	ck_assert_int_eq(getgmt_page(&b, "en", "<YP>", "a & b", &d, &h), ST_OK);
 	s = buf_cstr(&b);
 	ck_assert_ptr_nonnull(strstr(s, "<title>a &amp; b - Statistics - &lt;YP&gt;</title>"));
 	ck_assert_ptr_nonnull(strstr(s, "<tbody>\n"
@@ -152,7 +152,7 @@ START_TEST(curves)
 	ck_assert(getgmt_day(&d, DATE));
 	fill(&h, &d, p, NELEM(p), infos, 1);
 	buf_init(&b, 1 << 20);
-	ck_assert_int_eq(getgmt_page(&b, "YP", "x", &d, &h), ST_OK);
+	ck_assert_int_eq(getgmt_page(&b, "en", "YP", "x", &d, &h), ST_OK);
 	s = buf_cstr(&b);
 	ck_assert_int_eq(count(s, "<polyline class=\"listeners\""), 3);
 	ck_assert_int_eq(count(s, "<polyline class=\"relays\""), 0);
@@ -174,7 +174,7 @@ START_TEST(nothing)
 	zone("UTC");
 	ck_assert(getgmt_day(&d, DATE));
 	buf_init(&b, 1 << 20);
-	ck_assert_int_eq(getgmt_page(&b, "YP", "x", &d, &h), ST_OK);
+	ck_assert_int_eq(getgmt_page(&b, "en", "YP", "x", &d, &h), ST_OK);
 	ck_assert_ptr_nonnull(strstr(buf_cstr(&b), "Nothing is known of a channel with this name."));
 	buf_reset(&b);
 	ck_assert_int_eq(getgmt_json(&b, "x", &d, &h), ST_OK);
@@ -183,7 +183,7 @@ START_TEST(nothing)
 	buf_fini(&b);
 	/* a page that does not fit is an error, and not half a page */
 	buf_init(&b, 100);
-	ck_assert_int_eq(getgmt_page(&b, "YP", "x", &d, &h), ST_LIMIT);
+	ck_assert_int_eq(getgmt_page(&b, "en", "YP", "x", &d, &h), ST_LIMIT);
 	buf_fini(&b);
 }
 END_TEST
