@@ -204,7 +204,6 @@ const struct key key_table[] = {
 		"Who may announce: open, sameip (its own address), portopen (after a port test)."),
 	U32(SECT_ROOT, "ghostTimeout", ghost_timeout, "60", 0, 3600,
 		"Seconds a hit outlives the broken connection it was told over."),
-		"Seconds a hit outlives its broken control connection."),
 	WHOLE(SECT_ROOT, "banList", ban_list, "",
 		"File with bans: session, address, channel or name and what it is, one a line; empty = none."),
 	WORD(SECT_ROOT, "rootForward", root_forward, "push", "push all none",
