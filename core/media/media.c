@@ -259,7 +259,7 @@ static const struct parser *parser_of(const char *type)
 		{ "FLV", &parser_flv }, { "MKV", &parser_mkv }, { "WEBM", &parser_mkv },
 		{ "OGG", &parser_ogg }, { "OGM", &parser_ogg }, { "MP3", &parser_mp3 },
 		{ "AAC", &parser_aac }, { "TS", &parser_ts },   { "MP4", &parser_mp4 },
-		{ "WMV", &parser_asf }, { "WMA", &parser_asf },
+		{ "WMV", &parser_asf }, { "WMA", &parser_asf }, { "NSV", &parser_nsv },
 	};
 
 	for (size_t i = 0; i < NELEM(known); i++)

@@ -9,12 +9,13 @@
  * bytes and on the timestamps inside them, never on how the input was split into media_feed()
  * calls; the clock only decides when bytes that wait for company go out alone (media_tick()).
  *
- * Containers: FLV (legacy and enhanced), Matroska, WebM. Everything else passes as RAW: no head,
- * blocks of MEDIA_RAW_BLOCK bytes. The type is looked up in the first bytes whatever was declared,
- * except for a declared RAW (media.md 1.2.1, 1.2.2).
+ * Containers: FLV (legacy and enhanced), Matroska, WebM, Ogg, MP3, AAC (ADTS), MPEG-TS, fragmented
+ * MP4, ASF, NSV. Everything else passes as RAW: no head, blocks of MEDIA_RAW_BLOCK bytes. The type is
+ * looked up in the first bytes whatever was declared, except for a declared RAW (media.md 1.2.1,
+ * 1.2.2).
  *
- * Memory is bounded by MEDIA_UNIT_MAX plus small change and grows only with bytes really received.
- * source   media.md 1.2, 3, 4.1, 7.4, 9
+ * Memory is bounded by MEDIA_UNIT_MAX plus some MiB and grows only with bytes really received.
+ * source   media.md 1.2, 3, 4.1, 7.2, 7.3, 7.4, 9
  */
 #ifndef CORE_MEDIA_MEDIA_H
 #define CORE_MEDIA_MEDIA_H

@@ -30,7 +30,7 @@ struct parser {
 };
 
 extern const struct parser parser_flv, parser_mkv, parser_ogg, parser_mp3, parser_aac, parser_ts,
-	parser_mp4, parser_asf, parser_raw;
+	parser_mp4, parser_asf, parser_nsv, parser_raw;
 
 /* What a unit is for a viewer who would start at it. */
 enum unit_kind {
@@ -97,6 +97,7 @@ enum note {
 	NOTE_TYPE, NOTE_FLV_TRAILER, NOTE_FLV_TYPE, NOTE_FLV_RESYNC, NOTE_FLV_META, NOTE_HEADS,
 	NOTE_MKV_TRACK, NOTE_MKV_TIMECODE, NOTE_OGG_CODEC, NOTE_OGG_SERIAL, NOTE_OGG_RESYNC,
 	NOTE_MPA_RESYNC, NOTE_TS_RESYNC, NOTE_MP4_OFFSET, NOTE_ASF_PACKET, NOTE_ASF_RESYNC,
+	NOTE_NSV_RESYNC,
 };
 void media_note(struct media *m, enum note bit, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
