@@ -37,6 +37,7 @@ struct chan {
 
 	struct reader **subs            GUARDED_BY(lk_chan);
 	uint32_t n_subs                 GUARDED_BY(lk_chan);
+	uint32_t let_go                 GUARDED_BY(lk_chan);    /* times chan_let_go() was called */
 	uint32_t cap_subs               GUARDED_BY(lk_chan);
 	struct mbox **waiters           GUARDED_BY(lk_chan);    /* for the first data */
 	uint32_t n_waiters              GUARDED_BY(lk_chan);
@@ -566,6 +567,19 @@ bool chan_take_given(struct chan *c, uint32_t token, struct sock *to, struct mbo
 	return yes;
 }
 
+void chan_let_go(struct chan *c, uint32_t token)
+{
+	chan_lock(c);
+	if (is_source_locked(c, token)) {
+		c->let_go++;
+		/* under the lock: readers leave the list under it */
+		for (uint32_t i = 0; i < c->n_subs; i++)
+			mbox_wake(c->subs[i]->mb);
+	}
+	chan_unlock(c);
+	chan_reset(c, token);
+}
+
 uint64_t chan_next_pos(struct chan *c)
 {
 	uint64_t pos;
@@ -605,6 +619,7 @@ enum status chan_join(struct chan *c, struct reader *r)
 	}
 	if (st == ST_OK) {
 		r->slot = c->n_subs;
+		r->let_go = c->let_go;
 		r->listed = true;
 		c->subs[c->n_subs++] = r;
 	}
@@ -778,7 +793,7 @@ enum status chan_read(struct chan *c, struct reader *r, int *what)
 	while (r->n_taken < READER_BATCH && r->seq < c->ring.next)
 		r->taken[r->n_taken++] = pkt_ref(ring_get(&c->ring, r->seq++));
 	if (r->n_taken == 0) {
-		if (c->closing) {
+		if (c->closing || r->let_go != c->let_go) {
 			st = ST_STOPPED;
 		} else {
 			*what |= CHAN_PARKED;

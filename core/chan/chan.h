@@ -131,6 +131,10 @@ enum status chan_give(struct chan *c, struct sock *s, nsec deadline) EXCLUDES(lk
 bool chan_take_given(struct chan *c, uint32_t token, struct sock *to, struct mbox *mb)
 	EXCLUDES(lk_chan, lk_mbox);
 
+/* The source is lost for good, yet the channel stays: whoever reads now is done, chan_read() says
+ * ST_STOPPED; head and ring are forgotten. Those who join later wait for what comes. */
+void chan_let_go(struct chan *c, uint32_t token) EXCLUDES(lk_chan, lk_mbox);
+
 /* Position that follows the newest packet. */
 uint64_t chan_next_pos(struct chan *c) EXCLUDES(lk_chan);
 /* Count a gap in what arrives. */
@@ -169,7 +173,7 @@ enum { CHAN_SKIPPED = 1, CHAN_PARKED = 2, CHAN_NEWHEAD = 4 };
 /* Owner with the right and nothing left to flush: take up to READER_BATCH packets into r->taken. When
  * there are none, the right is parked. A reader that fell off the ring goes on at the newest start
  * point (players) or the oldest one (relays), counted in r->skips and reported.
- * returns  ST_OK, ST_STOPPED (closing; the right stays with the caller) */
+ * returns  ST_OK, ST_STOPPED (closing, or let go; the right stays with the caller) */
 enum status chan_read(struct chan *c, struct reader *r, int *what) EXCLUDES(lk_chan) NODISCARD;
 
 /* --- for everybody --------------------------------------------------------------------------- */

@@ -522,6 +522,17 @@ static bool has_failed_locked(struct chanmgr *m, const struct host *h, nsec now)
 	return bans_has(&m->failed, key, now);
 }
 
+bool chanmgr_rests(struct chanmgr *m, const struct host *h, nsec *until)
+{
+	uint8_t key[BAN_KEY];
+
+	host_key(key, h);
+	cm_lock(m);
+	*until = bans_until(&m->failed, key, clk_now());
+	cm_unlock(m);
+	return *until != 0;
+}
+
 enum status chanmgr_tip(struct chanmgr *m, const struct gnuid *id, const struct host *h)
 {
 	enum status st = ST_LIMIT;
@@ -711,6 +722,17 @@ size_t chanmgr_useless(struct chanmgr *m, const struct gnuid *chan, struct gnuid
 		sids[i] = best[i]->h.sid;
 	cm_unlock(m);
 	return count;
+}
+
+void chanmgr_contacted(struct chanmgr *m, const struct gnuid *chan, const struct host *h)
+{
+	struct hitlist *l;
+
+	cm_lock(m);
+	l = list_locked(m, chan);
+	if (l != NULL)
+		hitlist_contacted(l, h, clk_now());
+	cm_unlock(m);
 }
 
 void chanmgr_failed(struct chanmgr *m, const struct gnuid *chan, const struct host *h)

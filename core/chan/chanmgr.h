@@ -152,6 +152,12 @@ bool chanmgr_recall(struct chanmgr *m, const struct gnuid *chan, const struct gn
 size_t chanmgr_useless(struct chanmgr *m, const struct gnuid *chan, struct gnuid *sids, size_t max)
 	EXCLUDES(lk_chanmgr);
 
+/* Does that address rest after a failure? Until when, in *until. */
+bool chanmgr_rests(struct chanmgr *m, const struct host *h, nsec *until) EXCLUDES(lk_chanmgr);
+/* Its hits with that address, global or local, are being tried: as if they had been handed out. */
+void chanmgr_contacted(struct chanmgr *m, const struct gnuid *chan, const struct host *h)
+	EXCLUDES(lk_chanmgr);
+
 /* A connection to that address failed: its hits are dead, and the address rests for HIT_FAILED. */
 void chanmgr_failed(struct chanmgr *m, const struct gnuid *chan, const struct host *h) EXCLUDES(lk_chanmgr);
 

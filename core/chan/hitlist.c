@@ -6,6 +6,8 @@
 
 #include <utlist.h>
 
+#include "core/chan/pick.h"
+
 struct hitlist *hitlist_new(const struct gnuid *id)
 {
 	struct hitlist *l = calloc(1, sizeof(*l));
@@ -221,22 +223,27 @@ enum status hitlist_tip(struct hitlist *l, const struct host *h, nsec now)
 	return known ? ST_OK : hitlist_put(l, &tip, false, &is_new);
 }
 
+static bool has_address(const struct hit *h, const struct host *at)
+{
+	return host_equal(&h->rhost[0], at) || host_equal(&h->rhost[1], at);
+}
+
+void hitlist_contacted(struct hitlist *l, const struct host *h, nsec now)
+{
+	struct hitnode *n;
+
+	DL_FOREACH(l->hits, n)
+		if (has_address(&n->h, h))
+			n->h.contact = now;
+}
+
 void hitlist_failed(struct hitlist *l, const struct host *h)
 {
 	struct hitnode *n;
 
 	DL_FOREACH(l->hits, n)
-		if (!n->h.told && (host_equal(&n->h.rhost[0], h) || host_equal(&n->h.rhost[1], h)))
+		if (!n->h.told && has_address(&n->h, h))
 			n->h.dead = true;
-}
-
-/* Does h come from up? A private address names a host only within one network. */
-static bool is_below(const struct hit *h, const struct hit *up)
-{
-	if (!host_is_set(&h->uphost) || h->uphost.port == 0)
-		return false;
-	return host_equal(&h->uphost, &up->rhost[0]) ||
-	       (host_equal(&h->uphost, &up->rhost[1]) && host_same_ip(&h->rhost[0], &up->rhost[0]));
 }
 
 void hitlist_mark_below(struct hitlist *l, const struct gnuid *sid, const struct host *at)
@@ -255,7 +262,7 @@ void hitlist_mark_below(struct hitlist *l, const struct gnuid *sid, const struct
 	}
 	for (; done < count; done++)
 		DL_FOREACH(l->hits, n)
-			if (!n->below && is_below(&n->h, queue[done])) {
+			if (!n->below && pick_hangs_on(&n->h, queue[done])) {
 				n->below = true;
 				if (count < HITLIST_BELOW)
 					queue[count++] = &n->h;

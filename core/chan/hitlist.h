@@ -58,6 +58,8 @@ enum status hitlist_put(struct hitlist *l, const struct hit *h, bool known_only,
 bool hitlist_remove(struct hitlist *l, const struct hit *h, const struct gnuid *via);
 /* A host a user named: as chanmgr_tip(). */
 enum status hitlist_tip(struct hitlist *l, const struct host *h, nsec now) NODISCARD;
+/* A connection to that address is tried, as if it had been handed out. */
+void hitlist_contacted(struct hitlist *l, const struct host *h, nsec now);
 /* A connection to that address failed: dead, but for those a user named. */
 void hitlist_failed(struct hitlist *l, const struct host *h);
 /* Find the hits of that session, or at that address (unset = neither), and those below it: told over its

@@ -80,6 +80,14 @@ bool pick_address(const struct hit *h, const struct pick *p, struct host *to)
 	return !host_is_set(&p->exclude_host) || !host_equal(to, &p->exclude_host);
 }
 
+bool pick_hangs_on(const struct hit *h, const struct hit *up)
+{
+	if (!host_is_set(&h->uphost) || h->uphost.port == 0)
+		return false;
+	return host_equal(&h->uphost, &up->rhost[0]) ||
+	       (host_equal(&h->uphost, &up->rhost[1]) && host_same_ip(&h->rhost[0], &up->rhost[0]));
+}
+
 bool pick_is_better(const struct hit *h, const struct hit *best)
 {
 	if ((h->gone_at != 0) != (best->gone_at != 0))

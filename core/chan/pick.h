@@ -32,6 +32,10 @@ void pick_pairs(const struct hit *h, bool v6, struct host pair[2]);
  * near ones, and those a user told. false = none. */
 bool pick_address(const struct hit *h, const struct pick *p, struct host *to);
 
+/* Does h receive from up, by what it says of its upstream? A private address names a host only within one
+ * network. */
+bool pick_hangs_on(const struct hit *h, const struct hit *up);
+
 /* Does h come before best? Whoever's line still stands; fewest hops; a free relay slot; else the one that
  * was asked about first: walk a list from its newest insertion. */
 bool pick_is_better(const struct hit *h, const struct hit *best);

@@ -57,6 +57,7 @@ struct reader {
 	nsec start_by;                  /* but take any that arrived then or later; 0 = never */
 	uint32_t slot;                  /* index in the channel's list; lk_chan */
 	bool listed;                    /* in a channel's list; lk_chan */
+	uint32_t let_go;                /* the channel's count when it joined; lk_chan */
 	_Atomic uint64_t pos;           /* media position reached; relaxed, for statistics */
 	_Atomic uint32_t skips;         /* times it fell off the ring; relaxed */
 };

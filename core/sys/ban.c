@@ -38,8 +38,13 @@ void bans_lift(struct bans *b, const uint8_t key[BAN_KEY])
 
 bool bans_has(const struct bans *b, const uint8_t key[BAN_KEY], nsec now)
 {
+	return bans_until(b, key, now) != 0;
+}
+
+nsec bans_until(const struct bans *b, const uint8_t key[BAN_KEY], nsec now)
+{
 	for (uint32_t i = 0; i < b->n; i++)
 		if (b->e[i].until > now && is_key(b, i, key))
-			return true;
-	return false;
+			return b->e[i].until;
+	return 0;
 }

@@ -27,5 +27,7 @@ struct bans {
 void bans_set(struct bans *b, const uint8_t key[BAN_KEY], nsec now, nsec until);
 void bans_lift(struct bans *b, const uint8_t key[BAN_KEY]);
 bool bans_has(const struct bans *b, const uint8_t key[BAN_KEY], nsec now);
+/* When that ban ends; 0 = there is none. */
+nsec bans_until(const struct bans *b, const uint8_t key[BAN_KEY], nsec now);
 
 #endif
