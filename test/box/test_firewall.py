@@ -286,12 +286,15 @@ class Believed(FirewallCase):
             c = self.closing(Client.__new__(Client))
             c.sock, _ = up.accept()
             c.buf, c.headers = b"", {}
-            c.read_until(b"\r\n\r\n")
+            pos = int(re.search(rb"x-peercast-pos: (\d+)", c.read_until(b"\r\n\r\n")).group(1))
             c.send(b"HTTP/1.0 200 OK\r\nContent-Type: application/x-peercast-pcp\r\n\r\n")
             self.assertEqual(c.read_atom().name, "helo")
             c.send_atom(box("oleh", text("agnt", AGENT), gid("sid", new_id()), u32("ver", 1218),
                             ip("rip", "198.51.100.77"), u16("port", n.port)))
             c.send_atom(u32("ok", 1))
+            # only one that has something new is gone over to
+            c.send_atom(box("chan", gid("id", cid), box("pkt", leaf("type", b"data"), u32("pos", pos + 5000),
+                                                        leaf("data", b"new"))))
             n.wait_log("receiving from " + AGENT)
             after = n.rpc("getStatus")
             for key in ("state", "reason"):
