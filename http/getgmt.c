@@ -129,7 +129,7 @@ static void put_chart(struct buf *out, const struct words *w, const struct getgm
 	struct tm tm;
 
 	buf_printf(out, "<svg class=\"chart\" viewBox=\"0 0 %d %d\" role=\"img\" "
-		"aria-label=\"%s\">\n", CHART_X + CHART_W + 10, CHART_Y + CHART_H + 24, w->chart);
+		"aria-label=\"%s\">\n", CHART_X + CHART_W + 24, CHART_Y + CHART_H + 24, w->chart);
 	for (int i = 0; i <= 2; i++) {
 		const int y = CHART_Y + CHART_H - i * CHART_H / 2;
 
@@ -272,7 +272,7 @@ enum status getgmt_page(struct buf *out, const char *lang, const char *yp, const
 	xmlout_escape(out, yp);
 	buf_puts(out, "</a></p>\n<h1>");
 	xmlout_escape(out, name);
-	buf_printf(out, "</h1>\n<p>%s</p>\n</header>\n<main class=\"history\">\n<div>\n", date);
+	buf_printf(out, "</h1>\n<p>%s</p>\n</header>\n<main class=\"day\">\n<div>\n", date);
 	if (h->n > 0) {
 		put_chart(out, w, d, h);
 		put_table(out, w, d, h);
