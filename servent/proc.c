@@ -44,7 +44,7 @@ static bool within_budget(struct proc *p, const struct ctx *x, const struct atom
 
 /* --- channels and hosts ----------------------------------------------------------------------- */
 
-/* Root: remember whose channels go with this connection. */
+/* Remember which channels go with this connection. */
 static void note_announced(struct proc *p, const struct gnuid *id)
 {
 	for (uint32_t i = 0; i < MIN(p->n_announced, (uint32_t)PROC_ANNOUNCED); i++) {
@@ -79,7 +79,7 @@ static void announced(struct proc *p, struct ctx *x, const struct announce *an,
 	}
 	if (x->root_cin)
 		node_count(p->node, ROOT_ANNOUNCED);
-	if (x->root_cin && an->hit != NULL && (an->hit->flags & HIT_RECV))
+	if (p->kind == PROC_CIN && an->hit != NULL && (an->hit->flags & HIT_RECV))
 		note_announced(p, an->chan);
 	if (a->chanlog == NULL)
 		return;
@@ -255,14 +255,18 @@ static void on_host(struct proc *p, struct ctx *x, const struct atom *a)
 void proc_gone(struct proc *p, bool goodbye)
 {
 	const struct settings *set = conf_get(p->node->conf);
+	const nsec grace = (nsec)set->ghost_timeout * NSEC_PER_SEC;
+	const uint32_t n = MIN(p->n_announced, (uint32_t)PROC_ANNOUNCED);
 	struct app *a = app_of(p->node);
 
-	if (goodbye && a->chanlog != NULL) {
-		for (uint32_t i = 0; i < MIN(p->n_announced, (uint32_t)PROC_ANNOUNCED); i++)
+	for (uint32_t i = 0; i < n; i++) {
+		if (goodbye && set->is_root && a->chanlog != NULL)
 			chanlogd_stopping(a->chanlog, &p->announced[i]);
+		chanmgr_session_gone(p->node->cm, &p->remote, &p->announced[i], goodbye, grace);
 	}
-	chanmgr_session_gone(p->node->cm, &p->remote, NULL, goodbye,
-		(nsec)set->ghost_timeout * NSEC_PER_SEC);
+	/* A root knows hosts from themselves; elsewhere others tell of them, too. */
+	if (!set->is_root || p->n_announced > PROC_ANNOUNCED)
+		chanmgr_session_gone(p->node->cm, &p->remote, NULL, goodbye, grace);
 	settings_unref(&set);
 }
 

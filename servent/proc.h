@@ -27,7 +27,7 @@
 #define PROC_ATOMS_BURST 2000
 #define PROC_ATOM_UNIT 2048
 #define PROC_STRAYS    3        /* the stray stream packet that ends a connection (B40) */
-#define PROC_ANNOUNCED 8
+#define PROC_ANNOUNCED 16       /* more than a tracker has */
 
 enum proc_kind { PROC_CIN, PROC_COUT, PROC_RELAY, PROC_FETCH };
 
@@ -56,7 +56,7 @@ struct proc {
 	uint32_t stray_packets;         /* stream packets from somebody who may not send them */
 	struct bucket atoms, hits;
 	struct pass pass;
-	struct gnuid announced[PROC_ANNOUNCED]; /* root: this tracker's channels; the oldest give way */
+	struct gnuid announced[PROC_ANNOUNCED]; /* CIN: its channels; the oldest give way */
 	uint32_t n_announced;
 	bool told_unknown, told_refused; /* logged once per connection */
 };

@@ -141,6 +141,14 @@ static uint32_t hosts_of(uint8_t c)
 	return chanmgr_stats(app.node.cm, &id, &s) ? s.hosts : UINT32_MAX;
 }
 
+/* No host of it is known. */
+static bool is_left(uint8_t c)
+{
+	const uint32_t n = hosts_of(c);
+
+	return n == 0 || n == UINT32_MAX;
+}
+
 static void name_is(uint8_t c, const char *name)
 {
 	const struct gnuid id = id_of(c);
@@ -647,6 +655,49 @@ START_TEST(root_forwards)
 }
 END_TEST
 
+/* What it told of goes with the connection, of however many channels; what others told stays. */
+static const struct {
+	const char *what;
+	unsigned channels;
+	bool root;
+} parting[] = {
+	{ "a tracker", 2, true },
+	{ "as many as are remembered", PROC_ANNOUNCED, true },
+	{ "more", PROC_ANNOUNCED + 3, true },
+	{ "no root", PROC_ANNOUNCED + 3, false },
+};
+
+START_TEST(all_go)
+{
+	const char *what = parting[_i].what;
+	unsigned i, n = parting[_i].channels;
+	struct gnuid ended[64];
+	struct proc p, other;
+	size_t left = NELEM(ended);
+
+	begin(parting[_i].root ? as_root : NULL);
+	p = proc_of(PROC_CIN);
+	other = proc_of(PROC_CIN);
+	other.remote = id_of(0x77);
+	for (i = 0; i < n; i++) {
+		const struct gnuid id = id_of((uint8_t)(i + 1));
+
+		ck_assert_int_eq(chanmgr_list_ensure(app.node.cm, &id, NULL), ST_OK);
+		announce((uint8_t)(i + 1), 0xb1, "x", 0x11, 1);
+		act_ok(&p);
+		ck_assert_msg(hosts_of((uint8_t)(i + 1)) == 1, "%s: %u", what, i);
+	}
+	announce(0xa1, 0xb2, "y", 0x77, 1);
+	act_ok(&other);
+	proc_gone(&p, true);
+	chanmgr_sweep(app.node.cm, 180 * NSEC_PER_SEC, ended, &left);
+	for (i = 0; i < n; i++)
+		ck_assert_msg(is_left((uint8_t)(i + 1)), "%s: %u", what, i);
+	ck_assert_msg(is_left(0xa1) == !parting[_i].root, "%s", what);
+	end();
+}
+END_TEST
+
 START_TEST(session_ends)
 {
 	struct proc p;
@@ -686,6 +737,7 @@ Suite *unit_suite(void)
 	tcase_add_test(t, loop_and_quit);
 	tcase_add_loop_test(t, root_forwards, 0, (int)NELEM(policies));
 	tcase_add_test(t, session_ends);
+	tcase_add_loop_test(t, all_go, 0, NELEM(parting));
 	suite_add_tcase(s, t);
 	return s;
 }
