@@ -28,6 +28,8 @@ struct options {
 	unsigned int key;               /* a key frame every so many units */
 	double seconds, warm;           /* measured window, and what passes before it */
 	double each;                    /* announcements per second and connection */
+	unsigned int chans;             /* channels of each tracker */
+	bool probe;                     /* time handshakes meanwhile */
 	pid_t pids[PIDS_MAX];           /* whose CPU time and memory are read */
 	unsigned int n_pids;
 	char **command;                 /* to launch; NULL-terminated */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Trackers: N control connections to a root, each announcing one channel. */
+/* Trackers: N control connections to a root, each announcing its channels; and what others wait for their
+ * handshake meanwhile. */
 #include "test/bench/bench.h"
 
 #include <errno.h>
@@ -11,12 +12,15 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#define JOINING 32
+#define JOINING   32
+#define PROBE_GAP (20 * NSEC_PER_MSEC)           /* from one timed handshake to the next */
+#define SETTLE    (500 * NSEC_PER_MSEC)          /* for the root to read the last of it */
 
 struct tracker {
 	int fd;
 	bool ok;                        /* the root said ok */
 	struct atomrd at;
+	unsigned int next_chan;         /* of its channels */
 };
 
 struct run {
@@ -25,11 +29,18 @@ struct run {
 	struct tracker *all;
 	unsigned int started, joined, refused, gone;
 	uint64_t announced;
+
+	struct tracker probe;           /* comes, waits for its ok, and goes; fd -1 = none now */
+	unsigned int probes;
+	nsec probed;                    /* when it came */
+	struct hist shakes;             /* from connect to ok */
 };
 
 static void tracker_end(struct run *r, struct tracker *t)
 {
-	if (t->ok)
+	if (t == &r->probe)
+		r->refused += t->ok ? 0 : 1;
+	else if (t->ok)
 		r->gone++;
 	else
 		r->refused++;
@@ -40,15 +51,16 @@ static void tracker_end(struct run *r, struct tracker *t)
 /* One tracker update, as a tracker sends it: chan and host in one bcst. */
 static bool announce(struct run *r, struct tracker *t)
 {
-	uint32_t i = (uint32_t)(t - r->all);
+	uint32_t i = (uint32_t)(t - r->all), chan = i * r->o->chans + t->next_chan;
 	struct atoms a = { .len = 0 };
 	uint8_t sid[16] = "bench session", bcid[16] = "Bench session", cid[16] = "bench channel";
 	char name[32];
 
 	memcpy(sid + 12, &(uint32_t){ i + 1 }, 4);
 	memcpy(bcid + 12, &(uint32_t){ i + 1 }, 4);
-	memcpy(cid + 12, &(uint32_t){ i + 1 }, 4);
-	snprintf(name, sizeof(name), "bench %u", i);
+	memcpy(cid + 12, &(uint32_t){ chan + 1 }, 4);
+	t->next_chan = (t->next_chan + 1) % r->o->chans;
+	snprintf(name, sizeof(name), "bench %u", chan);
 	atoms_box(&a, "bcst", 11);
 	atoms_u8(&a, "grp", 1);
 	atoms_u8(&a, "hops", 0);
@@ -93,23 +105,56 @@ static bool announce(struct run *r, struct tracker *t)
 	return send_all(t->fd, a.p, a.len);
 }
 
-static void tracker_start(struct run *r)
+/* Connect, and say helo as session number n. */
+static void tracker_start(struct run *r, struct tracker *t, unsigned int n)
 {
-	struct tracker *t = &r->all[r->started];
 	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = t };
 	struct atoms a = { .len = 0 };
 
-	t->fd = dial(r->o->port);
+	*t = (struct tracker){ .fd = dial(r->o->port) };
 	if (t->fd == -1)
 		die("connect: %s", strerror(errno));
 	atoms_u32(&a, "pcp\n", 1);
-	atoms_helo(&a, r->started++, true);
+	atoms_helo(&a, n, true);
 	if (!send_all(t->fd, a.p, a.len)) {
 		tracker_end(r, t);
 		return;
 	}
 	if (epoll_ctl(r->ep, EPOLL_CTL_ADD, t->fd, &ev) == -1)
 		die("epoll: %s", strerror(errno));
+}
+
+static void start_next(struct run *r)
+{
+	tracker_start(r, &r->all[r->started], r->started);
+	r->started++;
+}
+
+/* The root said ok. Announce all there is; a probe has seen enough. */
+static void tracker_ok(struct run *r, struct tracker *t)
+{
+	unsigned int left = r->o->chans;
+
+	t->ok = true;
+	if (t == &r->probe) {
+		hist_add(&r->shakes, clk_now() - r->probed);
+		tracker_end(r, t);
+		return;
+	}
+	r->joined++;
+	while (left-- > 0 && t->fd != -1)
+		if (!announce(r, t))
+			tracker_end(r, t);
+}
+
+static void probe(struct run *r)
+{
+	const nsec now = clk_now();
+
+	if (r->probe.fd != -1 || now - r->probed < PROBE_GAP)
+		return;
+	r->probed = now;
+	tracker_start(r, &r->probe, r->o->n + r->probes++);
 }
 
 static void tracker_input(struct run *r, struct tracker *t)
@@ -142,12 +187,9 @@ static void tracker_input(struct run *r, struct tracker *t)
 				t->at.got = 0;
 				t->at.left = (word & 0x80000000U) != 0 ? 0 : word;
 				if (!t->ok && strcmp(t->at.id, "ok") == 0) {
-					t->ok = true;
-					r->joined++;
-					if (!announce(r, t)) {
-						tracker_end(r, t);
+					tracker_ok(r, t);
+					if (t->fd == -1)
 						return;
-					}
 				} else if (strcmp(t->at.id, "quit") == 0) {
 					tracker_end(r, t);
 					return;
@@ -169,8 +211,8 @@ static void turn(struct run *r, int timeout_ms)
 			tracker_input(r, ev[i].data.ptr);
 }
 
-/* Announce round-robin at the wanted pace until end. */
-static void run_until(struct run *r, nsec end, double each)
+/* Announce round-robin at the wanted pace until end; with probes, time handshakes too. */
+static void run_until(struct run *r, nsec end, double each, bool probes)
 {
 	double per_s = each * (double)(r->joined - r->gone);
 	nsec began = clk_now();
@@ -189,6 +231,8 @@ static void run_until(struct run *r, nsec end, double each)
 				tracker_end(r, t);
 			done++;
 		}
+		if (probes)
+			probe(r);
 		turn(r, per_s > 0 ? 1 : MIN(clk_left_ms(end), 100));
 	}
 }
@@ -208,10 +252,10 @@ static void drain(struct run *r)
 
 int role_control(const struct options *o)
 {
-	struct run r = { .o = o, .ep = epoll_create1(EPOLL_CLOEXEC) };
+	struct run r = { .o = o, .ep = epoll_create1(EPOLL_CLOEXEC), .probe.fd = -1 };
 	long kib = 0, switches = 0;
 	uint64_t announced;
-	double cpu = 0;
+	double cpu = 0, secs;
 	unsigned int i;
 	nsec began;
 
@@ -220,34 +264,43 @@ int role_control(const struct options *o)
 		kib -= proc_kib(o->pids[i]);
 	while (!told_to_stop() && r.joined + r.refused < o->n) {
 		while (r.started < o->n && r.started - r.joined - r.refused < JOINING)
-			tracker_start(&r);
+			start_next(&r);
 		turn(&r, 100);
 	}
-	run_until(&r, clk_now() + (nsec)(o->warm * 1e9), 0);
+	run_until(&r, clk_now() + (nsec)(o->warm * 1e9), 0, false);
 	for (i = 0; i < o->n_pids; i++) {
 		cpu -= proc_cpu_s(o->pids[i]);
 		switches -= proc_switches(o->pids[i]);
 	}
 	announced = r.announced;
 	began = clk_now();
-	run_until(&r, began + (nsec)(o->seconds * 1e9), o->each);
+	run_until(&r, began + (nsec)(o->seconds * 1e9), o->each, false);
 	announced = r.announced - announced;
-	if (o->each > 0)
+	if (o->probe)
+		run_until(&r, clk_now() + SETTLE, 0, false);    /* they stay; it has read all long before */
+	else if (o->each > 0)
 		drain(&r);
+	secs = (double)(clk_now() - began) / 1e9;
 	for (i = 0; i < o->n_pids; i++) {
 		cpu += proc_cpu_s(o->pids[i]);
 		switches += proc_switches(o->pids[i]);
 		kib += proc_kib(o->pids[i]);
 	}
+	if (o->probe)
+		run_until(&r, clk_now() + (nsec)(o->seconds * 1e9), o->each, true);
 	printf("{\"role\":\"control\",\"n\":%u,\"joined\":%u,\"refused\":%u,\"gone\":%u,", o->n,
 		r.joined, r.refused, r.gone);
-	printf("\"secs\":%.3f,\"announced\":%llu,\"cpu_s\":%.4f,", (double)(clk_now() - began) / 1e9,
+	printf("\"secs\":%.3f,\"announced\":%llu,\"cpu_s\":%.4f,", secs,
 		(unsigned long long)announced, cpu);
+	printf("\"shakes\":%llu,\"p50_us\":%.1f,\"p99_us\":%.1f,", (unsigned long long)r.shakes.n,
+		hist_us(&r.shakes, 0.5), hist_us(&r.shakes, 0.99));
 	printf("\"cpu_us_each\":%.1f,\"kib_grown\":%ld,\"switches\":%ld}\n",
 		announced > 0 ? cpu * 1e6 / (double)announced : 0, kib, switches);
 	for (i = 0; i < r.started; i++)
 		if (r.all[i].fd != -1)
 			close(r.all[i].fd);
+	if (r.probe.fd != -1)
+		close(r.probe.fd);
 	close(r.ep);
 	free(r.all);
 	return 0;

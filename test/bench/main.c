@@ -16,7 +16,8 @@ static const char usage[] =
 	"           -b 0: as fast as the node takes it, -r bytes per unit\n"
 	"  view     -n viewers of /stream/ID: -p PORT -i ID [-t S] [-w WARM] [-P PID]...\n"
 	"  relay    -n PCP relays of the channel: the same\n"
-	"  control  -n trackers on a root: -p PORT [-a ANNOUNCEMENTS/S each] [-t S] [-P PID]\n"
+	"  control  -n trackers on a root: -p PORT [-a ANNOUNCEMENTS/S each] [-c CHANNELS each] [-t S] [-P PID]\n"
+	"           -H: time the handshakes of others meanwhile\n"
 	"  http     -n clients ask for a path: -p PORT [-u PATH] [-t S] [-P PID]\n"
 	"  ideal    the baseline: one thread, epoll, the same bytes to everybody: -p PORT\n"
 	"  launch   start a node, time its first answer and its end: -p PORT -- COMMAND...\n";
@@ -86,7 +87,7 @@ int main(int argc, char **argv)
 		{ "launch", role_launch },
 	};
 	struct options o = {
-		.name = "bench", .path = "/api/1", .n = 1, .kbps = 1000, .rate = 30, .key = 30,
+		.name = "bench", .path = "/api/1", .n = 1, .chans = 1, .kbps = 1000, .rate = 30, .key = 30,
 		.seconds = 5, .warm = 1,
 	};
 	struct sigaction sa = { .sa_handler = on_signal };
@@ -98,7 +99,7 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return 2;
 	}
-	while ((c = getopt(argc - 1, argv + 1, "p:i:N:u:n:b:r:k:t:w:a:P:h")) != -1) {
+	while ((c = getopt(argc - 1, argv + 1, "p:i:N:u:n:b:r:k:t:w:a:c:HP:h")) != -1) {
 		switch (c) {
 		case 'p': o.port = (uint16_t)number(optarg, 1, UINT16_MAX); break;
 		case 'i': o.id = optarg; break;
@@ -111,6 +112,8 @@ int main(int argc, char **argv)
 		case 't': o.seconds = seconds(optarg); break;
 		case 'w': o.warm = seconds(optarg); break;
 		case 'a': o.each = seconds(optarg); break;
+		case 'c': o.chans = number(optarg, 1, 1000); break;
+		case 'H': o.probe = true; break;
 		case 'P':
 			if (o.n_pids == PIDS_MAX)
 				die("more than %d processes", PIDS_MAX);
