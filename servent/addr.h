@@ -9,7 +9,7 @@
 
 #include "servent/app.h"
 
-/* Tell ServMgr the addresses of all interfaces. Reads /sys by way of the kernel; sends nothing. */
+/* Tell ServMgr the addresses of all interfaces. Asks the kernel; sends nothing. */
 void addr_read(struct app *a);
 
 /* A socket that is readable when an address came or went; -1 = not to be had. The caller closes it. */

@@ -12,10 +12,12 @@
 
 enum { FIREWALL_V4 = 1, FIREWALL_V6 = 2 };      /* families of a check */
 
-#define FIREWALL_PACE   (20 * NSEC_PER_SEC)     /* between two checks of our own accord; and, doubled */
-#define FIREWALL_SLOW   (600 * NSEC_PER_SEC)    /* each time, up to this while the YP does not answer; and */
-                                                /* while it has disabled us */
-#define FIREWALL_CLOSED (1800 * NSEC_PER_SEC)   /* a closed port may have been opened meanwhile */
+/* Between two checks of our own accord: PACE, doubled up to SLOW while the YP does not answer; SLOW while
+ * it has disabled us, or nobody has seen us from far away; CLOSED when a test has failed, as the port may
+ * be opened meanwhile. */
+#define FIREWALL_PACE   (20 * NSEC_PER_SEC)
+#define FIREWALL_SLOW   (600 * NSEC_PER_SEC)
+#define FIREWALL_CLOSED (1800 * NSEC_PER_SEC)
 
 /* What decides about the next check of a family. */
 struct fwneed {
