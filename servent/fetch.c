@@ -174,8 +174,11 @@ static enum outcome serve(struct fetch *f, bool *broke)
 	log_end(f, st);
 	if (st == ST_OK)
 		out = OUT_IDLE;
-	else if (st == ST_EOF && f->up.as == ASK_TRACKER && f->up.quit == PCP_QUIT_OFFAIR)
-		out = OUT_GONE;         /* it should know */
+	if (clk_now() - f->connected > FETCH_LOST)
+		f->off_air = false;
+	/* it should know; yet whom a user named may be a relay that only lost its own source */
+	if (st == ST_EOF && f->up.as == ASK_TRACKER && f->up.quit == PCP_QUIT_OFFAIR)
+		f->off_air = true;
 	*broke = f->up.quit == 0 && (st == ST_EOF || st == ST_SYS);
 	if ((st == ST_PROTO || st == ST_LIMIT) && f->up.quit == 0)
 		f->up.quit = PCP_QUIT_BADRESPONSE;
@@ -369,12 +372,18 @@ static bool choose(struct fetch *f, nsec *when)
 			f->tip = p.host;
 		return use(f, &p.host, p.tracker ? ASK_TRACKER : ASK_RELAY, when);
 	}
+	if (f->off_air) {
+		ok = pick_yp(f, when);
+		*when = NSEC_NEVER;     /* none is waited for */
+		return ok;
+	}
 	*when = p.soon;
+	/* whom we know is at rest; the YP may know others than those that failed */
+	if ((*when == NSEC_NEVER || f->failures > 0) && pick_yp(f, when))
+		return true;
 	/* one that failed is worth waiting for only to those who had data before */
 	if (f->served || fetch_is_kept(f))
 		*when = MIN(*when, p.rested);
-	if (*when == NSEC_NEVER && pick_yp(f, when))
-		return true;
 	if (*when == NSEC_NEVER && giv_may_come(f))
 		*when = f->giv_until;
 	return false;
@@ -452,7 +461,7 @@ static void run(struct fetch *f)
 	f->lost = clk_now();
 	while (st != ST_STOPPED && !chan_is_closing(f->c) && is_patient(f)) {
 		nsec when, until;
-		bool found;
+		bool found, gone;
 
 		chan_set_status(f->c, CHAN_SEARCHING);
 		if (chan_take_bump(f->c, &to) && host_is_set(&to) && fetch_is_of_family(f, &to))
@@ -467,7 +476,9 @@ static void run(struct fetch *f)
 			if (out != OUT_GONE)
 				continue;
 		}
-		if (!go_on(f, found, when, &until))
+		gone = found || (f->off_air && when == NSEC_NEVER);
+		f->off_air = f->off_air && !gone;
+		if (!go_on(f, gone, when, &until))
 			return;
 		/* a host told to wait, or one that may announce itself; whoever asks for us wakes us */
 		st = mbox_wait(&f->mbox, MIN(until, fetch_let_go_at(f)));

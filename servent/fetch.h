@@ -45,6 +45,7 @@ struct fetch {
 	nsec played;                    /* when there last was one; 0 = never */
 	bool served;                    /* somebody below may be waiting for more */
 	uint32_t yp_tries;
+	bool off_air;                   /* a host that should know said so: only others can gainsay it */
 
 	/* the upstream in use */
 	struct upstream_watch watch;

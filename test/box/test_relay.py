@@ -2,6 +2,7 @@
 """Relays: serving (pcp.md 7.3, 9.4) and fetching (7.4, 9.3, 10.5), and chains of both."""
 import socket
 import struct
+import time
 import unittest
 
 import harness
@@ -310,6 +311,58 @@ class Fetch(BoxCase):
                 self.assertFalse(last["host"]["flg1"].u8 & harness.FLG_RECV)
                 self.assertEqual(self.c.wait_atom("quit").u32, code)
         self.assertEqual(self.n.wait_exit(), 0)
+
+
+class NamedRelay(BoxCase):
+    """Whom a viewer names need not be the tracker: the relay may end, or say that the channel has ended because
+    it lost its own source."""
+
+    def plays(self, root="", dies=False):
+        self.n = self.node({"rootHost": root, "forceNormal": "Yes"})
+        self.up, self.cid = Upstream(self), new_id()
+        self.viewer = self.closing(self.n.client())
+        self.viewer.request("GET", "/stream/%s?tip=127.0.0.1:%d" % (self.cid, self.up.port))
+        with self.up.accept() as c:
+            self.up.handshake(c)
+            self.up.head(c, self.cid)
+            self.up.data(c, self.cid, 4, b"one ")
+            self.assertEqual(self.viewer.read_head(), 200)
+            self.assertEqual(self.viewer.read(8), b"HEADone ")
+            if dies:
+                self.up.listener.close()
+            else:
+                c.send_atom(u32("quit", 1008))
+
+    def test_yellow_page_names_the_tracker(self):
+        for dies in (False, True):
+            with self.subTest(dies=dies):
+                yp, tracker = Upstream(self), Upstream(self)
+                self.plays("127.0.0.1:%d" % yp.port, dies)
+                with yp.accept() as c:
+                    yp.handshake(c, 503)
+                    c.send_atom(host_atom(new_id(), self.cid, "127.0.0.1", tracker.port, flags=0x33))
+                    c.send_atom(u32("quit", 1003))
+                c = self.closing(tracker.accept())
+                self.assertIn(b"x-peercast-pos: 8\r\n", c.request_head)
+                tracker.handshake(c)
+                tracker.head(c, self.cid)
+                tracker.data(c, self.cid, 8, b"two ")
+                self.assertEqual(self.viewer.read(4), b"two ")
+
+    def test_nobody_knows_better(self):
+        for answer in (None, b"HTTP/1.0 404 Not Found\r\n\r\n",
+                       b"HTTP/1.0 503 Service Unavailable\r\n\r\n"):
+            with self.subTest(answer):
+                yp = Upstream(self)
+                start = time.monotonic()
+                self.plays("127.0.0.1:%d" % yp.port if answer else "")
+                if answer:
+                    with yp.accept() as c:
+                        c.send(answer)
+                        c.shutdown()
+                self.assertEqual(self.viewer.expect_close(), b"")
+                self.n.wait_no_channel(cid=self.cid)
+                self.assertLess(time.monotonic() - start, 5 * harness.PATIENCE)
 
 
 class Chain(BoxCase):
