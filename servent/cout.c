@@ -201,6 +201,7 @@ static NOINLINE enum status send_update(struct cout *x, struct show *s, bool rec
 	enum status st;
 	struct buf b;
 
+	giv_cout_seeks(x->a, false);    /* we were not turned away */
 	node_own_hit(&x->a->node, s->c, recv, &hit);
 	buf_init(&b, PCP_ATOM_SEND_MAX);
 	st = bcst_tracker_emit(&b, servmgr_sid(x->a->node.sm), info, &hit);
