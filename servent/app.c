@@ -74,10 +74,13 @@ enum status app_task(struct app *a, const char *name, void (*fn)(struct app *, v
 void app_wake_cout(struct app *a)
 {
 	const struct settings *set = conf_get(a->node.conf);
-	bool wanted = set->root_host[0] != '\0' && set->auto_serve, start = false;
+	const struct servent_query clients = { .types = 1u << SV_CIN };
+	const bool on_air = chanmgr_is_broadcasting(a->node.cm);
+	const bool wanted = on_air && set->root_host[0] != '\0' && set->auto_serve;
+	const bool over = !on_air && !set->is_root;
+	bool start = false;
 
 	settings_unref(&set);
-	wanted = wanted && chanmgr_is_broadcasting(a->node.cm);
 	app_lock(a);
 	if (a->cout_mb != NULL)
 		mbox_wake(a->cout_mb);  /* under the lock: its thread takes it out under the lock */
@@ -90,7 +93,9 @@ void app_wake_cout(struct app *a)
 		a->cout_runs = false;
 		app_unlock(a);
 	}
-	app_wake_house(a);      /* control connections into us end with the last broadcast */
+	if (over)
+		servmgr_wake(a->node.sm, &clients);     /* they end with the last broadcast */
+	app_wake_house(a);
 }
 
 void app_wake_house(struct app *a)

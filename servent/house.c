@@ -132,16 +132,11 @@ static nsec root_round(struct house *h, nsec now)
 
 /* --- what is broadcast ------------------------------------------------------------------------ */
 
-/* COUT must be there while we broadcast; control connections into us go when nothing is any more. */
+/* COUT must be there while we broadcast. */
 static nsec air_round(struct house *h, nsec now)
 {
 	const bool on_air = chanmgr_is_broadcasting(h->a->node.cm);
 
-	if (h->on_air && !on_air && !h->set->is_root) {
-		const struct servent_query q = { .types = 1u << SV_CIN };
-
-		servmgr_wake(h->a->node.sm, &q);
-	}
 	if (on_air && !h->on_air)
 		h->fw_hold = now + COUT_LEAD;
 	h->on_air = on_air;

@@ -5,7 +5,9 @@ last one arrives everywhere.
 import queue
 import time
 
-from harness import PATIENCE, BoxCase, flv_head, flv_metadata, flv_tag, flv_unit, slow
+from harness import GRP_RELAYS, PATIENCE, BoxCase, bcst, chan_atom, flv_head, flv_metadata, flv_tag, flv_unit, new_id, \
+    slow
+from test_relay import Upstream
 
 
 class Titles:
@@ -96,3 +98,40 @@ class Tree(BoxCase):
         records = [t.get("title") for u in self.root_node.chanlog() for t in u.iter("track")]
         self.assertEqual(records[-1], "title 39")
         self.assertLess(len(records), 6)
+
+
+class FromAbove(BoxCase):
+    """A relay whose upstream is ours, and a relay below it."""
+
+    def setUp(self):
+        self.n = self.node()
+        self.up = Upstream(self)
+        self.cid = new_id()
+        self.viewer = self.closing(self.n.client())
+        self.viewer.request("GET", "/stream/%s?tip=127.0.0.1:%d" % (self.cid, self.up.port))
+        self.c = self.closing(self.up.accept())
+        self.up.handshake(self.c)
+        self.up.head(self.c, self.cid)
+        self.up.data(self.c, self.cid, 4, b"one ")
+        self.n.wait_channel(cid=self.cid)
+        self.below = self.relay(self.n, self.cid)
+        self.assertEqual(self.below.status, 200)
+
+    def hears(self, name, origin, ttl):
+        got = self.below.wait_atom("bcst", 10)
+        self.assertEqual(got["chan"]["info"]["name"].text, name)
+        self.assertEqual((got["from"].hex, got["ttl"].u8), (origin, ttl))
+        self.assertEqual(self.n.find_channel(cid=self.cid)["info"]["name"], name)
+
+    @slow
+    def test_ways(self):
+        """In a broadcast it is passed on; in the stream, or at the end of its way, it goes on in our name."""
+        tracker, ours = new_id(), self.c.helo["sid"].hex
+        self.c.send_atom(bcst(GRP_RELAYS, tracker, chan_atom(self.cid, name="b", ctype="RAW"), cid=self.cid))
+        self.hears("b", tracker, 6)
+        self.c.send_atom(bcst(GRP_RELAYS, tracker, chan_atom(self.cid, name="c", ctype="RAW"), cid=self.cid))
+        self.c.send_atom(bcst(GRP_RELAYS, tracker, chan_atom(self.cid, name="d", ctype="RAW"), cid=self.cid, ttl=1))
+        self.hears("d", ours, 7)
+        # nothing else is left to tell
+        self.c.send_atom(chan_atom(self.cid, name="e", ctype="RAW"))
+        self.hears("e", ours, 7)

@@ -161,6 +161,7 @@ static void bcst(const struct atom *a, struct buf *b)
 	struct routeplan plan;
 	struct buf out;
 	struct atom c, c2, again;
+	uint64_t key;
 
 	if (bcst_parse(&in, a) != ST_OK)
 		return;
@@ -183,6 +184,8 @@ static void bcst(const struct atom *a, struct buf *b)
 		ASSERT(!gnuid_is_set(&in.cid) || q.types == 1u << SV_RELAY);
 	}
 	(void)route_root_forwards(ROUTE_FORWARD_PUSH, &in);
+	key = route_key(&seen.hash, &in);
+	ASSERT(key == 0 || (gnuid_is_set(&in.from) && !gnuid_is_set(&in.dest)));
 	bcst_payload(&in, &bag);
 	while (atombag_next(&bag, &c)) {
 		ASSERT(c.id != ATOM_BCST && c.id != ATOM_ATOM && c.id != ATOM_QUIT);
@@ -198,6 +201,9 @@ static void bcst(const struct atom *a, struct buf *b)
 		ASSERT(copy.grp == in.grp && gnuid_equal(&copy.from, &in.from) &&
 			gnuid_equal(&copy.dest, &in.dest) && gnuid_equal(&copy.cid, &in.cid));
 		ASSERT(out.len == a->size + (in.has & BCST_TTL ? 0 : 9));
+		/* each hop calls it the same */
+		ASSERT(route_key(&seen.hash, &copy) == key);
+		ASSERT(routeseen_check(&seen, &copy, &other, 1000 * NSEC_PER_SEC));
 		bcst_payload(&in, &bag);
 		bcst_payload(&copy, &bag2);
 		while (atombag_next(&bag, &c)) {

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the atoms of one connection do to a node: nothing that its kind may not do, and what is
- * passed on is well-formed. Input: a byte of choices, the connection's channel, then the stream. */
+ * passed on, to a control connection, up the channel's tree and down, is well-formed. Input: a byte of
+ * choices, the connection's channel, then the stream. */
 #include "test/fuzz/fuzz.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "core/sys/log.h"
 #include "core/sys/text.h"
@@ -19,6 +21,15 @@ enum { AS_ROOT = 0x04, AS_YP = 0x08 };
 static struct app apps[2];              /* a node, a root that forwards everything */
 static struct servent *others[2];       /* a control connection at each */
 static const struct gnuid sid_here = { .b = { 1 } }, sid_other = { .b = { 2 } };
+
+/* The connection's channel: it has a source, and a relay, unless they are the connection itself. */
+static struct tree {
+	struct chan *c;
+	struct mbox source;
+	uint32_t token;
+	struct servent *relay;
+	int far;
+} tree;
 
 static void make(struct app *a, bool root)
 {
@@ -51,6 +62,38 @@ static struct servent *neighbour(struct app *a)
 	return sv;
 }
 
+static void plant(const struct proc *p)
+{
+	const struct host peer = host_v4(198, 51, 100, 2, 1);
+	struct chanmeta m = { .id = p->chan };
+	struct chaninfo *i = chaninfo_new(&m);
+	int fd[2];
+
+	ASSERT(i != NULL && mbox_init(&tree.source) == ST_OK);
+	tree.c = chan_new(i, CHAN_RELAY, CHAN_SRC_PEERCAST, false);
+	chaninfo_unref(&i);
+	ASSERT(tree.c != NULL && chanmgr_add(p->node->cm, tree.c, 0) == ST_OK);
+	ASSERT(chan_attach(tree.c, &tree.source, &tree.token, NSEC_NEVER) == ST_OK);
+	chan_set_source(tree.c, NULL, p->kind == PROC_FETCH ? &sid_here : &sid_other, NULL);
+	ASSERT(socketpair(AF_UNIX, SOCK_STREAM, 0, fd) == 0);
+	tree.far = fd[1];
+	ASSERT(servent_new(p->node->sm, fd[0], &peer, false, &tree.relay) == ST_OK);
+	servent_set_private(tree.relay, true);
+	ASSERT(servmgr_admit(p->node->sm, tree.relay, SV_RELAY, &p->chan, 1, true) == ADMIT_OK);
+	servent_set_remote(tree.relay, p->kind == PROC_RELAY ? &sid_here : &sid_other);
+}
+
+static void fell(const struct proc *p)
+{
+	chan_close(tree.c);
+	chan_detach(tree.c, tree.token);
+	chanmgr_remove(p->node->cm, tree.c);
+	chan_unref(&tree.c);
+	mbox_fini(&tree.source);
+	servent_end(&tree.relay);
+	close(tree.far);
+}
+
 struct ctx {
 	const struct proc *p;
 };
@@ -81,14 +124,14 @@ static void on_root(void *ctx, const struct root *r)
 	ASSERT(!(r->has & ROOT_UINT) || (r->uint_s >= 30 && r->uint_s <= 3600));
 }
 
-/* What went to the neighbour. */
-static void check_mail(struct servent *sv)
+/* What went to a neighbour; none is said back to where it came from. */
+static void check_mail(struct mbox *mb, bool any)
 {
-	for (struct blob *b = mbox_take(&sv->mbox); b != NULL; b = mbox_take(&sv->mbox)) {
+	for (struct blob *b = mbox_take(mb); b != NULL; b = mbox_take(mb)) {
 		struct bcst packet;
 		struct atom a;
 
-		ASSERT(b->len <= PCP_ATOM_SEND_MAX);
+		ASSERT(any && b->len <= PCP_ATOM_SEND_MAX);
 		ASSERT(atom_open(&a, b->data, b->len) == ST_OK && a.size == b->len);
 		ASSERT(bcst_parse(&packet, &a) == ST_OK && (packet.has & BCST_TTL) && packet.ttl > 0);
 		blob_unref(&b);
@@ -148,6 +191,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		p.chan.b[0] = 1;
 	data += 1 + GNUID_LEN;
 	size -= 1 + GNUID_LEN;
+	plant(&p);
 	while (size > 0) {
 		struct atom at;
 		uint32_t quit;
@@ -167,9 +211,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		data += len;
 		size -= len;
 	}
+	ASSERT(p.kind == PROC_FETCH || pass_due(&p) == NSEC_NEVER);
 	pass_end(&p);
-	check_mail(others[0]);
-	check_mail(others[1]);
+	ASSERT(pass_due(&p) == NSEC_NEVER);
+	check_mail(&others[0]->mbox, true);
+	check_mail(&others[1]->mbox, true);
+	check_mail(&tree.source, p.kind != PROC_FETCH);
+	check_mail(&tree.relay->mbox, p.kind != PROC_RELAY);
+	fell(&p);
 	check_lists(a, &p);
 	return 0;
 }
