@@ -16,11 +16,13 @@
 
 #define BATCH       64                          /* records built before they are written */
 #define WRITE_MAX   ((size_t)64 * 1024)         /* bytes of one write(2) */
-#define GATHER      32                          /* records worth a wake-up of their own */
-#define GATHER_TIME (20 * NSEC_PER_MSEC)        /* that the first of them waits for others */
+#define GATHER      BATCH                       /* records worth a wake-up of their own */
+#define GATHER_TIME (50 * NSEC_PER_MSEC)        /* that the first of them waits for others */
+#define CHANLOG_MODE 0640                       /* when nothing is said of it */
 #define CHECK_TIME  (1 * NSEC_PER_SEC)          /* between two looks at the name */
 #define RETRY_TIME  (1 * NSEC_PER_SEC)          /* after a failure */
 #define ERROR_TIME  (60 * NSEC_PER_SEC)         /* between two lines about failures */
+#define TAIL        ((size_t)2 * CHANLOG_RECORD_MAX) /* looked at of a log that is there */
 #define STOPS       256                         /* trackers' goodbyes remembered */
 #define STOP_TIME   (10 * NSEC_PER_SEC)         /* for so long */
 
@@ -60,6 +62,10 @@ struct chanlogd {
 	uint32_t n_end;
 	int fd;                         /* -1 = closed */
 	char path[SETTINGS_LONG];       /* of fd */
+	char mended[SETTINGS_LONG];     /* the path whose end was looked at */
+	uint32_t mode;                  /* as asked when it was opened; and its group */
+	char group[SETTINGS_TEXT];
+	bool torn;                      /* it ends in the middle of out's first record */
 	dev_t dev;
 	ino_t ino;
 	bool regular;
@@ -96,7 +102,20 @@ static void close_file(struct chanlogd *d)
 	d->fd = -1;
 }
 
-/* Mode and group of a file that we made. */
+/* Have mode or group been changed since the file was opened? */
+static bool is_redressed(const struct chanlogd *d, const struct settings *set)
+{
+	return set->chan_log_mode != d->mode || strcmp(set->chan_log_group, d->group) != 0;
+}
+
+/* Mode and group are ours to set on a file that we made. One that was there, such as logrotate's, is left as
+ * it is, unless the settings name others than by default, or have changed. */
+static bool wants_dress(const struct chanlogd *d, const struct settings *set, const struct stat *sb, bool made)
+{
+	return made || (S_ISREG(sb->st_mode) && sb->st_uid == geteuid() &&
+		(set->chan_log_mode != CHANLOG_MODE || set->chan_log_group[0] != '\0' || is_redressed(d, set)));
+}
+
 static void dress(struct chanlogd *d, const struct settings *set)
 {
 	struct group gr, *found = NULL;
@@ -111,6 +130,63 @@ static void dress(struct chanlogd *d, const struct settings *set)
 		log_warn("channel log %s: no group \"%s\"", set->chan_log, set->chan_log_group);
 	else if (found == NULL || fchown(d->fd, (uid_t)-1, found->gr_gid) == -1)
 		log_warn("channel log %s: group: %s", set->chan_log, status_str(ST_SYS));
+}
+
+/* Drop the first n bytes of out. Returns how many records ended in them. */
+static uint32_t consume(struct chanlogd *d, size_t n)
+{
+	uint32_t whole = 0;
+
+	while (whole < d->n_end && d->end[whole] <= n)
+		whole++;
+	buf_consume(&d->out, n);
+	d->n_end -= whole;
+	for (uint32_t i = 0; i < d->n_end; i++)
+		d->end[i] = d->end[i + whole] - n;
+	return whole;
+}
+
+/* A record is lost: half of it is in another file. */
+static void forget_first(struct chanlogd *d) EXCLUDES(lk_log)
+{
+	const uint32_t n = d->n_end > 0 ? consume(d, d->end[0]) : 0;
+
+	d->torn = false;
+	cl_lock(d);
+	d->counts.dropped += n;
+	cl_unlock(d);
+}
+
+/* A node that was killed while it wrote may have left the beginning of a record. Take it away, unless
+ * somebody else is writing. Looked at once. */
+static void mend(struct chanlogd *d)
+{
+	struct stat before, after;
+	size_t torn = 0, n;
+	uint8_t *tail;
+	int fd;
+
+	if (!d->regular || d->torn || strcmp(d->mended, d->path) == 0)
+		return;
+	(void)text_copy(d->mended, sizeof(d->mended), d->path);
+	fd = open(d->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	tail = malloc(TAIL);
+	if (fd != -1 && tail != NULL && fstat(fd, &before) == 0 && before.st_dev == d->dev &&
+	    before.st_ino == d->ino && before.st_size > 0) {
+		n = (size_t)MIN(before.st_size, (off_t)TAIL);
+		if (pread(fd, tail, n, before.st_size - (off_t)n) == (ssize_t)n)
+			torn = chanlog_torn(tail, n);
+	}
+	if (torn > 0 && fstat(d->fd, &after) == 0 && after.st_size == before.st_size) {
+		if (ftruncate(d->fd, after.st_size - (off_t)torn) == 0)
+			log_warn("channel log %s: ended in the middle of a record: %zu bytes removed",
+				d->path, torn);
+		else
+			fail(d, d->path, "truncate");
+	}
+	free(tail);
+	if (fd != -1)
+		(void)close(fd);
 }
 
 static enum status open_file(struct chanlogd *d, const struct settings *set)
@@ -133,13 +209,19 @@ static enum status open_file(struct chanlogd *d, const struct settings *set)
 		close_file(d);
 		return ST_SYS;
 	}
-	if (made)
+	if (wants_dress(d, set, &sb, made))
 		dress(d, set);
 	(void)text_copy(d->path, sizeof(d->path), set->chan_log);
+	d->mode = set->chan_log_mode;
+	(void)text_copy(d->group, sizeof(d->group), set->chan_log_group);
 	d->dev = sb.st_dev;
 	d->ino = sb.st_ino;
 	d->regular = S_ISREG(sb.st_mode);
 	d->checked = clk_now();
+	mend(d);
+	/* The rest of a record does not go where its beginning is not. */
+	if (d->torn)
+		forget_first(d);
 	return ST_OK;
 }
 
@@ -176,14 +258,8 @@ static void rotate(struct chanlogd *d, const struct settings *set, size_t more)
 /* The first n bytes of out are in the file; count the records that are whole. */
 static void written(struct chanlogd *d, size_t n) EXCLUDES(lk_log)
 {
-	uint32_t whole = 0;
+	const uint32_t whole = consume(d, n);
 
-	while (whole < d->n_end && d->end[whole] <= n)
-		whole++;
-	buf_consume(&d->out, n);
-	d->n_end -= whole;
-	for (uint32_t i = 0; i < d->n_end; i++)
-		d->end[i] = d->end[i + whole] - n;
 	cl_lock(d);
 	d->counts.written += whole;
 	cl_unlock(d);
@@ -216,8 +292,6 @@ static bool take_back(struct chanlogd *d, size_t *n)
 
 static enum status write_out(struct chanlogd *d) EXCLUDES(lk_log)
 {
-	bool torn = false;              /* the file ends in the middle of out's first record */
-
 	while (d->out.len > 0) {
 		const ssize_t k = write(d->fd, d->out.p, d->out.len);
 		size_t n = (size_t)k;
@@ -225,20 +299,28 @@ static enum status write_out(struct chanlogd *d) EXCLUDES(lk_log)
 		if (k == -1 && errno == EINTR)
 			continue;
 		if (k <= 0) {
-			fail(d, d->path, torn ? "write, after half a record" : "write");
+			fail(d, d->path, d->torn ? "write, after half a record" : "write");
 			return ST_SYS;
 		}
 		if (!take_back(d, &n)) {
-			torn = true;
+			d->torn = true;
 			log_error("channel log %s: a record was cut by another writer", d->path);
 		} else if (n == 0) {
 			errno = ENOSPC; /* room for less than a record */
 			fail(d, d->path, "write");
 			return ST_SYS;
+		} else {
+			d->torn = false;
 		}
 		written(d, n);
 	}
 	return ST_OK;
+}
+
+/* Do the settings want another file, or this one otherwise? */
+static bool is_other(const struct chanlogd *d, const struct settings *set)
+{
+	return strcmp(d->path, set->chan_log) != 0 || is_redressed(d, set);
 }
 
 /* Bring out to the file. ST_OK, or ST_SYS: it is still there, try again later. */
@@ -253,7 +335,7 @@ static enum status deliver(struct chanlogd *d, bool reopen) EXCLUDES(lk_log)
 		d->n_end = 0;
 		goto out;
 	}
-	if (reopen || (d->fd != -1 && (strcmp(d->path, set->chan_log) != 0 || has_moved(d))))
+	if (reopen || (d->fd != -1 && (is_other(d, set) || has_moved(d))))
 		close_file(d);
 	rotate(d, set, d->out.len);
 	if (d->fd == -1 && d->out.len > 0)
@@ -389,6 +471,7 @@ enum status chanlogd_start(struct chanlogd **out, struct conf *conf) LOCK_IMPL /
 		return ST_LIMIT;
 	d->conf = conf;
 	d->fd = -1;
+	d->mode = CHANLOG_MODE;
 	mtx_init(&d->mtx, &lk_log);
 	cond_init(&d->wake);
 	buf_init(&d->out, WRITE_MAX);

@@ -4,7 +4,8 @@
  * Records are queued as plain data; the XML is built by the thread, after a few milliseconds in
  * which others may join. When the queue is full the oldest record is dropped and counted. The file
  * is opened again on chanlogd_reopen() and when its name leads elsewhere (looked at once a second at
- * most, while records are written). While the disk fails records wait in the queue; that is told
+ * most, while records are written). What a killed node left of a record at the end of the file is taken away
+ * when the file is opened for the first time. While the disk fails records wait in the queue; that is told
  * once a minute, and the node goes on.
  *
  * lock     lk_log guards the queue; the file belongs to the thread alone.

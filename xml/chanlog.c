@@ -2,6 +2,7 @@
 #include "xml/chanlog.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "xml/chanxml.h"
 #include "xml/xmlout.h"
@@ -93,4 +94,44 @@ enum status chanlog_end(struct chanlog_writer *w, int64_t time_s, const struct g
 	xmlout_text(x, "reason", reasons[why]);
 	xmlout_end(x);
 	return hand_over(x, out);
+}
+
+/* --- reading back ------------------------------------------------------------------------------ */
+
+static bool begins(const uint8_t *p, size_t n, const char *with)
+{
+	return n >= strlen(with) && memcmp(p, with, strlen(with)) == 0;
+}
+
+/* A line, its LF included, that ends a record. */
+static bool is_last_line(const uint8_t *p, size_t n)
+{
+	return (n == 10 && begins(p, n, "</update>\n")) ||
+		(begins(p, n, "<end ") && memcmp(p + n - 3, "/>\n", 3) == 0);
+}
+
+/* The beginning of a record, however little of it. */
+static bool is_opening(const uint8_t *p, size_t n)
+{
+	static const char *const tags[] = { "<update time=\"", "<end time=\"" };
+
+	for (size_t i = 0; i < NELEM(tags); i++)
+		if (memcmp(p, tags[i], MIN(n, strlen(tags[i]))) == 0)
+			return true;
+	return false;
+}
+
+size_t chanlog_torn(const uint8_t *p, size_t n)
+{
+	size_t line = n, end = n;       /* of the line looked at */
+
+	/* Back, line by line, to one that ends a record: what is behind it is not one. */
+	for (; line > 0; end = line) {
+		for (line = end - 1; line > 0 && p[line - 1] != '\n';)
+			line--;
+		if (is_last_line(p + line, end - line))
+			break;
+	}
+	n -= end;
+	return n > 0 && n <= CHANLOG_RECORD_MAX && is_opening(p + end, n) ? n : 0;
 }

@@ -51,4 +51,8 @@ enum status chanlog_update(
 enum status chanlog_end(struct chanlog_writer *w, int64_t time_s, const struct gnuid *id,
 	enum chanlog_reason why, struct buf *out) NODISCARD;
 
+/* The last n bytes of a log: how many at the end are the beginning of a record that was never finished, as
+ * a crash leaves it. 0 = none, or bytes that are not of such a log. */
+size_t chanlog_torn(const uint8_t *p, size_t n);
+
 #endif

@@ -15,6 +15,7 @@
 
 static _Atomic int short_writes;        /* so many writes to the log take only half */
 static _Atomic int bad_writes;          /* so many fail */
+static _Atomic int bad_after;           /* so many fail behind a short one */
 static _Atomic bool intruder;           /* another process appends right behind a short one */
 static char path[256];
 
@@ -44,6 +45,7 @@ ssize_t __wrap_write(int fd, const void *p, size_t n)
 		return __real_write(fd, p, n);
 	atomic_fetch_sub(&short_writes, 1);
 	k = __real_write(fd, p, n / 2);
+	atomic_store(&bad_writes, atomic_exchange(&bad_after, 0));
 	if (atomic_exchange(&intruder, false)) {
 		const int own = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
 
@@ -343,6 +345,109 @@ START_TEST(ends)
 }
 END_TEST
 
+static void put_file(const char *text, mode_t mode)
+{
+	const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	ck_assert_int_ne(fd, -1);
+	ck_assert_int_eq(fchmod(fd, mode), 0);
+	ck_assert_int_eq(__real_write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	ck_assert_int_eq(close(fd), 0);
+}
+
+static void mode_is(mode_t want)
+{
+	struct stat sb;
+
+	ck_assert_int_eq(stat(path, &sb), 0);
+	ck_assert_msg((sb.st_mode & 07777) == want, "%o", sb.st_mode);
+}
+
+/* The mode of a file that is there is its owner's affair, until the settings speak of it. */
+START_TEST(mode_of_another)
+{
+	begin(NULL);
+	put_file("", 0604);
+	say(0);
+	wait_counts(1, 0);
+	mode_is(0604);
+	ck_assert_int_eq(conf_set(app.node.conf, "chanLogMode", "0644", NULL), ST_OK);
+	say(1);
+	wait_counts(2, 0);
+	mode_is(0644);
+	/* logrotate makes a new one */
+	ck_assert_int_eq(unlink(path), 0);
+	put_file("", 0600);
+	chanlogd_reopen(app.chanlog);
+	say(2);
+	wait_counts(3, 0);
+	mode_is(0644);
+	ck_assert_int_eq(conf_set(app.node.conf, "chanLogMode", "0640", NULL), ST_OK);
+	say(3);
+	wait_counts(4, 0);
+	mode_is(0640);
+	expect(2, 2);
+	end();
+}
+END_TEST
+
+/* What a killed node left of a record goes; what is not of a log stays. */
+START_TEST(mended)
+{
+	static const char whole[] = "<update time=\"1\">\n<channel bitrate=\"7\">\n</channel>\n</update>\n";
+	char text[300];
+	struct buf b;
+
+	begin(NULL);
+	snprintf(text, sizeof(text), "%s<update time=\"2\">\n<channel name=\"", whole);
+	put_file(text, 0600);
+	say(8);
+	wait_counts(1, 0);
+	ck_assert_uint_eq(records(path, got, NELEM(got)), 2);
+	ck_assert(got[0] == 7 && got[1] == 8);
+	end();
+
+	begin(NULL);
+	put_file("not ours", 0600);
+	say(9);
+	wait_counts(1, 0);
+	slurp(path, &b);
+	ck_assert_int_eq(strncmp(buf_cstr(&b), "not ours<update time=", 21), 0);
+	buf_fini(&b);
+	end();
+}
+END_TEST
+
+/* A record that another writer cut does not go on in another file. */
+START_TEST(half_in_another)
+{
+	char old[300];
+	struct buf b;
+	struct chanlog_counts c;
+
+	begin(NULL);
+	say(0);
+	wait_counts(1, 0);
+	atomic_store(&intruder, true);
+	atomic_store(&short_writes, 1);
+	atomic_store(&bad_after, 1);
+	say(1);
+	wait_counts(1, 1);
+	snprintf(old, sizeof(old), "%s.1", path);
+	ck_assert_int_eq(rename(path, old), 0);
+	chanlogd_reopen(app.chanlog);
+	say(2);
+	wait_counts(2, 1);
+	expect(2, 1);
+	chanlogd_counts(app.chanlog, &c);
+	ck_assert_uint_eq(c.dropped, 1);
+	slurp(old, &b);
+	ck_assert_ptr_nonnull(strstr(buf_cstr(&b), "<!-- me -->\n"));
+	buf_fini(&b);
+	end();
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
 	Suite *s = suite_create("servent/chanlogd");
@@ -357,6 +462,9 @@ Suite *unit_suite(void)
 	tcase_add_test(t, reopened);
 	tcase_add_test(t, rotated);
 	tcase_add_test(t, ends);
+	tcase_add_test(t, mode_of_another);
+	tcase_add_test(t, mended);
+	tcase_add_test(t, half_in_another);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -281,6 +281,70 @@ START_TEST(limits)
 }
 END_TEST
 
+#define REC "<update time=\"1\">\n<channel name=\"<end \">\n<hits/>\n<track/>\n</channel>\n</update>\n"
+#define END "<end time=\"1\" id=\"0\" reason=\"stop\"/>\n"
+
+/* What a crash leaves at the end of the file. */
+static const struct {
+	const char *what, *text;
+	size_t torn;
+} tails[] = {
+	{ "empty", "", 0 },
+	{ "whole", REC, 0 },
+	{ "whole end", REC END, 0 },
+	{ "one byte", REC "<", 1 },
+	{ "no LF", REC END "</update>", 0 },            /* not the beginning of one */
+	{ "in a tag", REC "<upda", 5 },
+	{ "in the first line", REC "<update time=\"17", 16 },
+	{ "behind a line", REC END "<update time=\"1\">\n<channel", 26 },
+	{ "last LF missing", REC "<update time=\"1\">\n</update>", 27 },
+	{ "an end", REC "<end time=\"1\" id=\"00", 20 },
+	{ "the first of all", "<update time=\"1\">\n<ch", 21 },
+	{ "somebody's line", REC "# hello", 0 },
+	{ "another file", "root:x:0:0\nmore\n", 0 },
+	{ "another without LF", "<html>\n<update", 0 },
+};
+
+START_TEST(torn)
+{
+	const char *t = tails[_i].text;
+	const size_t n = chanlog_torn((const uint8_t *)t, strlen(t));
+
+	ck_assert_msg(n == tails[_i].torn, "%s: %zu", tails[_i].what, n);
+}
+END_TEST
+
+/* Cut anywhere, the whole records before it stay. */
+START_TEST(torn_anywhere)
+{
+	static const char log[] = REC END REC;
+	const size_t first = strlen(REC), second = strlen(REC END);
+
+	for (size_t n = 0; n < sizeof(log) - 1; n++) {
+		const size_t whole = n < first ? 0 : n < second ? first : second;
+
+		ck_assert_msg(n - chanlog_torn((const uint8_t *)log, n) == whole, "at %zu", n);
+	}
+}
+END_TEST
+
+/* Longer than any record: whatever it is, it is not cut. */
+START_TEST(torn_too_long)
+{
+	struct buf b;
+
+	buf_init(&b, CHANLOG_RECORD_MAX + 64);
+	buf_puts(&b, "<update time=\"1");
+	while (b.len < CHANLOG_RECORD_MAX)
+		buf_puts(&b, "x");
+	ck_assert_uint_eq(chanlog_torn(b.p, b.len), CHANLOG_RECORD_MAX);
+	buf_puts(&b, "x");
+	ck_assert_int_eq(b.err, ST_OK);
+	ck_assert_uint_eq(chanlog_torn(b.p, b.len), 0);
+	buf_fini(&b);
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
 	Suite *s = suite_create("chanlog");
@@ -292,6 +356,9 @@ Suite *unit_suite(void)
 	tcase_add_loop_test(t, hostile, 0, (int)NELEM(texts));
 	tcase_add_loop_test(t, cut, 0, (int)NELEM(cuts));
 	tcase_add_test(t, limits);
+	tcase_add_loop_test(t, torn, 0, NELEM(tails));
+	tcase_add_test(t, torn_anywhere);
+	tcase_add_test(t, torn_too_long);
 	suite_add_tcase(s, t);
 	return s;
 }
