@@ -38,6 +38,9 @@ static const struct {
 	{ "audio/aacp", "AAC" },      { "audio/x-matroska", "MKV" },
 	{ "video/matroska", "MKV" },  { "audio/webm", "WEBM" },
 	{ "video/flv", "FLV" },       { "audio/mp4", "MP4" },
+	{ "audio/opus", "OGG" },      { "audio/x-aac", "AAC" },
+	{ "application/x-mms-framed", "WMV" },
+	{ "application/vnd.ms.wms-hdr.asfv1", "WMV" },
 };
 
 struct chaninfo *chaninfo_new(const struct chanmeta *m)

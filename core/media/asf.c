@@ -225,6 +225,7 @@ static enum status asf_raw_header(struct media *m, struct asf *s, bool *more)
 static enum status asf_object(struct media *m, struct asf *s, bool *none, bool *more)
 {
 	const bool end = s->bounded && s->left < s->info.packet;
+	struct asf_chunk c;
 	const uint8_t *p;
 	uint64_t size;
 	enum status st = media_peek(m, ASF_OBJECT, &p);
@@ -235,6 +236,11 @@ static enum status asf_object(struct media *m, struct asf *s, bool *none, bool *
 		return st;
 	if (memcmp(p, asf_guid_header, 16) == 0) {
 		s->state = ASF_RAW_HEADER;
+		return ST_OK;
+	}
+	/* some encoders send this even behind a stream that is not in chunks */
+	if (!end && asf_chunk_read(&c, p, false) && c.type == ASF_E && c.n == 0) {
+		s->skip = ASF_CHUNK;
 		return ST_OK;
 	}
 	*none = !end && memcmp(p, asf_guid_index, 16) != 0 && memcmp(p, asf_guid_simple_index, 16) != 0;

@@ -6,6 +6,7 @@
 #include "core/media/asf.h"
 #include "core/media/ebml.h"
 #include "core/media/mpa.h"
+#include "core/media/tags.h"
 #include "core/media/ts.h"
 #include "core/sys/bytes.h"
 
@@ -162,46 +163,62 @@ static enum sniff sniff_nsv(const uint8_t *p, size_t n, const char **type)
 	return s == SNIFF_SURE ? SNIFF_WEAK : s;
 }
 
-static enum sniff sniff_mp3(const uint8_t *p, size_t n, const char **type)
+/* Two frames of one kind behind one another. */
+static enum sniff sniff_frames(
+	const uint8_t *p, size_t n, size_t head, bool (*frame)(const uint8_t *, struct mpa_frame *))
 {
-	enum sniff s = sniff_magic(p, n, "ID3", 3);
 	struct mpa_frame f, g;
 
-	*type = "MP3";
-	if (s != SNIFF_NONE)
-		return s == SNIFF_SURE ? SNIFF_WEAK : s;
 	if (n > 0 && p[0] != 0xff)
 		return SNIFF_NONE;
-	if (n < MPEG_HEAD)
+	if (n < head)
 		return SNIFF_MORE;
-	if (!mpeg_frame(p, &f))
+	if (!frame(p, &f))
 		return SNIFF_NONE;
-	if (n < f.n + MPEG_HEAD)
+	if (n < f.n + head)
 		return SNIFF_MORE;
-	return mpeg_frame(p + f.n, &g) && g.like == f.like ? SNIFF_WEAK : SNIFF_NONE;
+	return frame(p + f.n, &g) && g.like == f.like ? SNIFF_WEAK : SNIFF_NONE;
+}
+
+/* A tag stands in front of both; what is behind one that is not too long decides. */
+static enum sniff sniff_id3(const uint8_t *p, size_t n, const char **type)
+{
+	enum sniff s = sniff_magic(p, n, "ID3", 3);
+	size_t size;
+
+	*type = "MP3";
+	if (s != SNIFF_SURE)
+		return s;
+	if (n < ID3_HEAD)
+		return SNIFF_MORE;
+	size = id3_size(p);
+	if (size == 0 || size > SNIFF_MAX / 2)
+		return SNIFF_WEAK;
+	if (n < size)
+		return SNIFF_MORE;
+	s = sniff_frames(p + size, n - size, ADTS_HEAD, adts_frame);
+	if (s == SNIFF_WEAK)
+		*type = "AAC";
+	return s == SNIFF_MORE ? s : SNIFF_WEAK;
+}
+
+static enum sniff sniff_mp3(const uint8_t *p, size_t n, const char **type)
+{
+	*type = "MP3";
+	return sniff_frames(p, n, MPEG_HEAD, mpeg_frame);
 }
 
 static enum sniff sniff_aac(const uint8_t *p, size_t n, const char **type)
 {
-	struct mpa_frame f, g;
-
 	*type = "AAC";
-	if (n > 0 && p[0] != 0xff)
-		return SNIFF_NONE;
-	if (n < ADTS_HEAD)
-		return SNIFF_MORE;
-	if (!adts_frame(p, &f))
-		return SNIFF_NONE;
-	if (n < f.n + ADTS_HEAD)
-		return SNIFF_MORE;
-	return adts_frame(p + f.n, &g) && g.like == f.like ? SNIFF_WEAK : SNIFF_NONE;
+	return sniff_frames(p, n, ADTS_HEAD, adts_frame);
 }
 
 enum sniff sniff_type(const uint8_t *p, size_t n, bool end, const char **type)
 {
 	static enum sniff (*const all[])(const uint8_t *, size_t, const char **) = {
 		sniff_flv, sniff_mkv, sniff_ogg, sniff_asf, sniff_mp4, sniff_nsv, sniff_ts,
-		sniff_mp3, sniff_aac, sniff_m2ts,
+		sniff_id3, sniff_mp3, sniff_aac, sniff_m2ts,
 	};
 
 	/* In order, and none is passed over while it could still say yes: so the answer for a
@@ -209,8 +226,9 @@ enum sniff sniff_type(const uint8_t *p, size_t n, bool end, const char **type)
 	for (size_t i = 0; i < NELEM(all); i++) {
 		enum sniff s = all[i](p, MIN(n, (size_t)SNIFF_MAX), type);
 
+		/* of a tag something is known even without what is behind it */
 		if (s == SNIFF_MORE && (end || n >= SNIFF_MAX))
-			s = SNIFF_NONE;
+			s = all[i] == sniff_id3 && n >= ID3_HEAD ? SNIFF_WEAK : SNIFF_NONE;
 		if (s != SNIFF_NONE)
 			return s;
 	}

@@ -130,6 +130,77 @@ class Watch(threading.Thread):
             c.join(WAIT * PATIENCE)
 
 
+def pieces(data, size=4000):
+    for at in range(0, len(data), size):
+        yield data[at:at + size]
+
+
+def remuxed(kind, *args):
+    """A sample made over by ffmpeg."""
+    return subprocess.run(["ffmpeg", "-v", "error", "-i", sample(kind), "-c", "copy", *args, "-"],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True).stdout
+
+
+class Restarts(BoxCase):
+    """Another stream in the same body: everybody gets its head before its data."""
+
+    def setUp(self):
+        self.src = self.node({"sourceGraceSec": 0})
+        self.relay_node = self.node(name="relay")
+
+    def check(self, kind, first, second, plain=bytes, titles=("", "")):
+        go, end = threading.Event(), threading.Event()
+
+        def source():
+            yield from pieces(first)
+            go.wait(WAIT * PATIENCE)
+            yield from pieces(second)
+            end.wait(WAIT * PATIENCE)
+        self.push(self.src, kind, kind=kind, source=source(), interval=0.002)
+        cid = self.src.wait_channel(kind)["channelId"]
+        pcp = self.relay(self.src, cid)
+        viewer = Capture(self.closing(self.relay_node.view(cid, "?tip=" + self.src.address)))
+        viewer.wait_for(1)
+        for title, event in zip(titles, (go, end)):
+            self.wait(lambda t=title: self.src.find_channel(kind)["track"]["name"] == t)
+            event.set()
+        parts = []
+        for what, _, _, data in pcp.packets():
+            if what == "head":
+                parts.append([data, b""])
+            else:
+                parts[-1][1] += data
+        viewer.join(WAIT * PATIENCE)
+        got = bytes(viewer.data)
+        self.assertEqual(len(parts), 2)
+        last = b"".join(parts[1])
+        self.assertTrue(got.endswith(last))
+        got = got[:-len(last)]
+        self.assertTrue(got.startswith(parts[0][0]))
+        self.assertTrue(parts[0][1].endswith(got[len(parts[0][0]):]))
+        decode(plain(got))
+        decode(plain(last))
+        self.src.wait_no_channel(kind)
+
+    def test_ogg(self):
+        self.check("OGG", sample_bytes("ogg"), sample_bytes("opus"), titles=("Song", ""))
+
+    def test_mkv(self):
+        self.check("MKV", sample_bytes("mkv"), sample_bytes("webm"))
+
+    def test_flv(self):
+        self.check("FLV", sample_bytes("flv"), remuxed("flv", "-an", "-f", "flv"))
+
+    def test_ts(self):
+        self.check("TS", sample_bytes("ts"), remuxed("ts", "-an", "-f", "mpegts"))
+
+    def test_mp4(self):
+        self.check("MP4", sample_bytes("mp4abs"), sample_bytes("mp4"), titles=("", "Song"))
+
+    def test_asf(self):
+        self.check("WMV", remuxed("wmv", "-f", "asf"), remuxed("wma", "-f", "asf"), unframed)
+
+
 def nsv(interval_ms=100):
     """Frames of NSV, made from the VP8 of the WebM sample and the frames of the MP3 sample: no encoder
     of today makes any. Once through, in time."""

@@ -304,10 +304,14 @@ START_TEST(files)
 	end();
 	header(true);
 	film();
+	asf_chunk_put(buf_reserve(&in, ASF_CHUNK), ASF_E, 7, 0);        /* as ffmpeg ends it */
+	in.len += ASF_CHUNK;
+	header(true);
+	film();
 	r = run(ST_OK);
-	ck_assert_int_eq(r->nheads, 4);
-	ck_assert_int_eq(r->npkts, 24);
-	conts(r, FILM_CONTS " " FILM_CONTS " " FILM_CONTS " " FILM_CONTS);
+	ck_assert_int_eq(r->nheads, 5);
+	ck_assert_int_eq(r->npkts, 30);
+	conts(r, FILM_CONTS " " FILM_CONTS " " FILM_CONTS " " FILM_CONTS " " FILM_CONTS);
 	rec_free(r);
 }
 END_TEST

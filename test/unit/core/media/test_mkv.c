@@ -761,6 +761,36 @@ START_TEST(track_texts)
 }
 END_TEST
 
+/* A title without any tags; the next document has none. */
+START_TEST(segment_title)
+{
+	struct rec *r;
+
+	ebml("matroska");
+	open_end(SEGMENT, true);
+	begin(INFO);
+	EL(0x7BA9, "Its title");
+	end();
+	begin(TRACKS);
+	track(1, 1, 0);
+	end();
+	open_end(CLUSTER, true);
+	num(TC, 0);
+	simple(1, 0, true, 10);
+	r = run(ST_OK);
+	ck_assert_str_eq(r->info.title, "Its title");
+	rec_free(r);
+	header();
+	open_end(CLUSTER, true);
+	num(TC, 0);
+	simple(1, 0, true, 10);
+	r = run(ST_OK);
+	ck_assert_int_eq(r->nheads, 2);
+	ck_assert_str_eq(r->info.title, "");
+	rec_free(r);
+}
+END_TEST
+
 /* --- 9.1 rows 7-10 ----------------------------------------------------------------------------- */
 
 static const struct {
@@ -1122,6 +1152,7 @@ Suite *unit_suite(void)
 	tcase_add_test(t, large_tags_and_subtitles);
 	tcase_add_test(t, head_too_large);
 	tcase_add_test(t, track_texts);
+	tcase_add_test(t, segment_title);
 	tcase_add_loop_test(t, bad_elements, 0, NELEM(bad));
 	tcase_add_test(t, past_its_cluster);
 	tcase_add_test(t, no_timecode);

@@ -92,7 +92,7 @@ static void asf(struct sample *s) { PUT(s, GUID "\0\0\0\0"); }
 static void mmsh(struct sample *s) { PUT(s, "$H\x40\x02\0\0\0\0\0\x0c\x40\x02" GUID); }
 static void wmsp(struct sample *s) { PUT(s, "$H\x40\x02" GUID); }
 static void mmsh_not(struct sample *s) { PUT(s, "$Hello, world! How are you today?"); }
-static void id3(struct sample *s) { PUT(s, "ID3\x04\0\0\0\0\0\0"); }
+static void id3(struct sample *s) { PUT(s, "ID3\x04\0\0\0\0\0\0" "odd"); }
 static void nsvf(struct sample *s) { PUT(s, "NSVf----"); }
 static void nsvs(struct sample *s) { PUT(s, "NSVs----"); }
 
@@ -121,6 +121,9 @@ static void adts(struct sample *s)
 	}
 }
 static void adts_once(struct sample *s) { adts(s); s->p[100] = 0; fill(s, 0, 500); }
+static void id3_aac(struct sample *s) { PUT(s, "ID3\x04\0\0\0\0\0\x04" "abcd"); adts(s); }
+static void id3_mp3(struct sample *s) { PUT(s, "ID3\x04\0\0\0\0\0\x04" "abcd"); mp3(s); }
+static void id3_large(struct sample *s) { PUT(s, "ID3\x04\0\0\0\x7f\0\0"); }
 static void riff(struct sample *s) { PUT(s, "RIFF\x24\0\0\0WAVEfmt "); fill(s, 0, 500); }
 static void flac(struct sample *s) { PUT(s, "fLaC\0\0\0\x22"); fill(s, 0, 500); }
 static void html(struct sample *s) { PUT(s, "<!DOCTYPE html><html><head>"); fill(s, ' ', 500); }
@@ -162,6 +165,9 @@ static const struct {
 	{ "wmsp", wmsp, SNIFF_SURE, "WMV", "WMV", "WMV", "WMV" },
 	{ "$H by chance", mmsh_not, SNIFF_NONE, "UNKNOWN", "", "", "MP3" },
 	{ "id3", id3, SNIFF_WEAK, "MP3", "", "", "MP3" },
+	{ "id3, aac", id3_aac, SNIFF_WEAK, "AAC", "", "", "MP3" },
+	{ "id3, mp3", id3_mp3, SNIFF_WEAK, "MP3", "", "", "MP3" },
+	{ "id3 with a cover", id3_large, SNIFF_WEAK, "MP3", "", "", "MP3" },
 	{ "mp3", mp3, SNIFF_WEAK, "MP3", "", "", "MP3" },
 	{ "mp3, MPEG-2", mp3v2, SNIFF_WEAK, "MP3", "", "", "MP3" },
 	{ "one sync", mp3_once, SNIFF_NONE, "UNKNOWN", "", "", "MP3" },
