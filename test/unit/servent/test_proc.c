@@ -469,6 +469,7 @@ START_TEST(fetched)
 	put_pkt(0xc2);
 	act_quits(&p, PCP_QUIT_BADRESPONSE);
 	ck_assert_uint_eq(seen.packets, 2);
+	pass_end(&p);
 	end();
 }
 END_TEST
