@@ -21,6 +21,7 @@ struct chanmgr {
 	struct chan_entry *chans        GUARDED_BY(lk_chanmgr); /* in order of arrival */
 	struct hitlist *lists           GUARDED_BY(lk_chanmgr);
 	struct bans failed              GUARDED_BY(lk_chanmgr); /* addresses */
+	struct bans told                GUARDED_BY(lk_chanmgr); /* who was just offered hosts of what */
 	/* Changed under the lock; read before it is taken, so an old value only costs a second look:
 	 * relaxed. */
 	_Atomic uint64_t changes;
@@ -639,17 +640,25 @@ static size_t choose_locked(struct chanmgr *m, struct hitlist *l, const struct p
 size_t chanmgr_offer(struct chanmgr *m, const struct pick *p, struct hit *out, size_t max)
 {
 	struct choice best[OFFER_MAX];
+	struct pick q = *p;
 	nsec now = clk_now();
+	uint8_t key[BAN_KEY];
 	struct hitlist *l;
 	size_t n = 0;
 
 	ASSERT(max <= OFFER_MAX);
+	memcpy(key, p->asker.ip, sizeof(p->asker.ip));
+	memcpy(key + sizeof(p->asker.ip), p->chan->b, GNUID_LEN);
 	cm_lock(m);
 	l = list_locked(m, p->chan);
+	if (!bans_has(&m->told, key, now))
+		q.wait = 0;
 	if (l != NULL) {
 		hitlist_mark_below(l, &p->exclude, &p->exclude_host);
-		n = choose_locked(m, l, p, now, best, max);
+		n = choose_locked(m, l, &q, now, best, max);
 	}
+	if (n > 0 && p->wait > 0)
+		bans_set(&m->told, key, now, now + p->wait);
 	for (size_t i = 0; i < n; i++) {
 		struct hit *h = &best[i].node->h;
 

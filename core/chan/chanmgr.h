@@ -135,7 +135,8 @@ bool chanmgr_pick(struct chanmgr *m, const struct pick *p, struct hit *out, stru
  * (pick_offer_before()).
  *
  * p    chan is set; match is the LAN to prefer; exclude and exclude_host are the asker: what is known to
- *      lie below it is left out as well
+ *      lie below it is left out as well. An asker that comes again within `wait` gets others than before,
+ *      or none; different ones may be told the same
  * out  room for max, which is at most OFFER_MAX
  * returns  how many */
 size_t chanmgr_offer(struct chanmgr *m, const struct pick *p, struct hit *out, size_t max)

@@ -105,7 +105,9 @@ bool pick_offer_before(const struct hit *a, bool a_lan, const struct hit *b, boo
 		return a_lan;
 	if ((a->flags & HIT_RELAY) != (b->flags & HIT_RELAY))
 		return (a->flags & HIT_RELAY) != 0;
-	return a->hops < b->hops;
+	if (a->hops != b->hops)
+		return a->hops < b->hops;
+	return a->contact < b->contact;
 }
 
 int pick_uselessness(const struct hit *h)

@@ -41,7 +41,7 @@ bool pick_hangs_on(const struct hit *h, const struct hit *up);
 bool pick_is_better(const struct hit *h, const struct hit *best);
 
 /* The same for hosts that are named to somebody who was refused: whoever's line stands; within the asker's
- * own network; a free relay slot, so that it is not refused again; fewest hops. */
+ * own network; a free relay slot, so that it is not refused again; fewest hops; named longest ago. */
 bool pick_offer_before(const struct hit *a, bool a_lan, const struct hit *b, bool b_lan);
 
 /* How little a served relay does for its channel: 0 = it is of use, and stays. */

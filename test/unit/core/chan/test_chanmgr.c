@@ -660,8 +660,8 @@ START_TEST(pick)
 }
 END_TEST
 
-/* Told to one who is refused (pcp.md 12.3): all at once, none of them again within the wait. Who tried a host
- * in vain keeps it from all. */
+/* Told to one who is refused (pcp.md 12.3): all at once, and none of them to the same one again within the
+ * wait. Who tried a host in vain keeps it from all. */
 START_TEST(offers)
 {
 	const struct gnuid list = id_of(1);
@@ -697,14 +697,44 @@ START_TEST(offers)
 	p.trackers = false;
 	p.wait = 2 * S;
 	ck_assert_uint_eq(chanmgr_offer(m, &p, out, 1), 0);
+	/* another one must not wait for that */
+	p.asker = p.match = host(B);
+	ck_assert_uint_eq(chanmgr_offer(m, &p, out, OFFER_MAX), OFFER_MAX);
+	ck_assert_uint_eq(out[0].sid.b[8], 11);
+	ck_assert_uint_eq(chanmgr_offer(m, &p, out, OFFER_MAX), 0);
 	now += 2 * S;
 	ck_assert_uint_eq(chanmgr_offer(m, &p, out, OFFER_MAX), OFFER_MAX);
+	now += 2 * S;
 	/* one of a family of its own is named without the other pair */
 	p.v6 = true;
 	ck_assert_uint_eq(chanmgr_offer(m, &p, out, OFFER_MAX), 0);
 	heard(1, &(struct said)H(60, A, V6, .via = 7));
 	ck_assert_uint_eq(chanmgr_offer(m, &p, out, OFFER_MAX), 1);
 	ck_assert(host_equal(&out[0].rhost[0], &v6) && !host_is_set(&out[0].rhost[1]));
+}
+END_TEST
+
+/* Equals take turns. */
+START_TEST(offers_in_turn)
+{
+	const struct gnuid list = id_of(1);
+	struct pick p = { .chan = &list, .wait = 2 * S };
+	struct hit out[1];
+	char at[32];
+
+	for (uint32_t i = 1; i <= 3; i++) {
+		struct said w = H(i, at, L1, .flags = HIT_RELAY, .via = 7);
+
+		(void)snprintf(at, sizeof(at), "203.0.113.%u:7144", i);
+		heard(1, &w);
+	}
+	for (uint32_t i = 0; i < 9; i++) {
+		(void)snprintf(at, sizeof(at), "198.51.100.%u:5", i + 1);
+		p.asker = host(at);
+		now += S / 10;
+		ck_assert_uint_eq(chanmgr_offer(m, &p, out, 1), 1);
+		ck_assert_uint_eq(out[0].sid.b[8], 3 - i % 3);
+	}
 }
 END_TEST
 
@@ -1163,6 +1193,7 @@ Suite *unit_suite(void)
 	tcase_add_test(t, announce_without_memory);
 	tcase_add_loop_test(t, pick, 0, NELEM(pick_rows));
 	tcase_add_test(t, offers);
+	tcase_add_test(t, offers_in_turn);
 	tcase_add_test(t, offers_not_below_the_asker);
 	tcase_add_test(t, recalled);
 	tcase_add_test(t, useless);

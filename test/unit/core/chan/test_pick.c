@@ -231,6 +231,8 @@ static const struct {
 	{ { .hops = 1, .flags = HIT_RELAY }, false },
 	{ { .hops = 5, .flags = HIT_RELAY }, false },
 	{ { .hops = 1 }, false },
+	{ { .hops = 1, .contact = NOW - 9 }, false },
+	{ { .hops = 1, .contact = NOW }, false },
 	{ { .hops = 2 }, false },
 	{ { .hops = 1, .flags = HIT_RELAY, .gone_at = NOW }, true },
 	{ { .hops = 1, .flags = HIT_RELAY, .gone_at = NOW }, false },
