@@ -322,7 +322,7 @@ json_t *rpc_fail(struct rpc_call *c, int code, const char *message, const char *
 	return NULL;
 }
 
-static const char invalid_params[] = "Invalid params";
+const char rpc_invalid_params[] = "Invalid params";
 
 static bool bad_params(struct rpc_call *c, const char *fmt, const char *name, const char *what)
 {
@@ -333,7 +333,7 @@ static bool bad_params(struct rpc_call *c, const char *fmt, const char *name, co
 		snprintf(text, sizeof(text), "%s %s%s", name, fmt, what);
 	else
 		snprintf(text, sizeof(text), "%s", fmt);
-	rpc_fail(c, RPC_BAD_PARAMS, invalid_params, text);
+	rpc_fail(c, RPC_BAD_PARAMS, rpc_invalid_params, text);
 	return false;
 }
 

@@ -27,6 +27,8 @@
 /* RPC_ID: a string of 32 hex digits, parsed into rpc_call.id. */
 enum rpc_type { RPC_STRING, RPC_INTEGER, RPC_BOOL, RPC_OBJECT, RPC_ARRAY, RPC_ID };
 
+enum rpc_result { RPC_IS_NULL = 1, RPC_IS_BOOL = 2, RPC_IS_OBJECT = 4, RPC_IS_ARRAY = 8 };
+
 struct rpc_param {
 	const char *name;
 	enum rpc_type type;
@@ -51,6 +53,7 @@ struct rpc_method {
 	const char *name;
 	struct rpc_param params[RPC_PARAMS];    /* up to the first without a name */
 	rpc_handler *handler;
+	unsigned result;                        /* enum rpc_result, what may come back */
 	const char *doc;
 };
 
@@ -59,6 +62,8 @@ enum {
 	RPC_PARSE = -32700, RPC_INVALID = -32600, RPC_NO_METHOD = -32601, RPC_BAD_PARAMS = -32602,
 	RPC_INTERNAL = -32603, RPC_NO_CHANNEL = -1, RPC_UNKNOWN = 0
 };
+
+extern const char rpc_invalid_params[]; /* the message that goes with RPC_BAD_PARAMS */
 
 /* Set the error of a call; data may be NULL. Returns NULL, for `return rpc_fail(...)`. */
 json_t *rpc_fail(struct rpc_call *c, int code, const char *message, const char *data);

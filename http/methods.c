@@ -6,33 +6,11 @@
 
 #include "core/sys/text.h"
 #include "http/command.h"
-#include "http/jsonrpc.h"
+#include "http/methods.h"
 #include "http/relaytree.h"
 #include "http/rootstatus.h"
 
-/* --- building values -------------------------------------------------------------------------- *
- *
- * jansson's setters take a reference and refuse NULL, so a value that could not be made shows up as
- * a failed set. `ok` gathers that; memory is then out, and the caller lets go of everything.
- */
-
-static void put(json_t *o, const char *key, json_t *v, bool *ok)
-{
-	*ok = json_object_set_new(o, key, v) == 0 && *ok;
-}
-
-static void add(json_t *a, json_t *v, bool *ok)
-{
-	*ok = json_array_append_new(a, v) == 0 && *ok;
-}
-
-static json_t *or_drop(json_t *v, bool ok)
-{
-	if (ok)
-		return v;
-	json_decref(v);
-	return NULL;
-}
+/* --- values ----------------------------------------------------------------------------------- */
 
 static json_t *host_text(const struct host *h)
 {
@@ -600,26 +578,40 @@ static json_t *bump_channel(struct rpc_call *c)
 
 #define CHANNEL { { "channelId", RPC_ID, false } }
 
+#define NOTHING { { NULL, RPC_STRING, false } }
+
 const struct rpc_method rpc_methods[] = {
-	{ "bumpChannel", CHANNEL, bump_channel,
+	{ "bumpChannel", CHANNEL, bump_channel, RPC_IS_NULL,
 		"Reconnect a relayed channel to another upstream." },
-	{ "checkPorts", { { NULL, RPC_STRING, false } }, check_ports,
+	{ "checkPorts", NOTHING, check_ports, RPC_IS_ARRAY | RPC_IS_NULL,
 		"Ask the YP whether our port can be reached; the ports that can." },
-	{ "getChannelConnections", CHANNEL, get_channel_connections,
+	{ "clearLog", NOTHING, method_clear_log, RPC_IS_NULL,
+		"Forget the lines of the log that are kept for getLog." },
+	{ "getChannelConnections", CHANNEL, get_channel_connections, RPC_IS_ARRAY,
 		"The source of a channel and everybody it is sent to." },
-	{ "getChannelInfo", CHANNEL, get_channel_info,
+	{ "getChannelInfo", CHANNEL, get_channel_info, RPC_IS_OBJECT,
 		"Name, genre, track and so on of a channel." },
-	{ "getChannelRelayTree", CHANNEL, get_channel_relay_tree,
+	{ "getChannelRelayTree", CHANNEL, get_channel_relay_tree, RPC_IS_ARRAY,
 		"Who feeds whom, as far as it is known here." },
-	{ "getChannelStatus", CHANNEL, get_channel_status, "State and counts of a channel." },
-	{ "getChannels", { { NULL, RPC_STRING, false } }, get_channels,
-		"All channels carried here." },
-	{ "getRootStatus", { { NULL, RPC_STRING, false } }, get_root_status,
+	{ "getChannelStatus", CHANNEL, get_channel_status, RPC_IS_OBJECT,
+		"State and counts of a channel." },
+	{ "getChannels", NOTHING, get_channels, RPC_IS_ARRAY, "All channels carried here." },
+	{ "getExternalIPAddresses", NOTHING, method_get_external_addresses, RPC_IS_ARRAY,
+		"The addresses others reach us at." },
+	{ "getLog", { { "from", RPC_INTEGER, true }, { "maxLines", RPC_INTEGER, true } }, method_get_log,
+		RPC_IS_OBJECT, "The last lines of the log, from the one with that number on." },
+	{ "getLogSettings", NOTHING, method_get_log_settings, RPC_IS_OBJECT,
+		"What is logged: 0 nothing, 1 fatal, 2 errors, 3 warnings, 4 notes, 5 everything." },
+	{ "getRootStatus", NOTHING, get_root_status, RPC_IS_OBJECT,
 		"On a root: who is connected, what was refused, forwarded and written." },
-	{ "getStatus", { { NULL, RPC_STRING, false } }, get_status,
-		"Addresses, firewall state, uptime." },
-	{ "getVersionInfo", { { NULL, RPC_STRING, false } }, get_version_info,
-		"Agent and API version." },
-	{ "stopChannel", CHANNEL, stop_channel, "End a channel." },
+	{ "getSettings", NOTHING, method_get_settings, RPC_IS_OBJECT,
+		"Limits of what is sent; 0 = no limit, for players none at all." },
+	{ "getStatus", NOTHING, get_status, RPC_IS_OBJECT, "Addresses, firewall state, uptime." },
+	{ "getVersionInfo", NOTHING, get_version_info, RPC_IS_OBJECT, "Agent and API version." },
+	{ "setLogSettings", { { "settings", RPC_OBJECT, false } }, method_set_log_settings, RPC_IS_NULL,
+		"Change what is logged: level, as in getLogSettings." },
+	{ "setSettings", { { "settings", RPC_OBJECT, false } }, method_set_settings, RPC_IS_NULL,
+		"Change limits: those of getSettings that are given, all or none." },
+	{ "stopChannel", CHANNEL, stop_channel, RPC_IS_NULL, "End a channel." },
 };
 const size_t rpc_methods_n = NELEM(rpc_methods);

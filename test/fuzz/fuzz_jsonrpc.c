@@ -21,6 +21,14 @@ static void check_firewall(struct node *n, bool v4, bool v6)
 {
 }
 
+static void settings_changed(struct node *n)
+{
+}
+
+static void info_changed(struct node *n, struct chan *c)
+{
+}
+
 static void node_up(void)
 {
 	struct settings *draft = settings_new(false);
@@ -36,6 +44,8 @@ static void node_up(void)
 	ASSERT(node_init(&node, conf, chanmgr_new(), servmgr_new()) == ST_OK);
 	node.ops.kept_changed = kept_changed;
 	node.ops.check_firewall = check_firewall;
+	node.ops.settings_changed = settings_changed;
+	node.ops.info_changed = info_changed;
 	sv.peer = host_v4(127, 0, 0, 1, 1);
 	log_set_level(LOG_OFF);
 }

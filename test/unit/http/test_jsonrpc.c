@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The JSON-RPC envelope (http.md 8.3), and results in the shapes of captured answers. */
-#include "http/jsonrpc.h"
-
 #include <stdio.h>
 
-#include "test/unit/http/httptest.h"
+#include "test/unit/http/rpctest.h"
 #include "test/unit/unit.h"
 
 static struct node node;
@@ -26,17 +24,7 @@ static void down(void)
 
 static int ask(const char *body, size_t len, struct buf *out)
 {
-	/* a copy of exact size, so that a sanitizer sees one byte too far */
-	char *exact = malloc(len > 0 ? len : 1);
-	int http = 0;
-
-	ck_assert_ptr_nonnull(exact);
-	memcpy(exact, body, len);
-	buf_init(out, 1 << 20);
-	ck_assert_int_eq(jsonrpc_handle(&node, sv, exact, len, out, &http), ST_OK);
-	buf_cstr(out);
-	free(exact);
-	return http;
+	return rpc_ask(&node, sv, body, len, out);
 }
 
 #define V "{\"agentName\":\"PeerCast/0.1218 (SV01)\",\"apiVersion\":\"1.0.0\",\"jsonrpc\":\"2.0\"}"
@@ -231,38 +219,9 @@ END_TEST
 
 /* --- results ---------------------------------------------------------------------------------- */
 
-/* The body behind a marker line and an HTTP head of a captured exchange. */
-static json_t *captured(const char *path)
-{
-	struct buf b;
-	const char *p;
-	json_t *v;
-
-	data_read(&b, path);
-	p = strstr((const char *)b.p, "<<< response");
-	ck_assert_ptr_nonnull(p);
-	p = strstr(p, "{");
-	ck_assert_ptr_nonnull(p);
-	v = json_loads(p, JSON_DISABLE_EOF_CHECK, NULL);
-	ck_assert_ptr_nonnull(v);
-	buf_fini(&b);
-	return v;
-}
-
 static json_t *call(const char *method, const char *params)
 {
-	char body[512];
-	struct buf out;
-	json_t *v;
-
-	snprintf(body, sizeof(body), "{\"jsonrpc\":\"2.0\",\"method\":\"%s\",\"params\":[%s],\"id"
-		"\":1}", method,
-		params);
-	ask(body, strlen(body), &out);
-	v = json_loadb((const char *)out.p, out.len, 0, NULL);
-	ck_assert_msg(v != NULL, "%s", (const char *)out.p);
-	buf_fini(&out);
-	return v;
+	return rpc_call(&node, sv, method, params);
 }
 
 static bool is_extra(const char *key)
@@ -308,13 +267,15 @@ static const struct {
 		"test/data/api/getChannelConnections.http.txt" },
 	{ "getChannelConnections", "\"" FLV_ID "\"",
 		"test/data/api/getChannelConnections_relay.http.txt" },
+	{ "getSettings", "", "test/data/api/getSettings.http.txt" },
+	{ "getLogSettings", "", "test/data/api/getLogSettings.http.txt" },
 	{ "stopChannel", "\"" FLV_ID "\"", "test/data/api/stopChannel.http.txt" },
 	{ "noSuchMethod", "", "test/data/api/noSuchMethod.http.txt" },
 };
 
 START_TEST(shape)
 {
-	json_t *theirs = captured(shapes[_i].path), *ours;
+	json_t *theirs = rpc_captured(shapes[_i].path), *ours;
 
 	chan_up(&node, info_new(FLV_ID, "n", "FLV"), CHAN_BROADCAST, CHAN_BROADCASTING);
 	ours = call(shapes[_i].method, shapes[_i].params);
@@ -368,7 +329,7 @@ END_TEST
 /* Exactly what PeerCast-YT answered, from the same channel. */
 START_TEST(info_golden)
 {
-	json_t *theirs = captured("test/data/api/getChannelInfo.http.txt"), *ours, *info, *track;
+	json_t *theirs = rpc_captured("test/data/api/getChannelInfo.http.txt"), *ours, *info, *track;
 	struct chanmeta m;
 	struct chaninfo *i;
 
@@ -521,7 +482,8 @@ START_TEST(table)
 
 	for (i = 0; i < rpc_methods_n; i++) {
 		ck_assert(i == 0 || strcmp(rpc_methods[i - 1].name, rpc_methods[i].name) < 0);
-		ck_assert(rpc_methods[i].handler != NULL && rpc_methods[i].doc[0] != '\0');
+		ck_assert(rpc_methods[i].handler != NULL && rpc_methods[i].doc[0] != '\0' &&
+			rpc_methods[i].result != 0);
 	}
 }
 END_TEST

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The methods of JSON-RPC, in files by subject, for the one table in methods.c; and what they build
+ * values with. Only methods*.c include this.
+ *
+ * source   http.md 8.5, 8.6
+ */
+#ifndef HTTP_METHODS_H
+#define HTTP_METHODS_H
+
+#include "http/jsonrpc.h"
+
+/* methods_node.c: settings, log, addresses */
+rpc_handler method_clear_log, method_get_external_addresses, method_get_log, method_get_log_settings,
+	method_get_settings, method_set_log_settings, method_set_settings;
+
+/* Set an item of an object, append one to an array; the reference is taken. jansson's setters refuse
+ * NULL, so a value that could not be made shows up as a failed set. `ok` gathers that; memory is then
+ * out, and the caller lets go of everything with or_drop(). */
+static inline void put(json_t *o, const char *key, json_t *v, bool *ok)
+{
+	*ok = json_object_set_new(o, key, v) == 0 && *ok;
+}
+
+static inline void add(json_t *a, json_t *v, bool *ok)
+{
+	*ok = json_array_append_new(a, v) == 0 && *ok;
+}
+
+static inline json_t *or_drop(json_t *v, bool ok)
+{
+	if (ok)
+		return v;
+	json_decref(v);
+	return NULL;
+}
+
+#endif
