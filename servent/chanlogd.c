@@ -209,6 +209,13 @@ static enum status open_file(struct chanlogd *d, const struct settings *set)
 		close_file(d);
 		return ST_SYS;
 	}
+	/* A pipe would take half of a record. A device is its operator's wish. */
+	if (!S_ISREG(sb.st_mode) && !S_ISCHR(sb.st_mode)) {
+		errno = EINVAL;
+		fail(d, set->chan_log, "not a regular file");
+		close_file(d);
+		return ST_SYS;
+	}
 	if (wants_dress(d, set, &sb, made))
 		dress(d, set);
 	(void)text_copy(d->path, sizeof(d->path), set->chan_log);

@@ -148,6 +148,16 @@ static enum status stray_packet(struct proc *p, struct ctx *x)
 	return ST_PROTO;
 }
 
+/* A channel without an id. What a root would list of it is nobody's (yp.md 5). */
+static enum status nameless(struct proc *p, struct ctx *x)
+{
+	if (!x->root_cin || ++p->nameless < PROC_NAMELESS)
+		return ST_OK;
+	p->why = "channels without an id";
+	x->quit = PCP_QUIT_BADRESPONSE;
+	return ST_PROTO;
+}
+
 static enum status on_chan(struct proc *p, struct ctx *x, const struct atom *a)
 {
 	const bool own = p->kind == PROC_FETCH || p->kind == PROC_RELAY;
@@ -156,7 +166,7 @@ static enum status on_chan(struct proc *p, struct ctx *x, const struct atom *a)
 
 	flush(p, x);
 	if (chanatom_parse(&c, a) != ST_OK || !(c.has & CHANATOM_ID))
-		return ST_OK;
+		return nameless(p, x);
 	x->cid = c.id;
 	/* What is nothing but a packet tells nothing of the channel. */
 	if (!(c.has & CHANATOM_PKT) || (c.has & (CHANATOM_INFO | CHANATOM_TRCK))) {

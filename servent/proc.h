@@ -27,6 +27,7 @@
 #define PROC_ATOMS_BURST 2000
 #define PROC_ATOM_UNIT 2048
 #define PROC_STRAYS    3        /* the stray stream packet that ends a connection (B40) */
+#define PROC_NAMELESS  3        /* channels without an id, to a root: the one that ends a connection */
 #define PROC_ANNOUNCED 16       /* more than a tracker has */
 
 enum proc_kind { PROC_CIN, PROC_COUT, PROC_RELAY, PROC_FETCH };
@@ -54,6 +55,7 @@ struct proc {
 
 	/* its own notes; all zero at the start */
 	uint32_t stray_packets;         /* stream packets from somebody who may not send them */
+	uint32_t nameless;              /* channels without an id */
 	struct bucket atoms, hits;
 	struct pass pass;
 	struct gnuid announced[PROC_ANNOUNCED]; /* CIN: its channels; the oldest give way */

@@ -2,7 +2,9 @@
 """The channel log as somebody else reads it: while it is written, and after the node was killed (yp.md 1.4)."""
 import os
 import re
+import shutil
 import signal
+import tempfile
 import xml.etree.ElementTree
 
 from harness import GRP_ROOT, BoxCase, Control, bcst, chan_atom, host_atom, new_id, wait_until
@@ -73,6 +75,56 @@ class Followed(BoxCase):
             wait_until(all_seen, what="%d records" % sent)
         tail.close()
         self.assertEqual(tail.names, ["n%d" % i for i in range(sent)])
+
+
+class NoFile(BoxCase):
+    """What chanLog may name by mistake: told once, the records wait, and the root serves on."""
+
+    def refused(self, path, message):
+        root = self.root({"chanLog": path})
+        c, cid = self.control(root), new_id()
+        for i in range(3):
+            c.announce(cid, name="n%d" % i)
+        root.wait_log(r"\[EROR\] channel log %s: %s" % (path, message))
+        wait_until(lambda: b'name="n2"' in root.get("/admin?cmd=viewxml").body, what="the channel")
+        self.assertEqual(len([x for x in root.out.lines if "channel log" in x]), 1)
+        # and it is put right
+        root.chanlog_path = os.path.join(root.dir, "right.xml")
+        with open(root.ini_path, encoding="utf-8") as f:
+            ini = f.read()
+        with open(root.ini_path, "w", encoding="utf-8") as f:
+            f.write(re.sub("(?mi)^chanLog = .*$", lambda m: "chanLog = " + root.chanlog_path, ini))
+        root.send_signal(signal.SIGHUP)
+        wait_until(lambda: len(root.chanlog()) == 3, what="the records that waited")
+
+    def path(self, name):
+        folder = tempfile.mkdtemp(prefix="peercast-chanlog-")
+        self.addCleanup(shutil.rmtree, folder)
+        return os.path.join(folder, name)
+
+    def test_folder(self):
+        path = self.path("folder")
+        os.mkdir(path)
+        self.refused(path, "open: Is a directory")
+
+    def test_pipe_nobody_reads(self):
+        path = self.path("pipe")
+        os.mkfifo(path)
+        self.refused(path, "open: No such device")
+
+    def test_pipe(self):
+        path = self.path("pipe")
+        os.mkfifo(path)
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, fd)
+        self.refused(path, "not a regular file")
+        self.assertEqual(os.read(fd, 100), b"")
+
+    def test_below_a_file(self):
+        path = self.path("file")
+        with open(path, "wb"):
+            pass
+        self.refused(path + "/channels.xml", "open: Not a directory")
 
 
 class Killed(BoxCase):

@@ -602,6 +602,32 @@ class Settings(BoxCase):
         self.assertLess(time.monotonic() - start, 3.6 * PATIENCE)
         self.assertGreater(time.monotonic() - start, 1.9)
 
+    def test_changed_interval(self):
+        """A tracker leaves a root that is silent for longer than it said: a new interval is told at once."""
+        root = self.root({"hostUpdateInterval": 90})
+        c = self.control(root)
+        c.read_atom()
+        with open(root.ini_path, encoding="utf-8") as f:
+            ini = f.read()
+        with open(root.ini_path, "w", encoding="utf-8") as f:
+            f.write(ini.replace("hostUpdateInterval = 90", "hostUpdateInterval = 60\nrootMsg = new"))
+        root.send_signal(signal.SIGHUP)
+        told = c.read_atom()["root"]
+        self.assertEqual((told["uint"].u32, told["next"].u32, told["asci"].text), (60, 60, "new"))
+        self.assertIn("upd", told)
+
+    def test_channels_without_an_id(self):
+        """Three of them, and the connection ends (yp.md 5)."""
+        root = self.root()
+        c = self.control(root)
+        c.read_atom()
+        for _ in range(3):
+            c.announce("0" * 32, name="zero")
+        self.assertEqual(c.read_atom().u32, 1006)
+        c.expect_close()
+        root.wait_log("channels without an id")
+        self.assertEqual(root.viewxml().find("channels_found").get("total"), "0")
+
     def test_root_from_a_client(self):
         for wrap in (lambda a, c: a, lambda a, c: bcst(GRP_RELAYS, c.sid, a), lambda a, c: box("atom", a)):
             root = self.root()

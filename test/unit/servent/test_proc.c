@@ -237,9 +237,14 @@ START_TEST(root_refuses)
 	put_host(0x33, 0xa1, 7, HIT_RECV | HIT_RELAY);
 	act_ok(&p);
 	ck_assert_uint_eq(listeners_of(0xa1), 5);
-	announce(0, 0xb1, "zero", 0x11, 1);
-	act_ok(&p);
-	ck_assert(!chanmgr_list_exists(app.node.cm, &(struct gnuid){ .b = { 0 } }));
+	for (int i = 1; i <= PROC_NAMELESS; i++) {
+		announce(0, 0xb1, "zero", 0x11, 1);
+		if (i < PROC_NAMELESS)
+			act_ok(&p);
+		else
+			act_quits(&p, PCP_QUIT_BADRESPONSE);
+		ck_assert(!chanmgr_list_exists(app.node.cm, &(struct gnuid){ .b = { 0 } }));
+	}
 	/* Root settings, wherever they stand. */
 	for (int i = 0; i < 3; i++) {
 		const struct root r = { .has = ROOT_UPD };
