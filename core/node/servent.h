@@ -39,7 +39,8 @@ const char *servent_status_str(enum servent_status s);  /* "CONNECTED" "HANDSHAK
 enum { ALLOW_HTML = 1, ALLOW_BROADCAST = 2, ALLOW_NETWORK = 4, ALLOW_DIRECT = 8, ALLOW_ALL = 15 };
 
 /* Fields under "lk_servmgr" are changed by the functions below alone, called by the owner: so the owner
- * may read its own without the lock, and nobody else may. */
+ * may read its own without the lock, and nobody else may. Only status and pending the table changes too, when
+ * a connection has to give its place to another. */
 struct servent {
 	/* constant */
 	uint32_t id;                    /* 1, 2, 3 ...: connectionId of the API */
