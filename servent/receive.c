@@ -239,7 +239,7 @@ static enum status adopt(struct fetch *f)
 			st = proc_atom(&f->up.proc, &a, &f->up.quit);
 	}
 	buf_fini(&seen);
-	return st;
+	return st == ST_OK ? process(f) : st;
 }
 
 /* What a trial that came to nothing has taught. */
@@ -269,8 +269,7 @@ static void note_trial(struct fetch *f, enum trial_state end)
 	}
 }
 
-/* Has the trial ended? ST_TIMEOUT: this connection is to be made anew, as the user wants it and there is
- * nobody else. */
+/* Has the trial ended? */
 static enum status look_at_trial(struct fetch *f)
 {
 	const nsec now = clk_now();
@@ -293,12 +292,9 @@ static enum status look_at_trial(struct fetch *f)
 	trial_drop(&f->trial, &f->mbox);
 	if (user && --f->user_trials > 0 && try_other(f))
 		return ST_OK;
+	if (!user)
+		f->trial_at = now + upstream_rest(f->trials++, true, true, rng_below);
 	f->user_trials = 0;
-	if (user && f->up.as == ASK_TRACKER) {
-		f->bumped = true;
-		return ST_TIMEOUT;
-	}
-	f->trial_at = now + upstream_rest(f->trials++, true, true, rng_below);
 	return ST_OK;
 }
 
