@@ -258,7 +258,8 @@ static nsec firewall_round(struct house *h, nsec now)
 	servmgr_own(h->a->node.sm, &own);
 	for (int v6 = 0; v6 < 2; v6++) {
 		struct fwneed n = {
-			.wanted = is_reachable_wanted(h, &own, v6 != 0), .forced = own.fw_forced, .disabled = own.disabled,
+			.wanted = is_reachable_wanted(h, &own, v6 != 0), .forced = own.fw_forced,
+			.disabled = own.disabled,
 			.fw = own.fw[v6], .why = own.fw_why[v6], .since = own.fw_since[v6],
 			.tried = h->fw_tried[v6], .fails = h->fw_fails[v6],
 		};
