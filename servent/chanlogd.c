@@ -159,7 +159,7 @@ static void forget_first(struct chanlogd *d) EXCLUDES(lk_log)
 
 /* A node that was killed while it wrote may have left the beginning of a record. Take it away, unless
  * somebody else is writing. Looked at once. */
-static void mend(struct chanlogd *d)
+static void mend(struct chanlogd *d) EXCLUDES(lk_log)
 {
 	struct stat before, after;
 	size_t torn = 0, n;
