@@ -8,7 +8,7 @@
 
 #include "core/chan/hitlist.h"
 #include "core/sys/assert.h"
-#include "core/sys/ban.h"
+#include "core/sys/rest.h"
 
 struct chan_entry {
 	struct gnuid id;
@@ -20,8 +20,8 @@ struct chanmgr {
 	struct mtx mtx;                                         /* lk_chanmgr */
 	struct chan_entry *chans        GUARDED_BY(lk_chanmgr); /* in order of arrival */
 	struct hitlist *lists           GUARDED_BY(lk_chanmgr);
-	struct bans failed              GUARDED_BY(lk_chanmgr); /* addresses */
-	struct bans told                GUARDED_BY(lk_chanmgr); /* who was just offered hosts of what */
+	struct rests failed              GUARDED_BY(lk_chanmgr); /* addresses */
+	struct rests told                GUARDED_BY(lk_chanmgr); /* who was just offered hosts of what */
 	/* Changed under the lock; read before it is taken, so an old value only costs a second look:
 	 * relaxed. */
 	_Atomic uint64_t changes;
@@ -508,28 +508,28 @@ enum status chanmgr_listings(struct chanmgr *m, struct listing **out, size_t *n)
 	return ST_OK;
 }
 
-static void host_key(uint8_t key[BAN_KEY], const struct host *h)
+static void host_key(uint8_t key[REST_KEY], const struct host *h)
 {
-	memset(key, 0, BAN_KEY);
+	memset(key, 0, REST_KEY);
 	memcpy(key, h->ip, sizeof(h->ip));
 	memcpy(key + sizeof(h->ip), &h->port, sizeof(h->port));
 }
 
 static bool has_failed_locked(struct chanmgr *m, const struct host *h, nsec now) REQUIRES(lk_chanmgr)
 {
-	uint8_t key[BAN_KEY];
+	uint8_t key[REST_KEY];
 
 	host_key(key, h);
-	return bans_has(&m->failed, key, now);
+	return rests_has(&m->failed, key, now);
 }
 
 bool chanmgr_rests(struct chanmgr *m, const struct host *h, nsec *until)
 {
-	uint8_t key[BAN_KEY];
+	uint8_t key[REST_KEY];
 
 	host_key(key, h);
 	cm_lock(m);
-	*until = bans_until(&m->failed, key, clk_now());
+	*until = rests_until(&m->failed, key, clk_now());
 	cm_unlock(m);
 	return *until != 0;
 }
@@ -537,12 +537,12 @@ bool chanmgr_rests(struct chanmgr *m, const struct host *h, nsec *until)
 enum status chanmgr_tip(struct chanmgr *m, const struct gnuid *id, const struct host *h)
 {
 	enum status st = ST_LIMIT;
-	uint8_t key[BAN_KEY];
+	uint8_t key[REST_KEY];
 	struct hitlist *l;
 
 	host_key(key, h);
 	cm_lock(m);
-	bans_lift(&m->failed, key);
+	rests_lift(&m->failed, key);
 	l = list_locked(m, id);
 	if (l == NULL)
 		l = list_new_locked(m, id, false);
@@ -642,7 +642,7 @@ size_t chanmgr_offer(struct chanmgr *m, const struct pick *p, struct hit *out, s
 	struct choice best[OFFER_MAX];
 	struct pick q = *p;
 	nsec now = clk_now();
-	uint8_t key[BAN_KEY];
+	uint8_t key[REST_KEY];
 	struct hitlist *l;
 	size_t n = 0;
 
@@ -651,14 +651,14 @@ size_t chanmgr_offer(struct chanmgr *m, const struct pick *p, struct hit *out, s
 	memcpy(key + sizeof(p->asker.ip), p->chan->b, GNUID_LEN);
 	cm_lock(m);
 	l = list_locked(m, p->chan);
-	if (!bans_has(&m->told, key, now))
+	if (!rests_has(&m->told, key, now))
 		q.wait = 0;
 	if (l != NULL) {
 		hitlist_mark_below(l, &p->exclude, &p->exclude_host);
 		n = choose_locked(m, l, &q, now, best, max);
 	}
 	if (n > 0 && p->wait > 0)
-		bans_set(&m->told, key, now, now + p->wait);
+		rests_set(&m->told, key, now, now + p->wait);
 	for (size_t i = 0; i < n; i++) {
 		struct hit *h = &best[i].node->h;
 
@@ -747,7 +747,7 @@ void chanmgr_contacted(struct chanmgr *m, const struct gnuid *chan, const struct
 void chanmgr_failed(struct chanmgr *m, const struct gnuid *chan, const struct host *h)
 {
 	nsec now = clk_now();
-	uint8_t key[BAN_KEY];
+	uint8_t key[REST_KEY];
 	struct hitlist *l;
 
 	host_key(key, h);
@@ -755,7 +755,7 @@ void chanmgr_failed(struct chanmgr *m, const struct gnuid *chan, const struct ho
 	l = list_locked(m, chan);
 	if (l != NULL)
 		hitlist_failed(l, h);
-	bans_set(&m->failed, key, now, now + HIT_FAILED);
+	rests_set(&m->failed, key, now, now + HIT_FAILED);
 	note_change(m);
 	cm_unlock(m);
 }

@@ -219,7 +219,7 @@ enum refusal servmgr_admit_relay(struct servmgr *sm, struct servent *sv, const s
 	return admit(sm, sv, SV_RELAY, q);
 }
 
-static void away_key(uint8_t key[BAN_KEY], const struct gnuid *chan, const struct gnuid *sid)
+static void away_key(uint8_t key[REST_KEY], const struct gnuid *chan, const struct gnuid *sid)
 {
 	memcpy(key, chan->b, GNUID_LEN);
 	memcpy(key + GNUID_LEN, sid->b, GNUID_LEN);
@@ -230,7 +230,7 @@ void servmgr_claim(struct servmgr *sm, struct servent *sv)
 	struct entry *e = entry_of(sv), *twin, *goes;
 	struct servent *away = NULL;
 	const nsec now = clk_now();
-	uint8_t key[BAN_KEY];
+	uint8_t key[REST_KEY];
 
 	sm_lock(sm);
 	if (e->guest) {
@@ -246,7 +246,7 @@ void servmgr_claim(struct servmgr *sm, struct servent *sv)
 		if (twin == NULL) {
 			away = servent_ref(&goes->sv);
 			away_key(key, &sv->chan, &away->remote);
-			bans_set(&sm->away, key, now, now + SERVENT_AWAY);
+			rests_set(&sm->away, key, now, now + SERVENT_AWAY);
 		}
 	}
 	sm_unlock(sm);
@@ -260,12 +260,12 @@ void servmgr_claim(struct servmgr *sm, struct servent *sv)
 
 bool servmgr_was_sent_away(struct servmgr *sm, const struct gnuid *chan, const struct gnuid *sid)
 {
-	uint8_t key[BAN_KEY];
+	uint8_t key[REST_KEY];
 	bool yes;
 
 	away_key(key, chan, sid);
 	sm_lock(sm);
-	yes = bans_has(&sm->away, key, clk_now());
+	yes = rests_has(&sm->away, key, clk_now());
 	sm_unlock(sm);
 	return yes;
 }

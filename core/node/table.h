@@ -13,8 +13,8 @@
 #include "core/chan/routelist.h"
 #include "core/conf/settings.h"
 #include "core/node/servmgr.h"
-#include "core/sys/ban.h"
 #include "core/sys/lock.h"
+#include "core/sys/rest.h"
 
 #define ADDRS       64          /* own addresses remembered */
 
@@ -112,7 +112,7 @@ struct servmgr {
 	uint64_t gone[2][2]             GUARDED_BY(lk_servmgr); /* unsampled bytes of ended ones */
 	uint64_t bps[2][2]              GUARDED_BY(lk_servmgr); /* [all, outside][out, in] */
 
-	struct bans away                GUARDED_BY(lk_servmgr); /* channel and session */
+	struct rests away                GUARDED_BY(lk_servmgr); /* channel and session */
 
 	struct own own                  GUARDED_BY(lk_servmgr);
 	struct own_addr addr[ADDRS]     GUARDED_BY(lk_servmgr);
