@@ -39,7 +39,9 @@ const char *quit_str(uint32_t code, char *dst)
 	uint32_t b = code >= 1000 ? code / 1000 - 1 : UINT32_MAX, d = code % 1000;
 	const char *ds = d < NELEM(detail) ? detail[d] : "?";
 
-	if (b >= NELEM(base) || (d != 0 && ds == NULL))
+	if (code == PCP_ERR_WRITE + PCP_ERR_SKIP)
+		snprintf(dst, QUIT_STRLEN, "%u write, %s", code, ds);   /* as their relays say it: nothing added */
+	else if (b >= NELEM(base) || (d != 0 && ds == NULL))
 		snprintf(dst, QUIT_STRLEN, "%u", code);
 	else if (d == 0)
 		snprintf(dst, QUIT_STRLEN, "%u %s", code, base[b]);

@@ -241,7 +241,8 @@ static const struct {
 	{ 1000, "1000 quit" }, { 1001, "1001 too slow" }, { 1003, "1003 unavailable" },
 	{ 1008, "1008 off air" }, { 1011, "1011 banned" }, { 1012, "1012 ?" },
 	{ 2000, "2000 quit+quit" }, { 3004, "3004 quit+broadcast, loopback" },
-	{ 4000, "4000 quit+read" }, { 5001, "5001 quit+write, too slow" },
+	{ 4000, "4000 quit+read" }, { 4001, "4001 write, too slow" },
+	{ 5001, "5001 quit+write, too slow" },
 	{ 6000, "6000 quit+general" }, { 6999, "6999 quit+general, ?" }, { 7000, "7000" },
 	{ 999, "999" }, { 0, "0" }, { UINT32_MAX, "4294967295" },
 };
