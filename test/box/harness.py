@@ -282,6 +282,7 @@ class Node:
         return rc
 
     def check_sanitizers(self):
+        self.err.thread.join(1 * PATIENCE)      # what it wrote last may still be on its way to us
         if SANITIZER.search(self.err.text()):
             self.problems.append("%s: sanitizer\n%s" % (self.name, self.err.text()))
 

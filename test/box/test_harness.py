@@ -40,8 +40,8 @@ class FakeNode(unittest.TestCase):
         self.assertIsNone(node.proc)
 
     def test_sanitizer(self):
-        node = self.fake("trap 'exit 0' INT; " + self.LISTENS
-                         + "echo 'WARNING: ThreadSanitizer: data race' >&2; sleep 60 >/dev/null 2>&1 & wait").start()
+        node = self.fake("trap 'exit 0' INT; echo 'WARNING: ThreadSanitizer: data race' >&2; " + self.LISTENS
+                         + "sleep 60 >/dev/null 2>&1 & wait").start()
         with self.assertRaisesRegex(AssertionError, "data race"):
             node.stop()
 
