@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "http/command.h"
 
-#include "core/chan/chan.h"
+#include <stdlib.h>
+
 #include "core/sys/log.h"
 
 static void say(const struct servent *sv, const struct gnuid *id, const char *what)
@@ -50,4 +51,39 @@ bool command_keep(struct node *n, const struct servent *sv, const struct gnuid *
 	n->ops.kept_changed(n);
 	chan_unref(&c);
 	return true;
+}
+
+void command_edit(struct node *n, const struct servent *sv, struct chan *c, const struct chanmeta *m)
+{
+	struct chaninfo *i;
+	bool bitrate_only;
+
+	if (!chan_set_info(c, m, &bitrate_only))
+		return;
+	i = chan_info(c);
+	if (chanmgr_list_ensure(n->cm, &i->id, i) != ST_OK)
+		log_warn("channel %s: no memory for its list", i->text[CT_NAME]);
+	chaninfo_unref(&i);
+	say(sv, chan_id(c), "edited");
+	n->ops.info_changed(n, c);
+}
+
+bool command_cut(struct node *n, const struct servent *sv, const struct gnuid *id, int64_t connection)
+{
+	struct servent_query q = { .types = 1u << SV_RELAY | 1u << SV_DIRECT, .chan = *id };
+	struct servent **v = NULL;
+	size_t found = 0;
+
+	if (connection <= 0 || connection > UINT32_MAX)
+		return false;
+	q.id = (uint32_t)connection;
+	if (servmgr_select(n->sm, &q, &v, &found) != ST_OK)
+		return false;
+	for (size_t i = 0; i < found; i++) {
+		say(sv, id, "a connection ended");
+		mbox_stop_soft(&v[i]->mbox);
+		servent_unref(&v[i]);
+	}
+	free(v);
+	return found > 0;
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What an operator can do to a channel, the same from /admin and from JSON-RPC.
  *
- * Each returns false when no channel of that id is carried here, and logs what it did.
+ * Each logs what it did; stop, bump and keep return false when no channel of that id is carried here.
  * source   http.md 6.2, 8.5; settings.md decisions 26, 31
  */
 #ifndef HTTP_COMMAND_H
 #define HTTP_COMMAND_H
 
+#include "core/chan/chan.h"
 #include "core/chan/gnuid.h"
 #include "core/node/node.h"
 #include "core/node/servent.h"
@@ -16,6 +17,10 @@ bool command_stop(struct node *n, const struct servent *sv, const struct gnuid *
 /* Another upstream; to: that one first, made known as a hit (NULL = any). */
 bool command_bump(struct node *n, const struct servent *sv, const struct gnuid *id,
 	const struct host *to);
+/* The texts of a broadcast, m->id its own: who lists or relays it hears of the change. */
+void command_edit(struct node *n, const struct servent *sv, struct chan *c, const struct chanmeta *m);
+/* End the connection of that number if it is a relay or player of the channel; else false. */
+bool command_cut(struct node *n, const struct servent *sv, const struct gnuid *id, int64_t connection);
 /* Toggle "stay connected". */
 bool command_keep(struct node *n, const struct servent *sv, const struct gnuid *id);
 

@@ -26,11 +26,6 @@ static json_t *id_text(const struct gnuid *id)
 	return json_string(gnuid_str(id, hex));
 }
 
-static json_t *no_channel(struct rpc_call *c)
-{
-	return rpc_fail(c, RPC_NO_CHANNEL, "Channel not found", NULL);
-}
-
 static json_int_t age_of(nsec then)
 {
 	return (json_int_t)clk_age_s(then);
@@ -42,6 +37,12 @@ static json_t *get_version_info(struct rpc_call *c)
 {
 	return json_pack(
 		"{ssssss}", "agentName", NODE_AGENT, "apiVersion", "1.0.0", "jsonrpc", "2.0");
+}
+
+static json_t *get_none(struct rpc_call *c)
+{
+	(void)c;
+	return json_array();
 }
 
 /* [address, port]: IPv4 where there is any but the loopback one. */
@@ -258,7 +259,7 @@ static json_t *get_channel_info(struct rpc_call *c)
 	bool ok;
 
 	if (ch == NULL)
-		return no_channel(c);
+		return method_no_channel(c);
 	i = chan_info(ch);
 	o = json_object();
 	ok = o != NULL;
@@ -277,7 +278,7 @@ static json_t *get_channel_status(struct rpc_call *c)
 	json_t *o;
 
 	if (ch == NULL)
-		return no_channel(c);
+		return method_no_channel(c);
 	chan_view(ch, &v);
 	o = status_json(c->node, &c->id, &v);
 	chan_view_fini(&v);
@@ -424,7 +425,7 @@ static json_t *get_channel_connections(struct rpc_call *c)
 	bool ok;
 
 	if (ch == NULL)
-		return no_channel(c);
+		return method_no_channel(c);
 	chan_view(ch, &v);
 	chan_unref(&ch);
 	if (!chanmgr_list_view(c->node->cm, &c->id, true, &list))
@@ -573,14 +574,19 @@ static json_t *stop_channel(struct rpc_call *c)
 
 static json_t *bump_channel(struct rpc_call *c)
 {
-	return command_bump(c->node, c->sv, &c->id, NULL) ? json_null() : no_channel(c);
+	return command_bump(c->node, c->sv, &c->id, NULL) ? json_null() : method_no_channel(c);
 }
 
 #define CHANNEL { { "channelId", RPC_ID, false } }
 
+#define CONNECTION(id) { { "channelId", RPC_ID, false }, { id, RPC_INTEGER, false } }
 #define NOTHING { { NULL, RPC_STRING, false } }
 
 const struct rpc_method rpc_methods[] = {
+	{ "addYellowPage", { { "protocol", RPC_STRING, false }, { "name", RPC_STRING, false },
+		{ "uri", RPC_STRING, true }, { "announceUri", RPC_STRING, true },
+		{ "channelsUri", RPC_STRING, true } }, method_add_yp, RPC_IS_OBJECT,
+		"Announce to this yellow page, pcp://host:port/, from now on." },
 	{ "bumpChannel", CHANNEL, bump_channel, RPC_IS_NULL,
 		"Reconnect a relayed channel to another upstream." },
 	{ "checkPorts", NOTHING, check_ports, RPC_IS_ARRAY | RPC_IS_NULL,
@@ -591,6 +597,8 @@ const struct rpc_method rpc_methods[] = {
 		"The source of a channel and everybody it is sent to." },
 	{ "getChannelInfo", CHANNEL, get_channel_info, RPC_IS_OBJECT,
 		"Name, genre, track and so on of a channel." },
+	{ "getChannelOutputs", CHANNEL, method_get_outputs, RPC_IS_ARRAY,
+		"To whom a channel is sent: type 1 players, 2 relays." },
 	{ "getChannelRelayTree", CHANNEL, get_channel_relay_tree, RPC_IS_ARRAY,
 		"Who feeds whom, as far as it is known here." },
 	{ "getChannelStatus", CHANNEL, get_channel_status, RPC_IS_OBJECT,
@@ -602,16 +610,34 @@ const struct rpc_method rpc_methods[] = {
 		RPC_IS_OBJECT, "The last lines of the log, from the one with that number on." },
 	{ "getLogSettings", NOTHING, method_get_log_settings, RPC_IS_OBJECT,
 		"What is logged: 0 nothing, 1 fatal, 2 errors, 3 warnings, 4 notes, 5 everything." },
+	{ "getNewVersions", NOTHING, get_none, RPC_IS_ARRAY, "Always empty: this node does not update itself." },
+	{ "getPlugins", NOTHING, get_none, RPC_IS_ARRAY, "Always empty: there are none." },
 	{ "getRootStatus", NOTHING, get_root_status, RPC_IS_OBJECT,
 		"On a root: who is connected, what was refused, forwarded and written." },
 	{ "getSettings", NOTHING, method_get_settings, RPC_IS_OBJECT,
 		"Limits of what is sent; 0 = no limit, for players none at all." },
 	{ "getStatus", NOTHING, get_status, RPC_IS_OBJECT, "Addresses, firewall state, uptime." },
 	{ "getVersionInfo", NOTHING, get_version_info, RPC_IS_OBJECT, "Agent and API version." },
+	{ "getYellowPageProtocols", NOTHING, method_get_yp_protocols, RPC_IS_ARRAY,
+		"How a yellow page can be announced to." },
+	{ "getYellowPages", NOTHING, method_get_yps, RPC_IS_ARRAY,
+		"The yellow page we announce to, and what." },
+	{ "removeYellowPage", { { "yellowPageId", RPC_INTEGER, false } }, method_remove_yp, RPC_IS_NULL,
+		"Announce nowhere." },
+	{ "restartChannelConnection", CONNECTION("connectionId"), method_restart_connection, RPC_IS_BOOL,
+		"Reconnect the source (-1) of a relayed channel; true if there is one." },
+	{ "rpc.discover", NOTHING, method_discover, RPC_IS_OBJECT, "This list, as OpenRPC." },
+	{ "setChannelInfo", { { "channelId", RPC_ID, false }, { "info", RPC_OBJECT, true },
+		{ "track", RPC_OBJECT, true } }, method_set_channel_info, RPC_IS_NULL,
+		"Change the texts of a channel broadcast here: those that are given." },
 	{ "setLogSettings", { { "settings", RPC_OBJECT, false } }, method_set_log_settings, RPC_IS_NULL,
 		"Change what is logged: level, as in getLogSettings." },
 	{ "setSettings", { { "settings", RPC_OBJECT, false } }, method_set_settings, RPC_IS_NULL,
 		"Change limits: those of getSettings that are given, all or none." },
 	{ "stopChannel", CHANNEL, stop_channel, RPC_IS_NULL, "End a channel." },
+	{ "stopChannelConnection", CONNECTION("connectionId"), method_stop_connection, RPC_IS_BOOL,
+		"End the connection to a player or relay; true if there was one." },
+	{ "stopChannelOutput", CONNECTION("outputId"), method_stop_output, RPC_IS_NULL,
+		"End the connection to a player or relay." },
 };
 const size_t rpc_methods_n = NELEM(rpc_methods);

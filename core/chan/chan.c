@@ -19,6 +19,7 @@ struct chan {
 	enum chan_type type;
 	enum chan_src src;
 	nsec born;
+	struct chaninfo *first;                         /* what it began with */
 
 	struct chaninfo *info           GUARDED_BY(lk_chan);
 	bool v6                         GUARDED_BY(lk_chan);
@@ -105,6 +106,7 @@ struct chan *chan_new(const struct chaninfo *info, enum chan_type type, enum cha
 	c->type = type;
 	c->src = src;
 	c->born = clk_now();
+	c->first = chaninfo_ref(info);
 	chan_lock(c);
 	c->info = chaninfo_ref(info);
 	c->v6 = v6;
@@ -125,6 +127,7 @@ struct chan *chan_ref(struct chan *c)
 static void destroy(struct chan *c) LOCK_IMPL
 {
 	ASSERT(c->n_subs == 0 && c->n_waiters == 0 && c->src_mb == NULL && c->given == NULL);
+	chaninfo_unref(&c->first);
 	chaninfo_unref(&c->info);
 	pkt_unref(&c->head);
 	ring_fini(&c->ring);
@@ -149,6 +152,11 @@ void chan_unref(struct chan **cp)
 const struct gnuid *chan_id(const struct chan *c)
 {
 	return &c->id;
+}
+
+const char *chan_first_name(const struct chan *c)
+{
+	return c->first->text[CT_NAME];
 }
 
 enum chan_type chan_type_of(const struct chan *c)

@@ -68,6 +68,8 @@ void chan_unref(struct chan **c);
 
 const struct gnuid *chan_id(const struct chan *c);      /* constant */
 enum chan_type chan_type_of(const struct chan *c);      /* constant */
+/* The name it began with: an encoder knows it by this one, however it is renamed. Constant. */
+const char *chan_first_name(const struct chan *c);
 
 void chan_view(struct chan *c, struct chan_view *v) EXCLUDES(lk_chan);
 void chan_view_fini(struct chan_view *v);

@@ -187,7 +187,7 @@ struct chan *chanmgr_find_broadcast(struct chanmgr *m, const char *name, enum ch
 
 		if (found == NULL && chan_type_of(all[i]) == CHAN_BROADCAST && !chan_is_closing(all[i])) {
 			chan_view(all[i], &v);
-			if (v.src == src && strcmp(v.info->text[CT_NAME], name) == 0)
+			if (v.src == src && strcmp(chan_first_name(all[i]), name) == 0)
 				found = chan_ref(all[i]);
 			chan_view_fini(&v);
 		}

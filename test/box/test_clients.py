@@ -8,6 +8,8 @@ from harness import BoxCase, RpcError
 
 BASIC = {"Authorization": "Basic " + base64.b64encode(b"admin:s3cret").decode()}
 XHR = {"X-Requested-With": "XMLHttpRequest"}
+# encoders and players of this machine, without its other rights
+HOME = "[Filter]\nip = 127.0.0.1\nprivate = Yes\nnetwork = Yes\ndirect = Yes\n[End]\n"
 
 
 class Client:
@@ -38,8 +40,7 @@ class Ginger(BoxCase):
     """A control window for any node: named parameters, Basic, everything typed."""
 
     def setUp(self):
-        self.n = self.node({"trustLocalhost": "No", "password": "s3cret"}, blocks="[Filter]\nip = 127.0.0.1\n"
-                           "private = Yes\n[End]\n")
+        self.n = self.node({"trustLocalhost": "No", "password": "s3cret"}, blocks=HOME)
         self.call = Client(self.n, **XHR, **BASIC)
 
     def test_password(self):
@@ -109,6 +110,114 @@ class Epcyp(BoxCase):
         self.assertIsNone(call("stopChannel", channelId=cid))
         view.expect_close()
         self.assertEqual(call("getChannels"), [])
+
+
+
+class PeCaStarter(BoxCase):
+    """PeCaStarter 6: the path with a slash, the yellow page looked up and added, texts changed on the air. (Its
+    broadcast itself comes from an encoder here.)"""
+
+    def test_broadcast(self):
+        root = self.root()
+        n = self.node({"logLevel": 3})
+        call = Client(n, path="/api/1/", **XHR)
+        self.assertTrue(call("getVersionInfo")["agentName"].startswith("PeerCast/"))
+        self.assertEqual(call("getYellowPageProtocols"), [{"name": "PCP", "protocol": "pcp"}])
+        self.assertEqual(call("getYellowPages"), [])
+        uri = "pcp://%s/" % root.address
+        page = call("addYellowPage", protocol="pcp", name="YP", uri=uri)
+        self.assertEqual((page["yellowPageId"], page["announceUri"], page["channels"]), (0, uri, []))
+        self.assertEqual(call("getYellowPages"), [page])
+        self.assertIs(type(call("getExternalIPAddresses")), list)
+        self.assertIn(type(call("checkPorts")), (list, type(None)))
+
+        push = self.push(n, "before", genre="g", desc="d", comment="c")
+        cid = n.wait_channel("before")["channelId"]
+        root_name = lambda: [c.get("name") for c in root.viewxml().iter("channel") if c.get("id") == cid]
+        self.wait(lambda: root_name()[:1] == ["before"])
+        self.wait(lambda: call("getYellowPages")[0]["channels"] == [{"channelId": cid, "status": "Connected"}])
+        found = [c for c in n.viewxml().find("channels_found") if c.get("id") == cid][0]
+        self.assertIsNotNone(found.find("relay"))
+
+        with self.assertRaises(RpcError) as e:     # one that is announced is not taken elsewhere
+            call("addYellowPage", protocol="pcp", name="other", uri="pcp://192.0.2.1/")
+        self.assertEqual(e.exception.code, 0)
+        self.assertIsNone(call("setChannelInfo", channelId=cid,
+                               info={"name": "後", "url": "http://u/", "genre": "h", "desc": "e", "comment": "<3"},
+                               track={"name": "曲", "creator": "a", "album": "b", "genre": "", "url": ""}))
+        chan = n.find_channel(cid=cid)
+        self.assertEqual((chan["info"]["name"], chan["info"]["comment"], chan["track"]["name"]), ("後", "<3", "曲"))
+        push.stop()
+        # an encoder that comes back finds its channel, with the texts that it sends
+        self.push(n, "before")
+        n.wait_log('channel "[^"]*" %s: taken over' % cid)
+        self.assertEqual([c["channelId"] for c in call("getChannels")], [cid])
+        self.assertIsNone(call("stopChannel", channelId=cid))
+        self.assertIsNone(call("removeYellowPage", yellowPageId=0))
+        self.assertEqual(call("getYellowPages"), [])
+
+
+class Gateways(BoxCase):
+    """pcgw and peca.live: programs of web sites in front of a node, with Basic."""
+
+    def setUp(self):
+        self.n = self.node({"trustLocalhost": "No", "password": "s3cret", "maxDirect": 5},
+                           blocks=HOME)
+        self.push(self.n, "site")
+        self.call = Client(self.n, **XHR, **BASIC)
+        self.wait(lambda: [c for c in self.call("getChannels") if c["status"]["isReceiving"]])
+        self.cid = self.call("getChannels")[0]["channelId"]
+
+    def connections(self):
+        return {c["type"]: c["connectionId"] for c in self.call("getChannelConnections", self.cid)}
+
+    def test_pcgw(self):
+        """Titles, and connections that are ended one by one."""
+        view = self.closing(self.n.view(self.cid))
+        view.read(1000)
+        relay = self.relay(self.n, self.cid)
+        other = self.closing(self.n.view(self.cid))
+        other.read(1000)
+        self.wait(lambda: "relay" in self.connections())
+        self.assertIsNone(self.call("setChannelInfo", self.cid, {"comment": "now"}, None))
+        # the relay hears of it
+        self.wait(lambda: relay.wait_atom("chan").get("info") is not None)
+        self.assertIs(self.call("stopChannelConnection", self.cid, self.connections()["relay"]), True)
+        relay.expect_close()
+        ids = [c["connectionId"] for c in self.call("getChannelConnections", self.cid) if c["type"] == "direct"]
+        self.assertEqual(len(ids), 2)
+        self.assertIs(self.call("stopChannelConnection", self.cid, min(ids)), True)
+        view.expect_close()
+        other.read(1000)
+        for bad in (-1, 0, 2 ** 31, -2 ** 63):
+            self.assertIs(self.call("stopChannelConnection", self.cid, bad), False)
+        self.assertIs(self.call("restartChannelConnection", self.cid, -1), False)   # an encoder's
+
+    def test_peca_live(self):
+        """The list of channels every few seconds, in one body as well; anybody may play."""
+        status, channels = [{"jsonrpc": "2.0", "id": i, "method": m} for i, m in enumerate(("getStatus", "getChannels"))]
+        r = self.call.post([status, channels])
+        self.assertEqual([a["id"] for a in r.json()], [0, 1])
+        self.assertEqual(r.json()[1]["result"][0]["channelId"], self.cid)
+        self.closing(self.n.view(self.cid, ext=".flv")).read(1000)
+
+
+class Discover(BoxCase):
+    def test_every_method_answers(self):
+        """What rpc.discover tells can be called: without its parameters, with wrong ones, with unknown ids."""
+        n = self.node()
+        call = Client(n)
+        for m in call("rpc.discover")["methods"]:
+            if m["name"] == "checkPorts" or m["name"] == "clearLog":
+                continue
+            needed = [p for p in m["params"] if p["required"]]
+            for params in ([], [None] * len(m["params"]), ["y" * 40000] * len(m["params"]), {}):
+                with self.subTest(m["name"], params=str(params)[:50]):
+                    r = call.post({"jsonrpc": "2.0", "id": 1, "method": m["name"], "params": params}).json()
+                    if needed:
+                        self.assertIn(r["error"]["code"], (-32602, -1))
+                    elif params == [] or not m["params"]:
+                        self.assertTrue("result" in r or m["name"] == "getRootStatus", r)
 
 
 if __name__ == "__main__":

@@ -9,9 +9,15 @@ static struct node node;
 static struct servent *sv;
 static int far;
 
+static void on_info(struct node *n, struct chan *c)
+{
+	ck_assert(n == &node && c != NULL);
+}
+
 static void up(void)
 {
 	node_up(&node, NULL);
+	node.ops.info_changed = on_info;
 	sv = servent_up(&node, home(), &far);
 }
 
@@ -268,6 +274,10 @@ static const struct {
 	{ "getChannelConnections", "\"" FLV_ID "\"",
 		"test/data/api/getChannelConnections_relay.http.txt" },
 	{ "getSettings", "", "test/data/api/getSettings.http.txt" },
+	{ "getYellowPages", "", "test/data/api/getYellowPages.http.txt" },
+	{ "getYellowPageProtocols", "", "test/data/api/getYellowPageProtocols.http.txt" },
+	{ "getPlugins", "", "test/data/api/getPlugins.http.txt" },
+	{ "setChannelInfo", "\"" FLV_ID "\",{\"name\":\"m\"},{}", "test/data/api/setChannelInfo.http.txt" },
 	{ "getLogSettings", "", "test/data/api/getLogSettings.http.txt" },
 	{ "stopChannel", "\"" FLV_ID "\"", "test/data/api/stopChannel.http.txt" },
 	{ "noSuchMethod", "", "test/data/api/noSuchMethod.http.txt" },

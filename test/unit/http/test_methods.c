@@ -219,6 +219,274 @@ START_TEST(addresses)
 }
 END_TEST
 
+/* --- yellow pages ----------------------------------------------------------------------------- */
+
+#define YP(host, channels) "{\"announceUri\":\"pcp://" host "/\",\"channels\":[" channels "]," \
+	"\"channelsUri\":null,\"name\":\"" host "\",\"protocol\":\"pcp\",\"uri\":\"pcp://" host \
+	"/\",\"yellowPageId\":0}"
+#define NO_URI BAD("Invalid uri")
+#define X50 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+#define X100 X50 X50
+
+static const struct {
+	const char *params, *answer;
+} pages[] = {
+	{ "\"pcp\",\"SP\",\"pcp://bayonet.ddo.jp:7146/\"", YP("bayonet.ddo.jp:7146", "") },
+	{ "\"PCP\",\"\",\"PCP://a-b.example\",null,null", YP("a-b.example", "") },
+	{ "\"pcp\",\"x\",null,\"pcp://192.0.2.1:7144/x?y\",\"http://x/index.txt\"", YP("192.0.2.1:7144", "") },
+	{ "\"pcp\",\"x\",\"pcp://[2001:db8::1]:7144/\"", YP("[2001:db8::1]:7144", "") },
+	/* where to announce goes before the page's own address */
+	{ "\"pcp\",\"x\",\"pcp://a/\",\"pcp://b/\"", YP("b", "") },
+	{ "\"http\",\"x\",\"pcp://a/\"", BAD("protocol Not Found") },
+	{ "\"\",\"x\",\"pcp://a/\"", BAD("protocol Not Found") },
+	{ "\"pcp\",\"x\"", NO_URI },
+	{ "\"pcp\",\"x\",null,null", NO_URI },
+	{ "\"pcp\",\"x\",\"\"", NO_URI },
+	{ "\"pcp\",\"x\",\"pcp://\"", NO_URI },
+	{ "\"pcp\",\"x\",\"pcp:///\"", NO_URI },
+	{ "\"pcp\",\"x\",\"http://a/\"", NO_URI },
+	{ "\"pcp\",\"x\",\"a.example\"", NO_URI },
+	{ "\"pcp\",\"x\",\"pcp://a:0/\"", NO_URI },
+	{ "\"pcp\",\"x\",\"pcp://a:65536/\"", NO_URI },
+	{ "\"pcp\",\"x\",\"pcp://a:1:2/\"", NO_URI },
+	{ "\"pcp\",\"x\",\"pcp://:7144/\"", NO_URI },
+	{ "\"pcp\",\"x\",\"pcp://u@a/\"", NO_URI },
+	{ "\"pcp\",\"x\",\"pcp://a b/\"", NO_URI },
+	{ "\"pcp\",\"x\",\"pcp://a\\nb = c/\"", NO_URI },
+	{ "\"pcp\",\"x\",\"pcp://[2001:db8::1/\"", NO_URI },
+	{ "\"pcp\",\"x\",\"pcp://0.0.0.0:7144/\"", NO_URI },
+	{ "\"pcp\",\"x\",\"pcp://" X100 X100 X100 "/\"", NO_URI },
+	{ "\"pcp\",\"x\",5", BAD("uri must be a string") },
+	{ "5,\"x\",\"pcp://a/\"", BAD("protocol must be a string") },
+	{ "\"pcp\"", BAD("Wrong number of arguments") },
+};
+
+START_TEST(add_page)
+{
+	const bool good = strstr(pages[_i].answer, "announceUri") != NULL;
+	char list[1024];
+
+	ck_assert_int_eq(conf_set(node.conf, "rootHost", "before:1", NULL), ST_OK);
+	expect("addYellowPage", pages[_i].params, pages[_i].answer);
+	snprintf(list, sizeof(list), "[%s]", good ? pages[_i].answer : YP("before:1", ""));
+	expect("getYellowPages", "", list);
+	ck_assert_uint_eq(settings_told, good);
+}
+END_TEST
+
+START_TEST(page_in_use)
+{
+	static const char one[] = "[" YP("a:1", "{\"channelId\":\"" FLV_ID "\",\"status\":\"Connecting\"}") "]";
+
+	expect("removeYellowPage", "0", "null");
+	expect("getYellowPages", "", "[]");
+	chan_up(&node, info_new(FLV_ID, "n", "FLV"), CHAN_BROADCAST, CHAN_BROADCASTING);
+	chan_up(&node, info_new(WMV_ID, "relayed", "WMV"), CHAN_RELAY, CHAN_RECEIVING);
+	/* a first one may come while on the air, another one not */
+	expect("addYellowPage", "\"pcp\",\"x\",\"pcp://a:1/\"",
+		YP("a:1", "{\"channelId\":\"" FLV_ID "\",\"status\":\"Connecting\"}"));
+	ck_assert_uint_eq(settings_told, 2);
+	expect("addYellowPage", "\"pcp\",\"x\",\"pcp://A:1/\"",
+		YP("a:1", "{\"channelId\":\"" FLV_ID "\",\"status\":\"Connecting\"}"));
+	expect("addYellowPage", "\"pcp\",\"x\",\"pcp://b:1/\"",
+		"{\"code\":0,\"message\":\"Another yellow page is in use\"}");
+	expect("removeYellowPage", "1", "null");
+	expect("removeYellowPage", "-1", "null");
+	expect("removeYellowPage", "null", BAD("yellowPageId must be an integer"));
+	expect("getYellowPages", "", one);
+	ck_assert_uint_eq(settings_told, 2);
+}
+END_TEST
+
+/* --- channels --------------------------------------------------------------------------------- */
+
+#define INFO(name, comment, genre, title, artist) "{\"info\":{\"bitrate\":194,\"comment\":\"" comment \
+	"\",\"contentType\":\"FLV\",\"desc\":\"\",\"genre\":\"" genre "\",\"mimeType\":\"video/x-flv\"," \
+	"\"name\":\"" name "\",\"url\":\"\"},\"track\":{\"album\":\"\",\"creator\":\"" artist \
+	"\",\"genre\":\"\",\"name\":\"" title "\",\"url\":\"\"},\"yellowPages\":[]}"
+#define UNCHANGED INFO("n", "", "", "", "")
+#define ID "\"" FLV_ID "\""
+
+static const struct {
+	const char *params, *answer, *then;
+} edits[] = {
+	{ ID ",{\"name\":\"m\",\"comment\":\"c\"},{\"name\":\"t\",\"creator\":\"a\"}", "null",
+		INFO("m", "c", "", "t", "a") },
+	{ ID ",{\"genre\":\"g\"}", "null", INFO("n", "", "g", "", "") },
+	{ ID ",null,{\"name\":\"t\"}", "null", INFO("n", "", "", "t", "") },
+	{ ID, "null", UNCHANGED },
+	{ ID ",null,null", "null", UNCHANGED },
+	{ ID ",{},{}", "null", UNCHANGED },
+	/* what getChannelInfo gave may come back whole; what is no text of the channel does not count */
+	{ ID ",{\"name\":\"n\",\"bitrate\":9,\"contentType\":\"WMV\",\"mimeType\":5,\"x\":[]}", "null", UNCHANGED },
+	{ ID ",{\"comment\":null}", "null", UNCHANGED },
+	{ ID ",{\"comment\":\"a\\r\\nb\\u007f\"}", "null", INFO("n", "a  b ", "", "", "") },
+	{ ID ",{\"comment\":\"" X100 X100 X100 "\"}", "null", INFO("n", X100 X100
+		"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "", "", "") },
+	{ ID ",{\"name\":\"m\",\"comment\":5}", BAD("info.comment must be a string"), UNCHANGED },
+	{ ID ",{\"name\":\"m\"},{\"url\":[]}", BAD("track.url must be a string"), UNCHANGED },
+	{ ID ",{\"name\":\"\"}", BAD("Channel name must not be empty"), UNCHANGED },
+	{ ID ",[]", BAD("info must be an object"), UNCHANGED },
+	{ ID ",{},\"t\"", BAD("track must be an object"), UNCHANGED },
+	{ "\"" NO_ID "\",{\"name\":\"m\"}", "{\"code\":-1,\"message\":\"Channel not found\"}", UNCHANGED },
+	{ "\"x\"", BAD("channelId must be an id of 32 hexadecimal digits"), UNCHANGED },
+	{ "\"" WMV_ID "\",{\"name\":\"m\"}", "{\"code\":0,\"message\":\"Not a broadcast of this node\"}", UNCHANGED },
+};
+
+START_TEST(set_info)
+{
+	struct hitlist_view l;
+	struct gnuid id;
+	json_t *v;
+
+	chan_up(&node, info_new(FLV_ID, "n", "FLV"), CHAN_BROADCAST, CHAN_BROADCASTING);
+	chan_up(&node, info_new(WMV_ID, "relayed", "WMV"), CHAN_RELAY, CHAN_RECEIVING);
+	expect("setChannelInfo", edits[_i].params, edits[_i].answer);
+	expect("getChannelInfo", ID, edits[_i].then);
+	ck_assert_uint_eq(infos_told, strcmp(edits[_i].then, UNCHANGED) != 0);
+	/* the hit list says the same */
+	ck_assert(gnuid_parse(&id, FLV_ID));
+	ck_assert(chanmgr_list_view(node.cm, &id, false, &l));
+	v = rpc_call(&node, sv, "getChannelInfo", ID);
+	ck_assert_str_eq(l.info->text[CT_COMMENT], json_string_value(json_object_get(json_object_get(
+		json_object_get(v, "result"), "info"), "comment")));
+	json_decref(v);
+	hitlist_view_fini(&l);
+}
+END_TEST
+
+/* A renamed channel is still its encoder's, and nobody else's. */
+START_TEST(renamed)
+{
+	struct chan *c;
+
+	chan_up(&node, info_new(FLV_ID, "n", "FLV"), CHAN_BROADCAST, CHAN_BROADCASTING);
+	expect("setChannelInfo", ID ",{\"name\":\"m\"}", "null");
+	c = chanmgr_find_broadcast(node.cm, "n", CHAN_SRC_HTTPPUSH);
+	ck_assert_ptr_nonnull(c);
+	chan_unref(&c);
+	ck_assert_ptr_null(chanmgr_find_broadcast(node.cm, "m", CHAN_SRC_HTTPPUSH));
+}
+END_TEST
+
+static void expect_of(const char *method, const char *chan, json_int_t id, const char *want)
+{
+	char params[80];
+
+	snprintf(params, sizeof(params), "\"%s\",%" JSON_INTEGER_FORMAT, chan, id);
+	expect(method, params, want);
+}
+
+/* Only relays and players of that very channel end. */
+START_TEST(cut)
+{
+	static const char gone[] = "{\"code\":-1,\"message\":\"Channel not found\"}";
+	struct servent *player, *relay;
+	struct gnuid id;
+	json_t *v;
+	int fars[2];
+
+	chan_up(&node, info_new(FLV_ID, "n", "FLV"), CHAN_BROADCAST, CHAN_BROADCASTING);
+	chan_up(&node, info_new(WMV_ID, "other", "WMV"), CHAN_RELAY, CHAN_RECEIVING);
+	ck_assert(gnuid_parse(&id, FLV_ID));
+	player = servent_up(&node, home(), &fars[0]);
+	servent_set_private(player, true);
+	ck_assert_int_eq(servmgr_admit(node.sm, player, SV_DIRECT, &id, 194, true), ADMIT_OK);
+	relay = servent_up(&node, stranger(), &fars[1]);
+	ck_assert_int_eq(servmgr_admit(node.sm, relay, SV_RELAY, &id, 194, true), ADMIT_OK);
+	servent_set_agent(relay, "a/1");
+
+	v = rpc_call(&node, sv, "getChannelOutputs", ID);
+	ck_assert_uint_eq(json_array_size(json_object_get(v, "result")), 2);
+	ck_assert_str_eq(json_string_value(json_object_get(json_array_get(json_object_get(v, "result"), 0), "name")),
+		"203.0.113.9:50000 a/1");
+	ck_assert_int_eq(json_integer_value(json_object_get(json_array_get(json_object_get(v, "result"), 0),
+		"type")), 2);
+	ck_assert_int_eq(json_integer_value(json_object_get(json_array_get(json_object_get(v, "result"), 1),
+		"outputId")), player->id);
+	json_decref(v);
+	expect("getChannelOutputs", "\"" WMV_ID "\"", "[]");
+	expect("getChannelOutputs", "\"" NO_ID "\"", gone);
+
+	expect_of("stopChannelConnection", FLV_ID, 0, "false");
+	expect_of("stopChannelConnection", FLV_ID, -1, "false");
+	expect_of("stopChannelConnection", FLV_ID, sv->id, "false");
+	expect_of("stopChannelConnection", WMV_ID, player->id, "false");
+	expect_of("stopChannelConnection", FLV_ID, (json_int_t)player->id + 4294967296, "false");
+	expect_of("stopChannelConnection", FLV_ID, INT64_MIN, "false");
+	expect_of("stopChannelConnection", NO_ID, player->id, gone);
+	expect_of("stopChannelOutput", NO_ID, player->id, gone);
+	expect("stopChannelConnection", ID ",\"1\"", BAD("connectionId must be an integer"));
+	expect("stopChannelConnection", ID, BAD("Wrong number of arguments"));
+	expect_of("stopChannelOutput", FLV_ID, 0, "null");
+	ck_assert(!mbox_is_stopped(&player->mbox) && !mbox_is_stopped(&relay->mbox) &&
+		!mbox_is_stopped(&sv->mbox));
+	expect_of("stopChannelConnection", FLV_ID, relay->id, "true");
+	ck_assert(!mbox_is_stopped(&player->mbox) && mbox_is_stopped(&relay->mbox));
+	expect_of("stopChannelOutput", FLV_ID, player->id, "null");
+	ck_assert(mbox_is_stopped(&player->mbox));
+	servent_end(&player);
+	servent_end(&relay);
+	close(fars[0]);
+	close(fars[1]);
+}
+END_TEST
+
+/* The source of a relay alone can be asked for anew. */
+START_TEST(restart)
+{
+	struct host to;
+	struct gnuid id;
+	struct chan *c;
+
+	chan_up(&node, info_new(FLV_ID, "n", "FLV"), CHAN_BROADCAST, CHAN_BROADCASTING);
+	chan_up(&node, info_new(WMV_ID, "relayed", "WMV"), CHAN_RELAY, CHAN_RECEIVING);
+	ck_assert(gnuid_parse(&id, WMV_ID));
+	c = chanmgr_find(node.cm, &id);
+	expect_of("restartChannelConnection", FLV_ID, -1, "false");
+	expect_of("restartChannelConnection", WMV_ID, 0, "false");
+	expect_of("restartChannelConnection", WMV_ID, sv->id, "false");
+	expect_of("restartChannelConnection", NO_ID, -1, "{\"code\":-1,\"message\":\"Channel not found\"}");
+	ck_assert(!chan_take_bump(c, &to));
+	expect_of("restartChannelConnection", WMV_ID, -1, "true");
+	ck_assert(chan_take_bump(c, &to));
+	chan_unref(&c);
+}
+END_TEST
+
+/* --- the list of methods ---------------------------------------------------------------------- */
+
+/* Every method that is dispatched is told, with its parameters; positional optional ones come last, or they
+ * could not be left out. */
+START_TEST(discover)
+{
+	json_t *v = rpc_call(&node, sv, "rpc.discover", ""), *r = json_object_get(v, "result"),
+		*list = json_object_get(r, "methods");
+	size_t i, k;
+
+	ck_assert_str_eq(json_string_value(json_object_get(r, "openrpc")), "1.2.4");
+	ck_assert_uint_eq(json_array_size(list), rpc_methods_n);
+	for (i = 0; i < rpc_methods_n; i++) {
+		json_t *m = json_array_get(list, i), *params = json_object_get(m, "params");
+		bool optional = false;
+
+		ck_assert_str_eq(json_string_value(json_object_get(m, "name")), rpc_methods[i].name);
+		ck_assert_uint_gt(json_array_size(json_object_get(json_object_get(json_object_get(m, "result"),
+			"schema"), "type")), 0);
+		for (k = 0; k < RPC_PARAMS && rpc_methods[i].params[k].name != NULL; k++) {
+			json_t *p = json_array_get(params, k);
+
+			ck_assert_str_eq(json_string_value(json_object_get(p, "name")), rpc_methods[i].params[k].name);
+			ck_assert(json_is_string(json_object_get(json_object_get(p, "schema"), "type")));
+			ck_assert(!(optional && json_is_true(json_object_get(p, "required"))));
+			optional = !json_is_true(json_object_get(p, "required"));
+		}
+		ck_assert_uint_eq(json_array_size(params), k);
+	}
+	json_decref(v);
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
 	Suite *s = suite_create("methods");
@@ -231,6 +499,13 @@ Suite *unit_suite(void)
 	tcase_add_test(t, log_trace);
 	tcase_add_test(t, log_text);
 	tcase_add_test(t, addresses);
+	tcase_add_loop_test(t, add_page, 0, (int)NELEM(pages));
+	tcase_add_test(t, page_in_use);
+	tcase_add_loop_test(t, set_info, 0, (int)NELEM(edits));
+	tcase_add_test(t, renamed);
+	tcase_add_test(t, cut);
+	tcase_add_test(t, restart);
+	tcase_add_test(t, discover);
 	suite_add_tcase(s, t);
 	return s;
 }

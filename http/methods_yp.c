@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Methods about the yellow page we announce to: one, `rootHost`, under the id 0 (http.md 8.5, 8.6). */
+#include "http/methods.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/chan/chan.h"
+#include "core/sys/text.h"
+
+#define SCHEME "pcp://"
+
+json_t *method_get_yp_protocols(struct rpc_call *c)
+{
+	(void)c;
+	return json_pack("[{ssss}]", "name", "PCP", "protocol", "pcp");
+}
+
+/* Our broadcasts, each with the state of the connection to the YP. */
+static json_t *announced(struct node *n, bool serves)
+{
+	struct chan **all = NULL;
+	struct totals t;
+	size_t count = 0;
+	json_t *a = json_array();
+	bool ok = chanmgr_all(n->cm, &all, &count) == ST_OK;
+
+	servmgr_totals(n->sm, &t);
+	for (size_t i = 0; i < count; i++) {
+		char hex[GNUID_STRLEN];
+
+		if (chan_type_of(all[i]) == CHAN_BROADCAST && chan_is_playing(all[i]))
+			add(a, json_pack("{ssss}", "channelId", gnuid_str(chan_id(all[i]), hex), "status",
+				t.connected[SV_COUT] > 0 ? "Connected" : serves ? "Connecting" : "Idle"), &ok);
+		chan_unref(&all[i]);
+	}
+	free(all);
+	return or_drop(a, ok);
+}
+
+static json_t *yp_json(struct node *n, const struct settings *st)
+{
+	char uri[sizeof(SCHEME) + SETTINGS_TEXT + 1];
+
+	snprintf(uri, sizeof(uri), SCHEME "%s/", st->root_host);
+	return json_pack("{si ss ss ss so ss so}", "yellowPageId", 0, "name", st->root_host, "uri", uri,
+		"announceUri", uri, "channelsUri", json_null(), "protocol", "pcp", "channels",
+		announced(n, st->auto_serve));
+}
+
+json_t *method_get_yps(struct rpc_call *c)
+{
+	const struct settings *st = conf_get(c->node->conf);
+	json_t *a = json_array();
+	bool ok = a != NULL;
+
+	if (st->root_host[0] != '\0')
+		add(a, yp_json(c->node, st), &ok);
+	settings_unref(&st);
+	return or_drop(a, ok);
+}
+
+static bool is_name(const char *s)
+{
+	const char *p = s;
+
+	while (ascii_isalnum((uint8_t)*p) || *p == '-' || *p == '.' || *p == '_')
+		p++;
+	return p > s && *p == '\0';
+}
+
+/* name, name:port, address or [address]:port of pcp://<that>/... into host[SETTINGS_TEXT]. */
+static bool host_of_uri(const char *uri, char *host)
+{
+	const char *at = uri + strlen(SCHEME);
+	char name[SETTINGS_TEXT], *colon;
+	struct host h;
+	uint32_t port;
+	size_t n;
+
+	if (ascii_ncasecmp(uri, SCHEME, strlen(SCHEME)) != 0)
+		return false;
+	n = strcspn(at, "/?#");
+	if (n == 0 || n >= SETTINGS_TEXT)
+		return false;
+	memcpy(host, at, n);
+	host[n] = '\0';
+	if (host_parse(&h, host, 1))
+		return host_is_set(&h) && h.port != 0;
+	text_copy(name, sizeof(name), host);
+	colon = strchr(name, ':');
+	if (colon != NULL)
+		*colon = '\0';
+	return is_name(name) && (colon == NULL || num_u32(colon + 1, 1, UINT16_MAX, &port));
+}
+
+static bool is_on_air(struct node *n)
+{
+	struct chan **all = NULL;
+	size_t count = 0;
+	bool yes = chanmgr_all(n->cm, &all, &count) != ST_OK;
+
+	for (size_t i = 0; i < count; i++) {
+		yes = yes || chan_type_of(all[i]) == CHAN_BROADCAST;
+		chan_unref(&all[i]);
+	}
+	free(all);
+	return yes;
+}
+
+/* There is one place: another page takes it, but not from under a broadcast. */
+json_t *method_add_yp(struct rpc_call *c)
+{
+	const char *uri = json_string_value(c->args[c->args[3] != NULL ? 3 : 2]);
+	const struct settings *st;
+	char host[SETTINGS_TEXT];
+	bool same, used;
+	json_t *o;
+
+	if (ascii_casecmp(json_string_value(c->args[0]), "pcp") != 0)
+		return rpc_fail(c, RPC_BAD_PARAMS, rpc_invalid_params, "protocol Not Found");
+	if (uri == NULL || !host_of_uri(uri, host))
+		return rpc_fail(c, RPC_BAD_PARAMS, rpc_invalid_params, "Invalid uri");
+	st = conf_get(c->node->conf);
+	same = ascii_casecmp(st->root_host, host) == 0;
+	used = st->root_host[0] != '\0';
+	settings_unref(&st);
+	if (!same && used && is_on_air(c->node))
+		return rpc_fail(c, RPC_UNKNOWN, "Another yellow page is in use", NULL);
+	if (!same) {
+		if (conf_set(c->node->conf, "rootHost", host, NULL) != ST_OK)
+			return NULL;
+		c->node->ops.settings_changed(c->node);
+	}
+	st = conf_get(c->node->conf);
+	o = yp_json(c->node, st);
+	settings_unref(&st);
+	return o;
+}
+
+json_t *method_remove_yp(struct rpc_call *c)
+{
+	if (json_integer_value(c->args[0]) != 0)
+		return json_null();     /* none of that id: as good as removed */
+	if (conf_set(c->node->conf, "rootHost", "", NULL) != ST_OK)
+		return NULL;
+	c->node->ops.settings_changed(c->node);
+	return json_null();
+}
