@@ -114,7 +114,8 @@ static void put_curve(struct buf *out, const char *class, const struct getgmt_da
 		if (v < 0)
 			continue;
 		if (last == -1 || r->at_s - last > BREAK)
-			buf_printf(out, "%s<polyline class=\"%s\" points=\"", last == -1 ? "" : "\"/>\n", class);
+			buf_printf(out, "%s<polyline class=\"%s\" points=\"",
+				last == -1 ? "" : "\"/>\n", class);
 		buf_printf(out, "%.1f,%.1f ", CHART_X + (double)(at * CHART_W) / (double)span,
 			CHART_Y + CHART_H - (double)(v * CHART_H) / (double)top);
 		last = r->at_s;
@@ -123,7 +124,8 @@ static void put_curve(struct buf *out, const char *class, const struct getgmt_da
 		buf_puts(out, "\"/>\n");
 }
 
-static void put_chart(struct buf *out, const struct words *w, const struct getgmt_day *d, const struct history *h)
+static void put_chart(struct buf *out, const struct words *w, const struct getgmt_day *d,
+	const struct history *h)
 {
 	const int64_t top = round_up(MAX(peak(h), 5)), span = d->to_s - d->from_s;
 	struct tm tm;
@@ -143,8 +145,8 @@ static void put_chart(struct buf *out, const struct words *w, const struct getgm
 
 		if (at <= d->to_s && local(at, &tm))
 			buf_printf(out, "<line class=\"grid\" x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\"/>"
-				"<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%d:%02d</text>\n", x, CHART_Y,
-				x, CHART_Y + CHART_H, x, CHART_Y + CHART_H + 16, tm.tm_hour, tm.tm_min);
+				"<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%d:%02d</text>\n",
+				x, CHART_Y, x, CHART_Y + CHART_H, x, CHART_Y + CHART_H + 16, tm.tm_hour, tm.tm_min);
 	}
 	put_curve(out, "relays", d, h, top, true);
 	put_curve(out, "listeners", d, h, top, false);
@@ -204,7 +206,8 @@ static void put_row(struct buf *out, const struct history *h, const struct histo
 }
 
 /* The first sample of every slot. */
-static void put_table(struct buf *out, const struct words *w, const struct getgmt_day *d, const struct history *h)
+static void put_table(struct buf *out, const struct words *w, const struct getgmt_day *d,
+	const struct history *h)
 {
 	const struct history_row *last = NULL;
 	int64_t slot = -1, heard = 0;
@@ -373,8 +376,8 @@ static enum status answer(const struct settings *set, const struct request *rq, 
 	response_header(rs, "Content-Language", lang);
 	response_header(rs, "Vary", "Accept-Language");
 	rs->type = "text/html; charset=utf-8";
-	response_header(rs, "Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; "
-		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+	response_header(rs, "Content-Security-Policy", "default-src 'none'; style-src 'self'; "
+		"img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
 	response_header(rs, "Referrer-Policy", "same-origin");
 	return getgmt_page(&rs->body, lang, settings_yp_name(set), name, d, h);
 }

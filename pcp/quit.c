@@ -40,7 +40,7 @@ const char *quit_str(uint32_t code, char *dst)
 	const char *ds = d < NELEM(detail) ? detail[d] : "?";
 
 	if (code == PCP_ERR_WRITE + PCP_ERR_SKIP)
-		snprintf(dst, QUIT_STRLEN, "%u write, %s", code, ds);   /* as their relays say it: nothing added */
+		snprintf(dst, QUIT_STRLEN, "%u write, %s", code, ds);   /* as their relays say it */
 	else if (b >= NELEM(base) || (d != 0 && ds == NULL))
 		snprintf(dst, QUIT_STRLEN, "%u", code);
 	else if (d == 0)

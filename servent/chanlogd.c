@@ -110,10 +110,12 @@ static bool is_redressed(const struct chanlogd *d, const struct settings *set)
 
 /* Mode and group are ours to set on a file that we made. One that was there, such as logrotate's, is left as
  * it is, unless the settings name others than by default, or have changed. */
-static bool wants_dress(const struct chanlogd *d, const struct settings *set, const struct stat *sb, bool made)
+static bool wants_dress(const struct chanlogd *d, const struct settings *set, const struct stat *sb,
+	bool made)
 {
 	return made || (S_ISREG(sb->st_mode) && sb->st_uid == geteuid() &&
-		(set->chan_log_mode != CHANLOG_MODE || set->chan_log_group[0] != '\0' || is_redressed(d, set)));
+		(set->chan_log_mode != CHANLOG_MODE || set->chan_log_group[0] != '\0' ||
+		 is_redressed(d, set)));
 }
 
 static void dress(struct chanlogd *d, const struct settings *set)

@@ -153,7 +153,7 @@ enum chan_from {
 	CHAN_FROM_LIVE,         /* newest start point with a cushion (ring_start()) */
 	CHAN_FROM_NEWEST,       /* the newest packet, start point or not */
 	CHAN_FROM_POS,          /* a wire position somebody asked for (pcp.md 9.4) */
-	CHAN_FROM_HERE,         /* where it was placed before, when that is still there; else as CHAN_FROM_POS */
+	CHAN_FROM_HERE,         /* where it was placed before, while that is there; else as CHAN_FROM_POS */
 };
 
 /* Place the reader: *head gets a reference to the current head packet (NULL when there is none yet:

@@ -205,7 +205,7 @@ const struct key key_table[] = {
 	U32(SECT_ROOT, "ghostTimeout", ghost_timeout, "60", 0, 3600,
 		"Seconds a hit outlives the broken connection it was told over."),
 	WHOLE(SECT_ROOT, "banList", ban_list, "",
-		"File with bans: session, address, channel or name and what it is, one a line; empty = none."),
+		"File with bans, one a line: session, address, channel or name, and what it is."),
 	WORD(SECT_ROOT, "rootForward", root_forward, "push", "push all none",
 		"What is passed on between broadcasters: push, all or none."),
 	TEXT(SECT_ROOT, "ypGenrePrefix", yp_genre_prefix, "",
