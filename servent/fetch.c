@@ -197,11 +197,15 @@ static void note_end(struct fetch *f, enum status st, bool broke)
 
 	if (st == ST_OK && f->up.code == 503) {
 		f->refusals++;
-		past->rests = clk_now() + upstream_rest(past->refusals++, f->up.as != ASK_RELAY,
-		                                        f->up.hosts > 0, rng_below);
+		/* those whom it named may be as full, and there may be little time left for them */
+		upstream_refused(past, f->up.as != ASK_RELAY, f->up.hosts > 0 && !f->served, clk_now(),
+		                 rng_below);
 		f->giv_until = clk_deadline(GIV_COMES);
 		return;
 	}
+	past->refused = false;
+	if (f->take.received)
+		upstream_forgive(&f->memory, clk_now(), rng_below);
 	f->failures += !f->take.received;
 	if (f->given)
 		return;                 /* not an address to be asked, nor to be left alone */
@@ -211,11 +215,17 @@ static void note_end(struct fetch *f, enum status st, bool broke)
 		f->avoid = f->up.host;          /* others first; it may be the only one (settings.md 31) */
 		f->avoid_as = f->up.as;
 	} else if (f->take.received && quit_is_full(f->up.quit)) {
-		past->rests = clk_deadline(HIT_FAILED);         /* it made room for another */
+		/* it made room for another; a tracker will know who has a place, if it has not said so */
+		if (tracker)
+			upstream_refused(past, true, false, clk_now(), rng_below);
+		else
+			past->rests = clk_deadline(HIT_FAILED);
 	} else if (tracker && f->take.received && broke) {
 		f->again = f->up.host;          /* at once: it may only have restarted */
 	} else if (tracker && f->played != 0) {
-		past->rests = clk_now() + upstream_return(f->failures, rng_below);
+		/* those below us will not wait for long */
+		past->rests = clk_now() + upstream_return(f->served ? MIN(f->failures, 1u) : f->failures,
+		                                          rng_below);
 	} else {
 		if (f->why != UPSTREAM_FINE)
 			past->fault = clk_now();
@@ -359,7 +369,7 @@ static bool choose(struct fetch *f, nsec *when)
 		return false;
 	}
 	if (host_is_set(&f->wanted))
-		return use(f, &f->wanted, ASK_RELAY, when);
+		return use(f, &f->wanted, host_equal(&f->wanted, &f->tip) ? ASK_TRACKER : ASK_RELAY, when);
 	if (host_is_set(&f->again))
 		return use(f, &f->again, ASK_TRACKER, when);
 	ok = fetch_survey(f, &f->avoid, &p, NULL);

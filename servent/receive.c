@@ -200,7 +200,7 @@ static bool try_for_user(struct fetch *f, const struct host *to)
 		return false;           /* nothing to be kept */
 	if (host_is_set(to) && host_equal(to, &f->up.host))
 		return false;
-	ok = host_is_set(to) ? start_trial(f, to, false) : try_other(f);
+	ok = host_is_set(to) ? start_trial(f, to, host_equal(to, &f->tip)) : try_other(f);
 	f->user_trials = ok ? TRIALS_USER : 0;
 	return ok;
 }
@@ -253,9 +253,8 @@ static void note_trial(struct fetch *f, enum trial_state end)
 	log_info("fetch %s: %s", host_str(to, text), end == TRIAL_FULL ? "full" : "no better");
 	switch (end) {
 	case TRIAL_FULL:
-		past->rests = clk_now() + upstream_rest(past->refusals++, as != ASK_RELAY,
-		                                        trial_named(f->trial), rng_below);
-		break;
+		upstream_refused(past, as != ASK_RELAY, trial_named(f->trial), clk_now(), rng_below);
+		return;
 	case TRIAL_SELF:
 		past->rests = NSEC_NEVER;
 		break;
@@ -267,6 +266,7 @@ static void note_trial(struct fetch *f, enum trial_state end)
 		chanmgr_failed(f->a->node.cm, &f->id, to);
 		break;
 	}
+	past->refused = false;
 }
 
 /* Has the trial ended? */

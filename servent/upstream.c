@@ -44,6 +44,25 @@ struct upstream_past *upstream_note(struct upstream_memory *m, const struct host
 	return &m->past[at];
 }
 
+void upstream_refused(struct upstream_past *p, bool tracker, bool named, nsec now, upstream_rnd *rnd)
+{
+	p->rests = now + upstream_rest(p->refusals++, tracker, named, rnd);
+	p->refused = true;
+}
+
+void upstream_forgive(struct upstream_memory *m, nsec now, upstream_rnd *rnd)
+{
+	for (uint32_t i = 0; i < m->n; i++) {
+		struct upstream_past *p = &m->past[i];
+
+		if (!p->refused)
+			continue;
+		p->refused = false;
+		p->refusals = 0;
+		p->rests = MIN(p->rests, now + (nsec)rnd(500) * NSEC_PER_MSEC);
+	}
+}
+
 /* --- the one in use --------------------------------------------------------------------------- */
 
 /* Empty the slots between the last one used and that of now. */

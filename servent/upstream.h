@@ -38,6 +38,7 @@ struct upstream_past {
 	nsec fault;                     /* when it last was left for being bad; 0 = never */
 	nsec delay;                     /* from request to first new packet, last time; 0 = none came */
 	uint32_t refusals;              /* one after the other */
+	bool refused;                   /* it rests for that reason alone */
 };
 
 struct upstream_memory {
@@ -49,6 +50,12 @@ struct upstream_memory {
 const struct upstream_past *upstream_known(const struct upstream_memory *m, const struct host *h);
 /* The place for what is learnt of h; the one tried longest ago makes room. */
 struct upstream_past *upstream_note(struct upstream_memory *m, const struct host *h);
+
+/* It has refused us: full, or not playing yet. named = it named others. */
+void upstream_refused(struct upstream_past *p, bool tracker, bool named, nsec now, upstream_rnd *rnd);
+/* Somebody has served us since and is lost now: whoever refused us before may be asked again at once, or
+ * those below us would be gone before he may. */
+void upstream_forgive(struct upstream_memory *m, nsec now, upstream_rnd *rnd);
 
 /* --- the one in use ---------------------------------------------------------------------------- */
 

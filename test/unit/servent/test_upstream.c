@@ -399,6 +399,37 @@ START_TEST(patience)
 }
 END_TEST
 
+/* Who refused us is asked again when the one that served us is lost; who failed is not. */
+START_TEST(forgiven)
+{
+	struct upstream_memory m = { .n = 0 };
+	struct upstream_past *full = upstream_note(&m, AT(1)), *gone = upstream_note(&m, AT(2)), *kicked;
+
+	full->tried = gone->tried = NOW - SEC;
+	upstream_refused(full, true, true, NOW - SEC, lowest);
+	upstream_refused(full, true, true, NOW - SEC, lowest);
+	ck_assert_uint_eq(full->refusals, 2);
+	ck_assert_int_ge(full->rests, NOW + 9 * SEC);
+	gone->rests = NOW + 60 * SEC;
+	/* refused first, and then it made room for another */
+	kicked = upstream_note(&m, AT(3));
+	upstream_refused(kicked, false, false, NOW - SEC, lowest);
+	kicked->rests = NOW + 60 * SEC;
+	kicked->refused = false;
+
+	upstream_forgive(&m, NOW, highest);
+	ck_assert_int_ge(full->rests, full->tried);
+	ck_assert_int_le(full->rests, NOW + SEC / 2);
+	ck_assert_uint_eq(full->refusals, 0);
+	ck_assert_int_eq(gone->rests, NOW + 60 * SEC);
+	ck_assert_int_eq(kicked->rests, NOW + 60 * SEC);
+	/* once */
+	full->rests = NOW + 20 * SEC;
+	upstream_forgive(&m, NOW, highest);
+	ck_assert_int_eq(full->rests, NOW + 20 * SEC);
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
 	Suite *s = suite_create("upstream");
@@ -411,6 +442,7 @@ Suite *unit_suite(void)
 	tcase_add_loop_test(t, choice, 0, NELEM(choices));
 	tcase_add_test(t, fair);
 	tcase_add_test(t, memory);
+	tcase_add_test(t, forgiven);
 	tcase_add_test(t, patience);
 	suite_add_tcase(s, t);
 	return s;
