@@ -372,6 +372,8 @@ class Net(Router):
         """Every connection between the two is reset, and so is each new one. IPv4 alone."""
         self._watch()
         self.nft("add element inet hub severed { %s . %s, %s . %s }" % (one.ip, other.ip, other.ip, one.ip))
+        for a, b in ((one, other), (other, one)):
+            a.run("ss", "-K", "dst", b.ip)      # at once, without a packet that would have to come first
 
     def join(self, one, other):
         """As before sever()."""
