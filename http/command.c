@@ -53,12 +53,13 @@ bool command_keep(struct node *n, const struct servent *sv, const struct gnuid *
 	return true;
 }
 
-void command_edit(struct node *n, const struct servent *sv, struct chan *c, const struct chanmeta *m)
+void command_edit(struct node *n, const struct servent *sv, struct chan *c, const struct chanmeta *m,
+	uint32_t present)
 {
 	struct chaninfo *i;
 	bool bitrate_only;
 
-	if (!chan_set_info(c, m, &bitrate_only))
+	if (!chan_merge_info(c, m, present, &bitrate_only))
 		return;
 	i = chan_info(c);
 	if (chanmgr_list_ensure(n->cm, &i->id, i) != ST_OK)

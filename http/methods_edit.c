@@ -31,9 +31,9 @@ static const struct field track_fields[] = {
 	{ "genre", CT_TRACK_GENRE }, { "url", CT_TRACK_URL }, { NULL, CT_COUNT },
 };
 
-/* Texts that are there replace those of m; the others stay, and so does what is no text. */
+/* Texts that are there come into m, and into *present; other values do not count. */
 static bool take_texts(struct rpc_call *c, const struct field *f, const char *of, json_t *o,
-	struct chanmeta *m)
+	struct chanmeta *m, uint32_t *present)
 {
 	for (; f->key != NULL; f++) {
 		json_t *v = json_object_get(o, f->key);
@@ -48,6 +48,7 @@ static bool take_texts(struct rpc_call *c, const struct field *f, const char *of
 			return false;
 		}
 		(void)text_clean(m->text[f->text], TEXT_MAX, json_string_value(v), json_string_length(v));
+		*present |= 1u << f->text;
 	}
 	return true;
 }
@@ -55,23 +56,20 @@ static bool take_texts(struct rpc_call *c, const struct field *f, const char *of
 json_t *method_set_channel_info(struct rpc_call *c)
 {
 	struct chan *ch = chanmgr_find(c->node->cm, &c->id);
-	struct chaninfo *i;
 	struct chanmeta m;
+	uint32_t present = 0;
 	json_t *r = NULL;
 
 	if (ch == NULL)
 		return method_no_channel(c);
-	i = chan_info(ch);
-	chaninfo_to_meta(i, &m);
-	chaninfo_unref(&i);
 	if (chan_type_of(ch) != CHAN_BROADCAST) {
 		rpc_fail(c, RPC_UNKNOWN, "Not a broadcast of this node", NULL);
-	} else if (take_texts(c, info_fields, "info", c->args[1], &m) &&
-		take_texts(c, track_fields, "track", c->args[2], &m)) {
-		if (m.text[CT_NAME][0] == '\0') {
+	} else if (take_texts(c, info_fields, "info", c->args[1], &m, &present) &&
+		take_texts(c, track_fields, "track", c->args[2], &m, &present)) {
+		if ((present & 1u << CT_NAME) != 0 && m.text[CT_NAME][0] == '\0') {
 			rpc_fail(c, RPC_BAD_PARAMS, rpc_invalid_params, "Channel name must not be empty");
 		} else {
-			command_edit(c->node, c->sv, ch, &m);
+			command_edit(c->node, c->sv, ch, &m, present);
 			r = json_null();
 		}
 	}

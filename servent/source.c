@@ -227,10 +227,10 @@ static enum status on_data(void *ctx, const void *p, size_t n, uint8_t cont)
 	return s->n_batch == READER_BATCH ? flush(s) : ST_OK;
 }
 
-/* Put what the stream says over m; true when that changed something. A text counts when it is another
+/* Put what the stream says over m; returns what that changed (CHANMETA_*). A text counts when it is another
  * than the stream had before: a title that ends is taken away, one that was never there takes nothing
  * away, and what was edited by hand stays until the stream says something new. */
-static bool overlay(struct source *s, struct chanmeta *m, const struct media_info *mi)
+static uint32_t overlay(struct source *s, struct chanmeta *m, const struct media_info *mi)
 {
 	static const size_t off[][2] = {
 		{ CT_TRACK_TITLE, offsetof(struct media_info, title) },
@@ -239,16 +239,16 @@ static bool overlay(struct source *s, struct chanmeta *m, const struct media_inf
 		{ CT_TRACK_GENRE, offsetof(struct media_info, genre) },
 		{ CT_TRACK_URL, offsetof(struct media_info, url) },
 	};
-	bool changed = false;
+	uint32_t changed = 0;
 
 	if (ascii_casecmp(m->text[CT_TYPE], mi->type) != 0 &&
 	    !(strcmp(m->text[CT_TYPE], "UNKNOWN") == 0 && strcmp(mi->type, "RAW") == 0)) {
 		(void)chanmeta_set_type(m, mi->type);
-		changed = true;
+		changed |= 1u << CT_TYPE | 1u << CT_MIME | 1u << CT_EXT;
 	}
 	if (mi->bitrate_kbps != 0 && !s->user_bitrate && m->bitrate_kbps != mi->bitrate_kbps) {
 		m->bitrate_kbps = mi->bitrate_kbps;
-		changed = true;
+		changed |= CHANMETA_BITRATE;
 	}
 	for (size_t i = 0; i < NELEM(off); i++) {
 		const char *text = (const char *)mi + off[i][1];
@@ -256,7 +256,7 @@ static bool overlay(struct source *s, struct chanmeta *m, const struct media_inf
 
 		if (strcmp(was, text) != 0 && strcmp(m->text[off[i][0]], text) != 0) {
 			(void)text_copy(m->text[off[i][0]], TEXT_MAX, text);
-			changed = true;
+			changed |= 1u << off[i][0];
 		}
 	}
 	s->said = *mi;
@@ -268,6 +268,7 @@ static enum status on_info(void *ctx, const struct media_info *mi)
 	struct source *s = ctx;
 	struct chaninfo *i;
 	struct chanmeta m;
+	uint32_t changed;
 	bool bitrate_only;
 
 	if (s->c == NULL) {
@@ -277,7 +278,8 @@ static enum status on_info(void *ctx, const struct media_info *mi)
 	i = chan_info(s->c);
 	chaninfo_to_meta(i, &m);
 	chaninfo_unref(&i);
-	if (overlay(s, &m, mi) && chan_set_info(s->c, &m, &bitrate_only)) {
+	changed = overlay(s, &m, mi);
+	if (changed != 0 && chan_merge_info(s->c, &m, changed, &bitrate_only)) {
 		share_info(s);
 		app_wake_cout(s->a);
 	}

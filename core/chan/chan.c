@@ -210,30 +210,57 @@ struct chaninfo *chan_info(struct chan *c)
 	return i;
 }
 
-bool chan_set_info(struct chan *c, const struct chanmeta *m, bool *bitrate_only)
+/* Put the info of m in place, if the present one is still `was` (NULL = whatever it is); false: it is not.
+ * *changed as chan_set_info() returns. */
+static bool replace_info(struct chan *c, const struct chaninfo *was, const struct chanmeta *m, bool *changed,
+	bool *bitrate_only)
 {
 	struct chaninfo *new = chaninfo_new(m), *old = NULL;
-	bool texts = false;
+	bool texts = false, raced;
 
-	*bitrate_only = false;
+	*changed = *bitrate_only = false;
 	if (new == NULL)
-		return false;
+		return true;
 	ASSERT(gnuid_equal(&m->id, &c->id));
 	chan_lock(c);
-	if (!chaninfo_same(c->info, m)) {
+	raced = was != NULL && was != c->info;
+	if (!raced && !chaninfo_same(c->info, m)) {
 		old = c->info;
 		for (int t = 0; t < CT_COUNT; t++)
 			texts = texts || strcmp(old->text[t], new->text[t]) != 0;
 		*bitrate_only = !texts && gnuid_equal(&old->bcid, &new->bcid);
+		*changed = true;
 		c->info = new;
 		new = NULL;
 	}
 	chan_unlock(c);
 	chaninfo_unref(&new);
-	if (old == NULL)
-		return false;
 	chaninfo_unref(&old);
-	return true;
+	return !raced;
+}
+
+bool chan_set_info(struct chan *c, const struct chanmeta *m, bool *bitrate_only)
+{
+	bool changed;
+
+	(void)replace_info(c, NULL, m, &changed, bitrate_only);
+	return changed;
+}
+
+bool chan_merge_info(struct chan *c, const struct chanmeta *from, uint32_t present, bool *bitrate_only)
+{
+	struct chanmeta m;
+	bool changed, done;
+
+	do {
+		struct chaninfo *was = chan_info(c);
+
+		chaninfo_to_meta(was, &m);
+		chanmeta_merge(&m, from, present);
+		done = replace_info(c, was, &m, &changed, bitrate_only);
+		chaninfo_unref(&was);
+	} while (!done);        /* somebody else's change came between, and stays */
+	return changed;
 }
 
 /* Is there still a use for a connection that is given to us? While one is being made, it may fail. */

@@ -79,6 +79,11 @@ struct chaninfo *chan_info(struct chan *c) EXCLUDES(lk_chan);   /* a reference *
  * the bitrate did. Out of memory = unchanged. */
 bool chan_set_info(struct chan *c, const struct chanmeta *m, bool *bitrate_only) EXCLUDES(lk_chan);
 
+/* Replace only the values that `present` names (chanmeta_merge()), so that two who change different ones
+ * do not undo each other. Returns as chan_set_info(). */
+bool chan_merge_info(struct chan *c, const struct chanmeta *from, uint32_t present, bool *bitrate_only)
+	EXCLUDES(lk_chan);
+
 void chan_set_status(struct chan *c, enum chan_status s) EXCLUDES(lk_chan);
 enum chan_status chan_get_status(struct chan *c) EXCLUDES(lk_chan);
 bool chan_is_playing(struct chan *c) EXCLUDES(lk_chan);

@@ -1008,6 +1008,71 @@ START_TEST(set_info)
 }
 END_TEST
 
+/* Only what is named changes, the rest of `from` does not count. */
+START_TEST(merge_info)
+{
+	struct chan *c = chan_make(CHAN_BROADCAST);
+	struct chaninfo *now;
+	struct chanmeta m;
+	bool only;
+
+	memset(&m, 0, sizeof(m));
+	(void)text_copy(m.text[CT_COMMENT], TEXT_MAX, "new");
+	m.bitrate_kbps = 9;
+	ck_assert(!chan_merge_info(c, &m, 0, &only) && !only);
+	ck_assert(chan_merge_info(c, &m, 1u << CT_COMMENT, &only) && !only);
+	ck_assert(!chan_merge_info(c, &m, 1u << CT_COMMENT, &only));
+	ck_assert(chan_merge_info(c, &m, CHANMETA_BITRATE, &only) && only);
+	now = chan_info(c);
+	ck_assert_str_eq(now->text[CT_COMMENT], "new");
+	ck_assert_str_eq(now->text[CT_NAME], "test");
+	ck_assert_uint_eq(now->bitrate_kbps, 9);
+	chaninfo_unref(&now);
+	ck_assert_str_eq(chan_first_name(c), "test");
+	chan_unref(&c);
+}
+END_TEST
+
+struct editor {
+	struct chan *c;
+	enum chantext text;
+	uint32_t lost;
+};
+
+/* What only one sets has the value it was given, whoever changes other values meanwhile. */
+static void edit(void *arg)
+{
+	struct editor *e = arg;
+	struct chanmeta m;
+	bool only;
+
+	memset(&m, 0, sizeof(m));
+	for (int i = 0; i < 2000; i++) {
+		struct chaninfo *now;
+
+		snprintf(m.text[e->text], TEXT_MAX, "%d", i);
+		(void)chan_merge_info(e->c, &m, 1u << e->text, &only);
+		now = chan_info(e->c);
+		e->lost += strcmp(now->text[e->text], m.text[e->text]) != 0;
+		chaninfo_unref(&now);
+	}
+}
+
+START_TEST(merge_race)
+{
+	struct chan *c = chan_make(CHAN_BROADCAST);
+	struct editor e[2] = { { c, CT_COMMENT, 0 }, { c, CT_TRACK_TITLE, 0 } };
+	struct thr t;
+
+	ck_assert_int_eq(thr_start(&t, "editor", edit, &e[0]), ST_OK);
+	edit(&e[1]);
+	ck_assert_int_eq(thr_join(&t, clk_deadline(60 * NSEC_PER_SEC)), ST_OK);
+	ck_assert_uint_eq(e[0].lost, 0);
+	ck_assert_uint_eq(e[1].lost, 0);
+	chan_unref(&c);
+}
+END_TEST
+
 START_TEST(status)
 {
 	struct chan *c = chan_make(CHAN_RELAY);
@@ -1283,6 +1348,8 @@ Suite *unit_suite(void)
 	tcase_add_test(t, bump);
 	tcase_add_test(t, post_source);
 	tcase_add_loop_test(t, set_info, 0, NELEM(info_rows));
+	tcase_add_test(t, merge_info);
+	tcase_add_test(t, merge_race);
 	tcase_add_test(t, status);
 	tcase_add_test(t, stress);
 	suite_add_tcase(s, t);
