@@ -146,7 +146,8 @@ static void put_chart(struct buf *out, const struct words *w, const struct getgm
 		if (at <= d->to_s && local(at, &tm))
 			buf_printf(out, "<line class=\"grid\" x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\"/>"
 				"<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%d:%02d</text>\n",
-				x, CHART_Y, x, CHART_Y + CHART_H, x, CHART_Y + CHART_H + 16, tm.tm_hour, tm.tm_min);
+				x, CHART_Y, x, CHART_Y + CHART_H, x, CHART_Y + CHART_H + 16, tm.tm_hour,
+				tm.tm_min);
 	}
 	put_curve(out, "relays", d, h, top, true);
 	put_curve(out, "listeners", d, h, top, false);

@@ -141,33 +141,19 @@ static enum status number(struct historydb *db, enum query q, int64_t *v, bool *
 
 /* --- names ------------------------------------------------------------------------------------ */
 
-static void forget(struct historydb *db, struct known *k)
-{
-	HASH_DEL(db->known, k);
-	chaninfo_unref(&k->seen);
-	free(k);
-}
-
 static void forget_all(struct historydb *db)
 {
-	struct known *k, *next;
+	struct known *k = db->known, *next;
 
-	HASH_ITER(hh, db->known, k, next)
-		forget(db, k);
-}
-
-/* What was not seen in that minute makes room. */
-static void forget_idle(struct historydb *db, int64_t at)
-{
-	struct known *k, *next;
-
-	HASH_ITER(hh, db->known, k, next) {
-		if (k->at != at)
-			forget(db, k);
+	HASH_CLEAR(hh, db->known);      /* the table alone; the elements still lead on */
+	for (; k != NULL; k = next) {
+		next = k->hh.next;
+		chaninfo_unref(&k->seen);
+		free(k);
 	}
 }
 
-static struct known *remember(struct historydb *db, const char *name, int64_t at)
+static struct known *remember(struct historydb *db, const char *name)
 {
 	const size_t n = strlen(name);
 	struct known *k;
@@ -176,7 +162,7 @@ static struct known *remember(struct historydb *db, const char *name, int64_t at
 	if (k != NULL)
 		return k;
 	if (HASH_COUNT(db->known) >= KNOWN_MAX)
-		forget_idle(db, at);
+		forget_all(db);
 	k = calloc(1, sizeof(*k) + n + 1);
 	if (k == NULL)
 		return NULL;
@@ -255,7 +241,7 @@ enum status historydb_limit(struct historydb *db, uint32_t pages)
 
 static enum status put_one(struct historydb *db, int64_t at, const struct history_sample *x)
 {
-	struct known *k = remember(db, x->info->text[CT_NAME], at);
+	struct known *k = remember(db, x->info->text[CT_NAME]);
 	sqlite3_stmt *s;
 	enum status st;
 
