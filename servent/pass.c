@@ -56,18 +56,19 @@ static uint64_t key_of(const struct bcst *b)
 
 /* --- may it be spread? ------------------------------------------------------------------------- */
 
-/* To more connections than one. */
-static bool may_spread(struct proc *p)
+static const struct budget of_one = { NSEC_PER_SEC / PASS_SPREAD, PASS_SPREAD_BURST };
+static const struct budget of_all = { NSEC_PER_SEC / PASS_COPIES, PASS_COPIES };
+
+/* To more connections than one; what is addressed goes to few. */
+static bool may_spread(struct proc *p, bool addressed)
 {
-	static const struct budget one = { NSEC_PER_SEC / PASS_SPREAD, PASS_SPREAD_BURST };
-	static const struct budget all = { NSEC_PER_SEC / PASS_COPIES, PASS_COPIES };
 	const nsec now = clk_now();
 	bool ok;
 
 	pass_lock();
-	ok = bucket_next(&copies, &all) <= now;
+	ok = addressed || bucket_next(&copies, &of_all) <= now;
 	pass_unlock();
-	ok = ok && bucket_take(&p->pass.spread, &one, 1, now);
+	ok = ok && bucket_take(&p->pass.spread, &of_one, 1, now);
 	if (!ok)
 		servmgr_count_refused(p->node->sm);
 	return ok;
@@ -76,10 +77,8 @@ static bool may_spread(struct proc *p)
 /* So many copies were made. */
 static void spread(size_t n)
 {
-	static const struct budget all = { NSEC_PER_SEC / PASS_COPIES, PASS_COPIES };
-
 	pass_lock();
-	bucket_spend(&copies, &all, (uint32_t)n, clk_now());
+	bucket_spend(&copies, &of_all, (uint32_t)n, clk_now());
 	pass_unlock();
 }
 
@@ -135,7 +134,7 @@ static void post_up(struct proc *p, const struct bcst *b, struct blob *msg)
 }
 
 /* A copy to pass on, of this connection's lane; not longer than other nodes take in. */
-static struct blob *copy_of(const struct proc *p, const struct bcst *b)
+static struct blob *copy_of(const struct proc *p, const struct bcst *b, bool urgent)
 {
 	struct blob *msg = NULL;
 	struct buf out;
@@ -149,7 +148,7 @@ static struct blob *copy_of(const struct proc *p, const struct bcst *b)
 	/* A fetch has no number of its own; its channel tells it apart well enough. */
 	msg->lane = p->sv != NULL ? p->sv->id : UINT32_C(1) << 31 | (uint32_t)p->chan.b[13] << 16 |
 		(uint32_t)p->chan.b[14] << 8 | p->chan.b[15];
-	msg->urgent = gnuid_is_set(&b->dest);
+	msg->urgent = urgent;
 	msg->key = key_of(b);
 	return msg;
 }
@@ -167,7 +166,7 @@ bool pass_on(struct proc *p, const struct settings *set, const struct routeplace
 	struct servent_query q;
 	bool down = route_down(at, b, &p->remote, &q);
 	bool up = route_up(b) && !(root_cin && set->root_forward == ROOTFWD_PUSH);
-	const bool info = down && is_info(p, b);
+	const bool info = down && is_info(p, b), addressed = gnuid_is_set(&b->dest);
 	struct blob *msg;
 
 	if (root_cin && !root_passes(p, set, b)) {
@@ -176,11 +175,11 @@ bool pass_on(struct proc *p, const struct settings *set, const struct routeplace
 		return false;
 	}
 	/* What goes to many is limited; what climbs its own tree is not, nor is a title on its way down. */
-	if (((up && !bound) || (down && !info)) && !may_spread(p)) {
+	if (((up && !bound) || (down && !info)) && !may_spread(p, addressed)) {
 		up = up && bound;
 		down = info;
 	}
-	msg = up || down ? copy_of(p, b) : NULL;
+	msg = up || down ? copy_of(p, b, info || addressed) : NULL;
 	if (root_cin && (up || down))
 		node_count(p->node, msg != NULL ? ROOT_FORWARDED : ROOT_DROPPED);
 	if (msg == NULL)

@@ -188,8 +188,6 @@ enum status pcpio_mail(struct pcpio *io, struct mbox *mb, nsec deadline)
 		return ST_OK;
 	while (max < PCP_PACE_BURST && bucket_take(&after, &pace, 1, now))
 		max++;
-	if (max == 0)
-		return ST_OK;
 	st = write_mail(io->s, mb, max, deadline, &n);
 	if (n > 0)
 		bucket_spend(&io->pace, &pace, (uint32_t)n, now);

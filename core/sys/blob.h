@@ -16,7 +16,7 @@ struct blob {
 	/* How it waits in a mailbox (core/sys/mailq.h); set, if at all, before it is shared. */
 	uint64_t key;           /* what it is about; 0 = nothing that a newer one could replace */
 	uint32_t lane;          /* whose it is; 0 = the node's own */
-	bool urgent;            /* before others' that are not */
+	bool urgent;            /* stands in a line apart */
 	uint8_t data[];
 };
 

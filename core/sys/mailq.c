@@ -152,9 +152,12 @@ enum status mailq_put(struct mailq *q, struct mail *m, struct mail **gone)
 
 struct mail *mailq_take(struct mailq *q)
 {
-	for (int c = 0; c < MAILQ_CLASSES; c++) {
-		if (q->lines[c] != NULL)
-			return pop(q, q->lines[c], true);
+	int c = MAILQ_OWN;
+
+	if (q->lines[c] == NULL) {
+		c = q->lines[MAILQ_REST] == NULL || (q->lines[MAILQ_URGENT] != NULL && !q->was_urgent) ?
+			MAILQ_URGENT : MAILQ_REST;
+		q->was_urgent = c == MAILQ_URGENT;
 	}
-	return NULL;
+	return q->lines[c] != NULL ? pop(q, q->lines[c], true) : NULL;
 }

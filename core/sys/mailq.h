@@ -2,10 +2,10 @@
 /* What waits in a mailbox: messages of many senders for one connection that takes in a few a second.
  *
  * Each sender (the lane of its blobs) has a line of its own, and the lines are served in turn: so one that
- * sends without end delays the others by one message. Lane 0 is the node itself: served before all others;
- * then come urgent messages, then the rest. A message with a key takes the place of the one with the same
- * key that waits in its line: only the newest state of a thing is worth sending. When there is no room, the
- * sender that has most waiting loses his oldest.
+ * sends without end delays the others by one message. Lane 0 is the node itself: served before all others.
+ * Urgent messages stand in lines apart, and every other message is one of them. A message with a key takes
+ * the place of the one with the same key that waits in its line: only the newest state of a thing is worth
+ * sending. When there is no room, the sender that has most waiting loses his oldest.
  *
  * No lock inside. Memory is taken and given back by the caller, outside of whatever lock guards the queue.
  */
@@ -38,6 +38,7 @@ struct mailq {
 	struct mail *lines[MAILQ_CLASSES];      /* the first of each line; whose turn it is stands first */
 	size_t bytes;
 	uint32_t n;
+	bool was_urgent;                        /* the last one of others that was taken */
 	uint32_t lost, merged;                  /* so far: for want of room, and replaced by newer ones */
 };
 

@@ -369,12 +369,16 @@ START_TEST(spread)
 	ck_assert_int_eq(speak(LOW2, 0x41, 4, 7, 0, 0, MARK), ST_OK);
 	ck_assert_str_eq(receivers(NULL), "uUcin");
 	/* what climbs the channel's own tree is not spread */
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < PASS_SPREAD; i++) {
 		ck_assert_int_eq(speak(LOW, 0x41, 4, 7, 0, 0, MARK), ST_OK);
 		(void)receivers(NULL);
 	}
 	ck_assert_int_eq(speak(LOW, 0x41, 2, 11, 0, HERE, MARK), ST_OK);
 	ck_assert_str_eq(receivers(NULL), "u");
+	ck_assert_int_eq(speak(LOW, 0x41, 4, 11, 0, HERE, MARK), ST_OK);
+	ck_assert_str_eq(receivers(NULL), "u");
+	ck_assert_int_eq(speak(LOW, 0x41, 4, 11, 0, 0, MARK), ST_OK);
+	ck_assert_str_eq(receivers(NULL), "");
 	end();
 }
 END_TEST
@@ -396,6 +400,10 @@ START_TEST(spread_of_all)
 	ck_assert_uint_ge(n, PASS_COPIES - 4);
 	ck_assert_uint_le(n, PASS_COPIES + 4);
 	ck_assert_uint_gt(refused(), PASS_COPIES / 2);
+	/* what is addressed finds its way all the same */
+	conn[LOW].proc.pass = (struct pass){ .stale = false };
+	ck_assert_int_eq(speak(LOW, 0x41, 0xff, 7, 1 + CIN, 0, MARK), ST_OK);
+	ck_assert_str_eq(receivers(NULL), "i");
 	skew += NSEC_PER_SEC;
 	ck_assert_int_eq(speak(LOW2, 0x41, 2, 7, 0, 0, MARK), ST_OK);
 	ck_assert_str_eq(receivers(NULL), "uUci");
