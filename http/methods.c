@@ -622,6 +622,8 @@ const struct rpc_method rpc_methods[] = {
 		"How a yellow page can be announced to." },
 	{ "getYellowPages", NOTHING, method_get_yps, RPC_IS_ARRAY,
 		"The yellow page we announce to, and what." },
+	{ "playChannel", CHANNEL, method_play_channel, RPC_IS_NULL,
+		"Relay a channel that is known of; a player is not opened." },
 	{ "removeYellowPage", { { "yellowPageId", RPC_INTEGER, false } }, method_remove_yp, RPC_IS_NULL,
 		"Announce nowhere." },
 	{ "restartChannelConnection", CONNECTION("connectionId"), method_restart_connection, RPC_IS_BOOL,

@@ -77,6 +77,24 @@ json_t *method_set_channel_info(struct rpc_call *c)
 	return r;
 }
 
+/* --- starting --------------------------------------------------------------------------------- */
+
+/* Who asks opens its own player: nothing is opened on this machine. */
+json_t *method_play_channel(struct rpc_call *c)
+{
+	struct chan *ch = chanmgr_find(c->node->cm, &c->id);
+	enum status st = ST_OK;
+
+	if (ch == NULL && !chanmgr_list_exists(c->node->cm, &c->id))
+		return method_no_channel(c);
+	if (ch == NULL)
+		st = c->node->ops.relay_start(c->node, &c->id, NULL, &ch);
+	if (st != ST_OK)
+		return rpc_fail(c, RPC_UNKNOWN, "failed to create channel", NULL);
+	chan_unref(&ch);
+	return json_null();
+}
+
 /* --- connections ------------------------------------------------------------------------------ */
 
 static bool is_carried(struct rpc_call *c)

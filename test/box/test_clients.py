@@ -202,6 +202,18 @@ class Gateways(BoxCase):
         self.closing(self.n.view(self.cid, ext=".flv")).read(1000)
 
 
+class Play(BoxCase):
+    def test_play(self):
+        """A channel that was announced here is relayed on demand, without a player."""
+        root = self.root()
+        tracker = self.tracker(root)
+        self.push(tracker, "asked for")
+        cid = tracker.wait_channel("asked for")["channelId"]
+        self.wait(lambda: root.viewxml().find("channels_found/channel[@id='%s']" % cid) is not None)
+        self.assertIsNone(Client(root)("playChannel", cid))
+        self.assertEqual(root.wait_channel(cid=cid)["info"]["name"], "asked for")
+
+
 class Discover(BoxCase):
     def test_every_method_answers(self):
         """What rpc.discover tells can be called: without its parameters, with wrong ones, with unknown ids."""

@@ -21,6 +21,11 @@ static void check_firewall(struct node *n, bool v4, bool v6)
 {
 }
 
+static enum status relay_start(struct node *n, const struct gnuid *id, const struct host *tip, struct chan **out)
+{
+	return ST_LIMIT;
+}
+
 static void settings_changed(struct node *n)
 {
 }
@@ -44,6 +49,7 @@ static void node_up(void)
 	ASSERT(node_init(&node, conf, chanmgr_new(), servmgr_new()) == ST_OK);
 	node.ops.kept_changed = kept_changed;
 	node.ops.check_firewall = check_firewall;
+	node.ops.relay_start = relay_start;
 	node.ops.settings_changed = settings_changed;
 	node.ops.info_changed = info_changed;
 	sv.peer = host_v4(127, 0, 0, 1, 1);

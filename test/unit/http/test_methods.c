@@ -454,6 +454,43 @@ START_TEST(restart)
 }
 END_TEST
 
+static enum status start_gives;
+static unsigned starts;
+
+static enum status on_start(struct node *n, const struct gnuid *id, const struct host *tip, struct chan **out)
+{
+	struct gnuid want;
+
+	ck_assert(gnuid_parse(&want, WMV_ID) && gnuid_equal(id, &want) && tip == NULL);
+	starts++;
+	if (start_gives == ST_OK) {
+		chan_up(n, info_new(WMV_ID, "wm", "WMV"), CHAN_RELAY, CHAN_SEARCHING);
+		*out = chanmgr_find(n->cm, id);
+	}
+	return start_gives;
+}
+
+/* Only what somebody has told of is looked for, and once. */
+START_TEST(play)
+{
+	struct chaninfo *i = info_new(WMV_ID, "wm", "WMV");
+
+	starts = 0;
+	node.ops.relay_start = on_start;
+	expect("playChannel", "\"" WMV_ID "\"", "{\"code\":-1,\"message\":\"Channel not found\"}");
+	expect("playChannel", "", BAD("Wrong number of arguments"));
+	ck_assert_uint_eq(starts, 0);
+	ck_assert_int_eq(chanmgr_list_ensure(node.cm, &i->id, i), ST_OK);
+	chaninfo_unref(&i);
+	start_gives = ST_LIMIT;
+	expect("playChannel", "\"" WMV_ID "\"", "{\"code\":0,\"message\":\"failed to create channel\"}");
+	start_gives = ST_OK;
+	expect("playChannel", "\"" WMV_ID "\"", "null");
+	expect("playChannel", "\"" WMV_ID "\"", "null");
+	ck_assert_uint_eq(starts, 2);
+}
+END_TEST
+
 /* --- the list of methods ---------------------------------------------------------------------- */
 
 /* Every method that is dispatched is told, with its parameters; positional optional ones come last, or they
@@ -505,6 +542,7 @@ Suite *unit_suite(void)
 	tcase_add_test(t, renamed);
 	tcase_add_test(t, cut);
 	tcase_add_test(t, restart);
+	tcase_add_test(t, play);
 	tcase_add_test(t, discover);
 	suite_add_tcase(s, t);
 	return s;
