@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The methods of JSON-RPC, and the shapes of what they return (http.md 8.4, 8.5). */
+#include "http/methods.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/sys/text.h"
 #include "http/command.h"
-#include "http/methods.h"
 #include "http/relaytree.h"
 #include "http/rootstatus.h"
 
@@ -610,7 +611,8 @@ const struct rpc_method rpc_methods[] = {
 		RPC_IS_OBJECT, "The last lines of the log, from the one with that number on." },
 	{ "getLogSettings", NOTHING, method_get_log_settings, RPC_IS_OBJECT,
 		"What is logged: 0 nothing, 1 fatal, 2 errors, 3 warnings, 4 notes, 5 everything." },
-	{ "getNewVersions", NOTHING, get_none, RPC_IS_ARRAY, "Always empty: this node does not update itself." },
+	{ "getNewVersions", NOTHING, get_none, RPC_IS_ARRAY,
+		"Always empty: this node does not update itself." },
 	{ "getPlugins", NOTHING, get_none, RPC_IS_ARRAY, "Always empty: there are none." },
 	{ "getRootStatus", NOTHING, get_root_status, RPC_IS_OBJECT,
 		"On a root: who is connected, what was refused, forwarded and written." },

@@ -146,8 +146,8 @@ json_t *method_get_outputs(struct rpc_call *c)
 	for (size_t i = 0; i < n && ok; i++) {
 		char hs[HOST_STRLEN], name[SERVENT_AGENT + HOST_STRLEN + 8];
 
-		snprintf(name, sizeof(name), "%s%s%s", host_str(&v[i].peer, hs), v[i].agent[0] != '\0' ? " " : "",
-			v[i].agent);
+		snprintf(name, sizeof(name), "%s%s%s", host_str(&v[i].peer, hs),
+			v[i].agent[0] != '\0' ? " " : "", v[i].agent);
 		add(a, json_pack("{sisssi}", "outputId", (int)(v[i].id & INT32_MAX), "name", name, "type",
 			v[i].type == SV_RELAY ? OUTPUT_RELAY : OUTPUT_PLAY), &ok);
 	}

@@ -31,8 +31,9 @@ static json_t *announced(struct node *n, bool serves)
 		char hex[GNUID_STRLEN];
 
 		if (chan_type_of(all[i]) == CHAN_BROADCAST && chan_is_playing(all[i]))
-			add(a, json_pack("{ssss}", "channelId", gnuid_str(chan_id(all[i]), hex), "status",
-				t.connected[SV_COUT] > 0 ? "Connected" : serves ? "Connecting" : "Idle"), &ok);
+			add(a, json_pack("{ssss}", "channelId", gnuid_str(chan_id(all[i]), hex),
+				"status", t.connected[SV_COUT] > 0 ? "Connected" :
+				serves ? "Connecting" : "Idle"), &ok);
 		chan_unref(&all[i]);
 	}
 	free(all);
