@@ -101,13 +101,28 @@ static json_t *check_ports(struct rpc_call *c)
 	return or_drop(ports, ok);
 }
 
-static json_t *get_root_status(struct rpc_call *c)
+static bool is_root(struct rpc_call *c)
 {
 	const struct settings *st = conf_get(c->node->conf);
 	const bool root = st->is_root;
 
 	settings_unref(&st);
-	return root ? rootstatus_json(c->node) : rpc_fail(c, RPC_UNKNOWN, "This node is not a root", NULL);
+	if (!root)
+		(void)rpc_fail(c, RPC_UNKNOWN, "This node is not a root", NULL);
+	return root;
+}
+
+static json_t *get_root_status(struct rpc_call *c)
+{
+	return is_root(c) ? rootstatus_json(c->node) : NULL;
+}
+
+static json_t *broadcast_root_settings(struct rpc_call *c)
+{
+	if (!is_root(c))
+		return NULL;
+	c->node->ops.root_broadcast(c->node, json_is_true(c->args[0]));
+	return json_null();
 }
 
 /* --- a channel -------------------------------------------------------------------------------- */
@@ -588,6 +603,8 @@ const struct rpc_method rpc_methods[] = {
 		{ "uri", RPC_STRING, true }, { "announceUri", RPC_STRING, true },
 		{ "channelsUri", RPC_STRING, true } }, method_add_yp, RPC_IS_OBJECT,
 		"Announce to this yellow page, pcp://host:port/, from now on." },
+	{ "broadcastRootSettings", { { "getUpdates", RPC_BOOL, true } }, broadcast_root_settings, RPC_IS_NULL,
+		"On a root: send message and interval to all trackers now, and ask for updates." },
 	{ "bumpChannel", CHANNEL, bump_channel, RPC_IS_NULL,
 		"Reconnect a relayed channel to another upstream." },
 	{ "checkPorts", NOTHING, check_ports, RPC_IS_ARRAY | RPC_IS_NULL,

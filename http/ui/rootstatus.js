@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // How a root is doing: who is connected, what was refused and why, what was written.
 
-import { $, duration, every, rpc, setFacts, setText } from "/html/node.js";
+import { $, command, duration, every, rpc, setFacts, setText } from "/html/node.js";
 
 const SHOWN = 200;      // connections in the table
 
@@ -50,4 +50,5 @@ async function refresh() {
 	showConnections(s.connections, s.controlConnections);
 }
 
+command($("broadcast"), ["broadcastRootSettings", [true]], refresh);
 every(refresh);

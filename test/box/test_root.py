@@ -384,9 +384,23 @@ class Status(BoxCase):
         self.assertIsNone(by_sid[thief.sid]["lastUpdate"])
         self.assertLessEqual(by_sid[owner.sid]["lastUpdate"], 5)
 
+    def test_settings_sent_now(self):
+        """The operator need not wait for the next round."""
+        root = self.root({"rootMsg": "hello"})
+        c = self.control(root)
+        while c.read_atom().name != "root":     # the request for updates at the start
+            pass
+        for args, upd in (([], False), ([False], False), ([True], True)):
+            self.assertIsNone(root.rpc("broadcastRootSettings", args))
+            got = c.read_atom()
+            self.assertEqual((got.name, got.get("grp").u8), ("bcst", GRP_TRACKERS))
+            self.assertEqual(got.get("root").get("asci").data, b"hello\0")
+            self.assertEqual(got.get("root").get("upd") is not None, upd)
+
     def test_no_root(self):
-        with self.assertRaisesRegex(Exception, "not a root"):
-            self.node().rpc("getRootStatus")
+        for method in ("getRootStatus", "broadcastRootSettings"):
+            with self.assertRaisesRegex(Exception, "not a root"):
+                self.node().rpc(method)
 
 
 class Bans(BoxCase):
