@@ -9,7 +9,7 @@ import threading
 import time
 
 from harness import (FLG_RECV, GRP_ALL, GRP_RELAYS, GRP_TRACKERS, PATIENCE, BoxCase, bcst, box, helo, host_atom, ip,
-                     leaf, new_id, u16, units)
+                     leaf, new_id, u16, u32, units)
 
 PACE, BURST = 5, 16     # control atoms a second to one connection, and at once
 
@@ -149,6 +149,32 @@ class Floods(BoxCase):
         # and the node serves on
         self.wait(lambda: self.watched_child().client.status == 200)
         self.assertIsNone(self.control(self.n).quit)
+
+    def test_helos(self):
+        """Clients that come by the hundred: some say helo and go, some say nothing more."""
+        rss, threads = rss_kib(self.n), self.n_threads()
+        since, bcsts, hanging = time.monotonic(), [w.bcsts for w in self.quiet], []
+        opener = u32("pcp\n", 1).encode()
+        for i in range(400):
+            with contextlib.suppress(OSError):
+                c = self.n.client()
+                c.send(opener + (helo(new_id(), port=7144).encode() if i % 2 else b"helo"))
+                if i % 4 == 0:
+                    hanging.append(c)
+                else:
+                    c.close()
+        took = time.monotonic() - since
+        self.check_others(since, bcsts, took)
+        self.assertIsNone(self.n.out.find("cannot start a thread"))
+        for c in hanging:
+            c.close()
+        self.wait(lambda: self.n_threads() <= threads, what="an end of all of them")
+        if PATIENCE == 1:
+            self.assertLess(rss_kib(self.n) - rss, 8 * 1024)
+        self.assertIsNone(self.control(self.n).quit)
+
+    def n_threads(self):
+        return len(os.listdir("/proc/%d/task" % self.n.pid))
 
     def test_below_the_limit(self):
         """A big tree: reports of a thousand relays behind one child, as often as they may come. Nobody is
