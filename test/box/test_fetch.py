@@ -117,8 +117,10 @@ class Changes(FetchCase):
         self.assertEqual(self.skips(), 0)
 
     def test_bump_to_one_that_is_no_better(self):
-        for answer in ("404", "503", "garbage", "close", "quit", "self"):
+        for i, answer in enumerate(("404", "503", "garbage", "close", "quit", "self")):
             with self.subTest(answer):
+                self.up.send(self.c, self.cid, i + 1)   # so that nothing else speaks against it
+                self.sees(i + 1)
                 other = Source(self)
                 self.bump(other)
                 d = self.closing(other.accept())
@@ -136,8 +138,8 @@ class Changes(FetchCase):
                     other.handshake(d)
                 d.close()
                 self.n.wait_log("fetch 127.0.0.1:%d: (no better|full)" % other.port)
-        self.up.send(self.c, self.cid, 1)
-        self.sees(1)
+        self.up.send(self.c, self.cid, 7)
+        self.sees(7)
         self.assertFalse(self.up.is_asked(0.2))
 
     def test_bump_walks_on(self):

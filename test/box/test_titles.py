@@ -64,9 +64,10 @@ class Tree(BoxCase):
         return [t.get("title") for t in self.root_node.viewxml().iter("track")]
 
     def test_at_once(self):
-        """The first one is not held back; one that an encoder brings along when it takes over neither."""
+        """The first one is not held back; one that an encoder brings along when it takes over neither. On a busy
+        machine the bitrate may be told just before it."""
         self.titles.say("one")
-        self.assertEqual([t for _, t in self.told("one", 5)], ["one"])
+        self.assertEqual(self.told("one", 15)[-1][1], "one")
         for node in (self.near, self.far):
             self.assertEqual(title_of(node, self.cid), "one")
 
