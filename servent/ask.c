@@ -113,6 +113,7 @@ enum status ask_atom(struct ask *k, struct atom *at)
 		st = pcpio_next(&k->io, at);
 		if (st != ST_OK)
 			return st;
+		k->proc.n_named = (uint8_t)MIN(k->hosts, (uint32_t)UINT8_MAX);
 		if (at->id != ATOM_HOST || ++k->hosts <= ASK_HOSTS)
 			return proc_atom(&k->proc, at, &k->quit);
 	}

@@ -96,6 +96,7 @@ NOINLINE bool fetch_survey(struct fetch *f, const struct host *except, struct up
 {
 	struct upstream_env e = {
 		.now = clk_now(), .self = *servmgr_sid(f->a->node.sm), .except = *except, .yp = f->yp_sid,
+		.lost = f->up.sock.fd == -1 && f->served ? f->silent : 0,
 		.memory = &f->memory, .pos = f->take.next, .rate = upstream_watch_rate(&f->watch),
 		.rests = rests, .ctx = f, .rnd = rng_below,
 	};
@@ -184,8 +185,10 @@ static enum outcome serve(struct fetch *f, bool *broke)
 		f->up.quit = PCP_QUIT_BADRESPONSE;
 	if (st != ST_EOF)
 		receive_leave(f);
-	if (f->take.received)
+	if (f->take.received) {
+		f->silent = f->take.fresh;
 		f->lost = f->played = clk_now();
+	}
 	return out;
 }
 
@@ -222,6 +225,9 @@ static void note_end(struct fetch *f, enum status st, bool broke)
 			past->rests = clk_deadline(HIT_FAILED);
 	} else if (tracker && f->take.received && broke) {
 		f->again = f->up.host;          /* at once: it may only have restarted */
+	} else if (f->why == UPSTREAM_SILENT) {
+		past->fault = clk_now();        /* it may have lost the same source as we */
+		past->rests = clk_now() + upstream_rest(0, true, true, rng_below);
 	} else if (tracker && f->played != 0) {
 		/* those below us will not wait for long */
 		past->rests = clk_now() + upstream_return(f->served ? MIN(f->failures, 1u) : f->failures,

@@ -41,7 +41,8 @@ struct fetch {
 	nsec connected;                 /* and when it was begun */
 	nsec next_try;                  /* no connection before this */
 	uint32_t failures, refusals;    /* since the source was lost */
-	nsec lost;                      /* since when there is none */
+	nsec lost;                      /* since when there is none, */
+	nsec silent;                    /* and since when it gave nothing new */
 	nsec played;                    /* when there last was one; 0 = never */
 	bool served;                    /* somebody below may be waiting for more */
 	uint32_t yp_tries;

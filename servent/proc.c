@@ -447,7 +447,7 @@ enum status proc_atom(struct proc *p, const struct atom *a, uint32_t *quit)
 		[PROC_CIN] = ROUTE_CIN, [PROC_COUT] = ROUTE_COUT, [PROC_RELAY] = ROUTE_RELAY,
 		[PROC_FETCH] = ROUTE_FETCH,
 	};
-	struct ctx x = { .set = conf_get(p->node->conf) };
+	struct ctx x = { .set = conf_get(p->node->conf), .hops = p->n_named };
 	struct bans *bans = NULL;
 	enum status st;
 

@@ -49,6 +49,10 @@ struct proc {
 	void (*root)(void *ctx, const struct root *r);
 	void *ctx;
 
+	/* fetch: how many hosts without an envelope it has named before. Nodes name the best ones first, so
+	 * it stands for the hops, which a bare host does not tell. */
+	uint8_t n_named;
+
 	bool port_open;                 /* the peer's port was tested (announcePolicy portopen) */
 
 	const char *why;                /* after ST_PROTO, ST_LIMIT: a phrase for the log */

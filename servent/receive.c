@@ -339,6 +339,7 @@ static enum status judge(struct fetch *f, nsec now, nsec *wake)
 	struct upstream_evidence e = {
 		.now = now, .since = w->since, .fresh = w->fresh, .tracker = f->up.as == ASK_TRACKER,
 		.known = f->take.known_since != 0, .let_go = fetch_let_go_at(f),
+		.first = upstream_watch_first(w, now),
 		.gaps = upstream_watch_gaps(w, now), .dry = upstream_watch_dry(w, now),
 		.switched = f->switched, .switches = f->switches,
 	};

@@ -11,9 +11,11 @@
 #define PAUSE         (2 * NSEC_PER_SEC)        /* between data; more of it counts as dry */
 #define FAULT_TIME    (600 * NSEC_PER_SEC)      /* a bad record lasts so long */
 #define SLOW          (3 * NSEC_PER_SEC)        /* to the first packet: bad too */
+#define FRESH_TIME    (20 * NSEC_PER_SEC)       /* what was heard of a host is believed for so long */
 #define REPORT_AGE    (130 * NSEC_PER_SEC)      /* a host's word on its position may be that old */
 #define AHEAD_MAX     (120 * NSEC_PER_SEC)      /* more is another stream, not a lead */
 #define RATE_TIME     (4 * NSEC_PER_SEC)        /* to measure a rate, at least */
+#define HOPS_STEP     4                         /* hops that count as equal */
 #define SWITCHES_MAX  3
 #define BELOW_MAX     256                       /* nodes below us whose own listeners are looked for */
 #define GROWTH_MAX    5                         /* doublings of a pause */
@@ -73,6 +75,7 @@ static void turn(struct upstream_watch *w, nsec now)
 	for (int64_t i = MAX(w->slot + 1, slot - UPSTREAM_SLOTS + 1); i <= slot; i++) {
 		w->gaps[i % UPSTREAM_SLOTS] = 0;
 		w->dry[i % UPSTREAM_SLOTS] = 0;
+		w->pause[i % UPSTREAM_SLOTS] = 0;
 	}
 	w->slot = slot;
 }
@@ -87,9 +90,9 @@ static bool is_recent(const struct upstream_watch *w, int i, nsec now)
 
 void upstream_watch_begin(struct upstream_watch *w, nsec now)
 {
+	turn(w, now);
 	w->since = now;
 	w->fresh = 0;
-	w->slot = now / UPSTREAM_SLOT;
 	memset(w->gaps, 0, sizeof(w->gaps));
 	memset(w->dry, 0, sizeof(w->dry));
 }
@@ -114,6 +117,8 @@ void upstream_watch_data(struct upstream_watch *w, nsec now, uint64_t pos, uint3
 	const nsec last = w->fresh != 0 ? w->fresh : w->since;
 
 	turn(w, now);
+	if (w->fresh != 0)
+		w->pause[w->slot % UPSTREAM_SLOTS] = MAX(w->pause[w->slot % UPSTREAM_SLOTS], now - w->fresh);
 	w->gaps[w->slot % UPSTREAM_SLOTS] += gaps;
 	if (now - last > PAUSE)
 		w->dry[w->slot % UPSTREAM_SLOTS] += now - last;
@@ -138,6 +143,15 @@ nsec upstream_watch_dry(const struct upstream_watch *w, nsec now)
 	for (int i = 0; i < UPSTREAM_SLOTS; i++)
 		sum += is_recent(w, i, now) ? w->dry[i] : 0;
 	return sum;
+}
+
+nsec upstream_watch_first(const struct upstream_watch *w, nsec now)
+{
+	nsec most = 0;
+
+	for (int i = 0; i < UPSTREAM_SLOTS; i++)
+		most = MAX(most, is_recent(w, i, now) ? w->pause[i] : 0);
+	return most == 0 ? UPSTREAM_FIRST : MIN(UPSTREAM_FIRST_MIN + 4 * most, UPSTREAM_FIRST);
 }
 
 uint64_t upstream_watch_rate(const struct upstream_watch *w)
@@ -207,7 +221,7 @@ static struct upstream_verdict last_moment(const struct upstream_evidence *e)
 	if (e->known)
 		return v;
 	if (e->others)
-		v.again = e->since + UPSTREAM_FIRST;
+		v.again = e->since + e->first;
 	if (e->let_go != NSEC_NEVER)
 		v.again = MIN(v.again, MAX(e->let_go, e->since + UPSTREAM_CHANCE));
 	return v;
@@ -290,9 +304,11 @@ static uint32_t rank(const struct upstream_env *e, const struct hit *h, const st
 	bool lan)
 {
 	const bool tracker = (h->flags & HIT_TRACKER) != 0, bad = is_bad(e, h, p) || h->gone_at != 0;
+	const bool old = !tracker && !lan && h->heard < e->lost && e->now - h->heard > FRESH_TIME;
+	const uint32_t kind = old ? 4 : (uint32_t)tracker << 1 | (uint32_t)!lan;
 
-	return (uint32_t)tracker << 24 | (uint32_t)!lan << 20 | (uint32_t)bad << 16 |
-	       (uint32_t)h->hops << 4 | (uint32_t)((h->flags & HIT_RELAY) == 0);
+	return kind << 20 | (uint32_t)bad << 16 | (uint32_t)h->hops / HOPS_STEP << 4 |
+	       (uint32_t)((h->flags & HIT_RELAY) == 0);
 }
 
 /* May it be asked now? Else the moment it may is put into out. */

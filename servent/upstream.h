@@ -18,7 +18,8 @@
 #include "core/sys/cc.h"
 
 #define UPSTREAM_STALL   (30 * NSEC_PER_SEC)    /* no packet from a relay; from a tracker twice as long */
-#define UPSTREAM_FIRST   (10 * NSEC_PER_SEC)    /* for the first new packet, when others could be asked */
+#define UPSTREAM_FIRST   (10 * NSEC_PER_SEC)    /* for the first new packet, when others could be asked, */
+#define UPSTREAM_FIRST_MIN (2 * NSEC_PER_SEC)   /* or less, when the stream has short pauses only */
 #define UPSTREAM_CHANCE  (5 * NSEC_PER_SEC)     /* one that took us has so long, whatever else is due */
 #define UPSTREAM_STAY    (60 * NSEC_PER_SEC)    /* between two changes to a better one */
 #define UPSTREAM_GAPS    3                      /* in a minute: a bad one */
@@ -71,7 +72,8 @@ struct upstream_watch {
 	uint32_t gaps[UPSTREAM_SLOTS];
 	nsec dry[UPSTREAM_SLOTS];       /* time without data */
 
-	/* positions of the stream, oldest first; they outlive a connection */
+	/* of the stream, whoever sends it: pauses of the last minute, and positions, oldest first */
+	nsec pause[UPSTREAM_SLOTS];
 	struct {
 		nsec at;
 		uint64_t pos;
@@ -85,6 +87,8 @@ void upstream_watch_data(struct upstream_watch *w, nsec now, uint64_t pos, uint3
 /* Of the last minute. */
 uint32_t upstream_watch_gaps(const struct upstream_watch *w, nsec now);
 nsec upstream_watch_dry(const struct upstream_watch *w, nsec now);
+/* How long to wait for the first new data of another upstream. */
+nsec upstream_watch_first(const struct upstream_watch *w, nsec now);
 /* Bytes a second of the stream; 0 = not known. */
 uint64_t upstream_watch_rate(const struct upstream_watch *w);
 /* By how much time somebody else was ahead of us when he was heard: the most of all; 0 = nobody. */
@@ -97,6 +101,7 @@ struct upstream_evidence {
 	bool tracker;                   /* it is the channel's tracker: more patience */
 	bool known;                     /* it sends what we have: it will catch up, or has restarted */
 	bool others;                    /* somebody else could be asked now */
+	nsec first;                     /* time for the first new packet, when there are others */
 	nsec let_go;                    /* those below us are let go then; NSEC_NEVER */
 	uint32_t gaps;                  /* in the last minute */
 	nsec dry, behind;
@@ -130,6 +135,7 @@ struct upstream_env {
 	bool v6;                        /* family of the channel */
 	struct gnuid self;
 	struct host global;             /* our address of that family; not a global one = no LAN match */
+	nsec lost;                      /* when the source was lost: what was heard before is doubtful */
 	struct host except;             /* the one in use, or to be avoided; unset = none */
 	struct gnuid yp;                /* session of the YP that named trackers; unset = none did */
 	const struct upstream_memory *memory;
@@ -149,8 +155,10 @@ struct upstream_pick {
 };
 
 /* The order of pcp.md 11.5: relays behind our own NAT, other relays, trackers behind our NAT, other
- * trackers; in each those without a bad record first, then fewest hops, then a free relay slot; chance
- * among equals, so that many who lost the same source part. */
+ * trackers; in each those without a bad record first, then fewest hops (by fours: they are an estimate),
+ * then a free relay slot; chance among equals, so that many who lost the same source part. Relays heard
+ * of a while before the source was lost come last: they may have lost the same one, and the tracker
+ * knows better. */
 bool upstream_choose(const struct upstream_env *e, const struct hit *hits, size_t n,
 	struct upstream_pick *out);
 

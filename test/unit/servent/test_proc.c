@@ -337,6 +337,37 @@ START_TEST(host_row)
 }
 END_TEST
 
+/* A bare host tells no hops: its place among those that were named stands for them. */
+START_TEST(host_hops)
+{
+	const struct gnuid own = id_of(0xc1);
+	struct hitlist_view v;
+	struct proc p;
+
+	begin(NULL);
+	p = proc_of(PROC_FETCH);
+	ck_assert_int_eq(chanmgr_list_ensure(app.node.cm, &own, NULL), ST_OK);
+	for (uint8_t i = 0; i < 3; i++) {
+		p.n_named = i;
+		put_host((uint8_t)(0x21 + i), 0xc1, (uint8_t)(1 + i), HIT_RECV);
+		act_ok(&p);
+	}
+	open_bcst(PCP_BCST_GROUP_TRACKERS, 0x24, 0, 0xc1);
+	put_host(0x24, 0xc1, 4, HIT_RECV);
+	atomwr_end(&w);
+	act_ok(&p);
+	ck_assert(chanmgr_list_view(app.node.cm, &own, true, &v));
+	ck_assert_uint_eq(v.n, 4);
+	for (size_t i = 0; i < v.n; i++) {
+		const uint8_t who = v.hits[i].sid.b[0];
+
+		ck_assert_uint_eq(v.hits[i].hops, who == 0x24 ? 1 : who - 0x21);
+	}
+	hitlist_view_fini(&v);
+	end();
+}
+END_TEST
+
 /* An address nobody on the internet reaches is announced to a root only by who is near (yp.md 5). */
 static const struct {
 	const char *peer, *host;
@@ -735,6 +766,7 @@ Suite *unit_suite(void)
 	tcase_add_test(t, root_refuses);
 	tcase_add_test(t, hit_rate);
 	tcase_add_loop_test(t, near, 0, NELEM(near_rows));
+	tcase_add_test(t, host_hops);
 	tcase_add_loop_test(t, host_row, 0, (int)NELEM(rows));
 	tcase_add_test(t, own_host);
 	tcase_add_test(t, fetched);

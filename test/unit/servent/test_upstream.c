@@ -42,7 +42,7 @@ static uint32_t chance(uint32_t n)
  * nothing yet. */
 #define GAVE(since_s, ago) .now = NOW, .since = NOW - (since_s) * SEC, .fresh = NOW - (ago), .let_go = NSEC_NEVER
 #define GOOD               GAVE(300, SEC / 10)
-#define NEW(since_s, until) .now = NOW, .since = NOW - (since_s) * SEC, .let_go = until
+#define NEW(since_s, until) .now = NOW, .since = NOW - (since_s) * SEC, .let_go = until, .first = 10 * SEC
 
 static const struct {
 	const char *name;
@@ -59,6 +59,8 @@ static const struct {
 
 	{ "new", { NEW(1, NSEC_NEVER) }, UPSTREAM_FINE, false },
 	{ "10 s, others", { NEW(10, NSEC_NEVER), .others = true }, UPSTREAM_SILENT, true },
+	{ "3 s, and the stream has short pauses", { .now = NOW, .since = NOW - 3 * SEC, .let_go = NSEC_NEVER,
+		.first = 3 * SEC, .others = true }, UPSTREAM_SILENT, true },
 	{ "10 s, nobody else", { NEW(10, NSEC_NEVER) }, UPSTREAM_FINE, false },
 	{ "30 s, nobody else", { NEW(30, NSEC_NEVER) }, UPSTREAM_SILENT, true },
 	{ "10 s of known ones", { NEW(10, NSEC_NEVER), .others = true, .known = true },
@@ -154,6 +156,31 @@ START_TEST(watch_minute)
 }
 END_TEST
 
+/* How long to wait for another one's first data: by the pauses the stream has had. */
+START_TEST(watch_first)
+{
+	struct upstream_watch w = { .since = 0 };
+	nsec now = NOW;
+
+	upstream_watch_begin(&w, now);
+	ck_assert_int_eq(upstream_watch_first(&w, now), UPSTREAM_FIRST);
+	upstream_watch_data(&w, now += 5 * SEC, 1, 0);
+	ck_assert_int_eq(upstream_watch_first(&w, now), UPSTREAM_FIRST);
+	upstream_watch_data(&w, now += SEC / 10, 2, 0);
+	ck_assert_int_eq(upstream_watch_first(&w, now), 2 * SEC + 4 * SEC / 10);
+	upstream_watch_begin(&w, now += 20 * SEC);      /* the stream is still the same */
+	ck_assert_int_eq(upstream_watch_first(&w, now), 2 * SEC + 4 * SEC / 10);
+	upstream_watch_data(&w, now += SEC, 3, 0);
+	upstream_watch_data(&w, now += SEC / 2, 4, 0);
+	ck_assert_int_eq(upstream_watch_first(&w, now), 4 * SEC);
+	upstream_watch_data(&w, now += 9 * SEC, 5, 0);
+	ck_assert_int_eq(upstream_watch_first(&w, now), UPSTREAM_FIRST);
+	for (int i = 0; i < 100; i++)
+		upstream_watch_data(&w, now += SEC, 6, 0);
+	ck_assert_int_eq(upstream_watch_first(&w, now), 6 * SEC);
+}
+END_TEST
+
 START_TEST(watch_rate)
 {
 	struct upstream_watch w = { .since = 0 };
@@ -222,12 +249,21 @@ static const struct choice {
 } choices[] = {
 	{ "nobody", { { .dead = true } }, { NONE, NONE }, false, 0, 0 },
 	{ "one", { { .rhost = { A(10) }, .flags = OK } }, { 10, 10 }, false, 0, 0 },
-	{ "fewest hops", { { .rhost = { A(10) }, .flags = OK, .hops = 2 }, { .rhost = { A(11) }, .flags = OK, .hops = 1 },
-		{ .rhost = { A(12) }, .flags = OK, .hops = 3 } }, { 11, 11 }, false, 0, 0 },
+	{ "fewest hops", { { .rhost = { A(10) }, .flags = OK, .hops = 8 }, { .rhost = { A(11) }, .flags = OK, .hops = 4 },
+		{ .rhost = { A(12) }, .flags = OK, .hops = 12 } }, { 11, 11 }, false, 0, 0 },
+	{ "hops by fours", { { .rhost = { A(10) }, .flags = OK, .hops = 7 }, { .rhost = { A(11) }, .flags = OK, .hops = 4 },
+		{ .rhost = { A(12) }, .flags = OK, .hops = 8 } }, { 11, 10 }, false, 0, 0 },
+	{ "heard of before the loss", { { .rhost = { A(10) }, .flags = OK, .heard = NOW - 21 * SEC },
+		{ .rhost = { A(11) }, .flags = TRK, .heard = NOW - 90 * SEC } }, { 11, 11 }, false, 0, 0 },
+	{ "just before it", { { .rhost = { A(10) }, .flags = OK, .heard = NOW - 19 * SEC },
+		{ .rhost = { A(11) }, .flags = TRK } }, { 10, 10 }, false, 0, 0 },
+	{ "before it, behind our NAT", { { .rhost = { A(1), LAN(10) }, .flags = OK, .heard = NOW - 99 * SEC },
+		{ .rhost = { A(11) }, .flags = TRK } }, { 10, 10 }, false, 0, 0 },
+	{ "before it, and nobody else", { { .rhost = { A(10) }, .flags = OK, .heard = NOW - 99 * SEC } }, { 10, 10 }, false, 0, 0 },
 	{ "a free slot", { { .rhost = { A(10) }, .flags = BUSY }, { .rhost = { A(11) }, .flags = OK },
 		{ .rhost = { A(12) }, .flags = BUSY } }, { 11, 11 }, false, 0, 0 },
 	{ "fewest hops before a free slot", { { .rhost = { A(10) }, .flags = BUSY, .hops = 1 },
-		{ .rhost = { A(11) }, .flags = OK, .hops = 2 } }, { 10, 10 }, false, 0, 0 },
+		{ .rhost = { A(11) }, .flags = OK, .hops = 4 } }, { 10, 10 }, false, 0, 0 },
 	{ "chance among equals", { { .rhost = { A(10) }, .flags = OK }, { .rhost = { A(11) }, .flags = OK },
 		{ .rhost = { A(12) }, .flags = OK } }, { 12, 10 }, false, 0, 0 },
 	{ "relays first", { { .rhost = { A(10) }, .flags = TRK }, { .rhost = { A(11) }, .flags = BUSY, .hops = 9 } },
@@ -288,7 +324,7 @@ START_TEST(choice)
 	struct gnuid below = { { 0xbb } };
 	struct upstream_memory m = { .n = 0 };
 	struct upstream_env e = {
-		.now = NOW, .v6 = c->v6, .self = { { 0xaa } }, .global = c->v6 ? (struct host)V6(1) : (struct host)A(1),
+		.now = NOW, .lost = NOW - 2 * SEC, .v6 = c->v6, .self = { { 0xaa } }, .global = c->v6 ? (struct host)V6(1) : (struct host)A(1),
 		.except = A(99), .memory = &m, .pos = 10000000, .rate = 10000, .rests = rests,
 	};
 	const struct hit us = { .rhost = { e.global } };
@@ -304,6 +340,9 @@ START_TEST(choice)
 	for (uint8_t i = 0; i < HITS; i++)
 		if (!gnuid_is_set(&hits[i].sid))
 			hits[i].sid = id_of((uint8_t)(i + 1));
+	for (uint8_t i = 0; i < HITS; i++)
+		if (hits[i].heard == 0)
+			hits[i].heard = NOW;
 	upstream_prune(hits, HITS, &us, &below, 1);
 	for (int i = 0; i < 2; i++) {
 		struct upstream_pick p;
@@ -438,6 +477,7 @@ Suite *unit_suite(void)
 	tcase_add_loop_test(t, verdict, 0, NELEM(verdicts));
 	tcase_add_test(t, in_time);
 	tcase_add_test(t, watch_minute);
+	tcase_add_test(t, watch_first);
 	tcase_add_test(t, watch_rate);
 	tcase_add_loop_test(t, choice, 0, NELEM(choices));
 	tcase_add_test(t, fair);
