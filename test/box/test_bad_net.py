@@ -84,6 +84,8 @@ class ManyPortTests(NetCase):
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(soft, 4096), hard), hard))
         places = self.net.some(60)
         n = self.node({"maxServIn": 100})
+        with self.machine().inside():           # whatever a node opens once is open then
+            self.assertEqual(Control(n).quit, 1008)
         before = Usage(n)
         tested, clients = [], []
         for p in places:
@@ -112,7 +114,8 @@ class ManyPortTests(NetCase):
             self.assertEqual(Control(n).quit, 1008)
         for s in clients + tested:
             s.close()
-        self.wait(lambda: Usage(n).threads <= before.threads and Usage(n).fds <= before.fds)
+        self.wait(lambda: Usage(n).threads <= before.threads and Usage(n).fds <= before.fds,
+                  what="threads and files as before")
 
 
 class Hosts(NetCase):
