@@ -359,6 +359,7 @@ static enum status judge(struct fetch *f, nsec now, nsec *wake)
 	}
 	e.others = f->others;
 	e.behind = f->behind;
+	chan_set_patience(f->c, e.first);
 	v = upstream_judge(&e);
 	if (v.leave) {
 		f->why = v.why;

@@ -525,7 +525,8 @@ static NOINLINE int admit(struct app *a, struct servent *sv, const struct wanted
 	if (want->version != (v.v6 ? PCP_PROTO_V6 : PCP_PROTO_V4))
 		status = 404;
 	else if (v.head_len <= PKT_HEAD_SEND)
-		*why = seat(a, sv, &want->id, v.info->bitrate_kbps, v.playing);
+		/* whoever has nothing to give sends others to those who may */
+		*why = seat(a, sv, &want->id, v.info->bitrate_kbps, v.playing && !v.dry);
 	chan_view_fini(&v);
 	return status;
 }

@@ -25,6 +25,7 @@ struct chan {
 	bool v6                         GUARDED_BY(lk_chan);
 	enum chan_status status         GUARDED_BY(lk_chan);
 	nsec play_since                 GUARDED_BY(lk_chan);    /* 0 = not playing */
+	nsec patience                   GUARDED_BY(lk_chan);
 	bool keep                       GUARDED_BY(lk_chan);
 	bool closing                    GUARDED_BY(lk_chan);
 
@@ -183,8 +184,11 @@ void chan_view(struct chan *c, struct chan_view *v)
 	v->bytes_in = c->bytes_in;
 	v->pos = c->next_pos;
 	if (c->ring.first < c->ring.next) {
+		const struct pkt *last = ring_get(&c->ring, c->ring.next - 1);
+
 		v->oldest = ring_get(&c->ring, c->ring.first)->pos;
-		v->newest = ring_get(&c->ring, c->ring.next - 1)->pos;
+		v->newest = last->pos;
+		v->dry = c->patience != 0 && clk_now() - last->at > c->patience;
 	}
 	v->head_len = c->head != NULL ? c->head->len : 0;
 	v->source = c->src_host;
@@ -314,6 +318,13 @@ void chan_set_v6(struct chan *c, bool v6)
 {
 	chan_lock(c);
 	c->v6 = v6;
+	chan_unlock(c);
+}
+
+void chan_set_patience(struct chan *c, nsec span)
+{
+	chan_lock(c);
+	c->patience = span;
 	chan_unlock(c);
 }
 

@@ -42,6 +42,7 @@ struct chan_view {
 	enum chan_src src;
 	enum chan_status status;
 	bool playing;                   /* RECEIVING or BROADCASTING */
+	bool dry;                       /* though nothing has come for longer than usual */
 	bool keep;                      /* stayConnected */
 	bool v6;                        /* the channel's address family */
 	uint32_t uptime_s;              /* since it began to play; 0 = not yet */
@@ -87,6 +88,8 @@ bool chan_merge_info(struct chan *c, const struct chanmeta *from, uint32_t prese
 void chan_set_status(struct chan *c, enum chan_status s) EXCLUDES(lk_chan);
 enum chan_status chan_get_status(struct chan *c) EXCLUDES(lk_chan);
 bool chan_is_playing(struct chan *c) EXCLUDES(lk_chan);
+/* Without a packet for longer than this it counts as dry; 0, the default = never. */
+void chan_set_patience(struct chan *c, nsec span) EXCLUDES(lk_chan);
 void chan_set_keep(struct chan *c, bool keep) EXCLUDES(lk_chan);
 bool chan_toggle_keep(struct chan *c) EXCLUDES(lk_chan);        /* the new value */
 /* Its address family, once it is known from where it comes (pcp.md 17.2). */

@@ -499,6 +499,37 @@ START_TEST(view_follows_the_ring)
 }
 END_TEST
 
+/* Nothing for longer than its source has patience for: dry. */
+START_TEST(patience)
+{
+	static const struct {
+		nsec span;
+		bool dry;
+	} row[] = { { 0, false }, { 3600 * NSEC_PER_SEC, false }, { 1, true } };
+	struct chan_view v;
+	struct rig g;
+
+	rig_init(&g);
+	chan_set_patience(g.c, 1);
+	chan_view(g.c, &v);
+	ck_assert_msg(!v.dry, "without a packet there is nothing to judge by");
+	chan_view_fini(&v);
+	ck_assert_int_eq(head(&g, 0, 16), ST_OK);
+	ck_assert_int_eq(data(&g, "01"), ST_OK);
+	for (size_t i = 0; i < NELEM(row); i++) {
+		const nsec before = clk_now();
+
+		chan_set_patience(g.c, row[i].span);
+		while (clk_now() <= before + 1)
+			;
+		chan_view(g.c, &v);
+		ck_assert_msg(v.dry == row[i].dry, "row %zu", i);
+		chan_view_fini(&v);
+	}
+	rig_fini(&g);
+}
+END_TEST
+
 /* A reader that slept while the head changed gets the new one before any data of its stream, even when
  * neither its own packets nor that head are in the ring any more. */
 START_TEST(missed_head)
@@ -1334,6 +1365,7 @@ Suite *unit_suite(void)
 	tcase_add_loop_test(t, place_table, 0, NELEM(place_rows) * NELEM(place_base));
 	tcase_add_test(t, place_edges);
 	tcase_add_test(t, view_follows_the_ring);
+	tcase_add_test(t, patience);
 	tcase_add_loop_test(t, missed_head, 0, 4);
 	tcase_add_loop_test(t, missed_head_of_a_stream_between, 0, 2);
 	tcase_add_loop_test(t, skip_without_start_points, 0, 2);
