@@ -97,6 +97,7 @@ NOINLINE bool fetch_survey(struct fetch *f, const struct host *except, struct up
 	struct upstream_env e = {
 		.now = clk_now(), .self = *servmgr_sid(f->a->node.sm), .except = *except, .yp = f->yp_sid,
 		.lost = f->up.sock.fd == -1 && f->served ? f->silent : 0,
+		.misses = f->failures + f->refusals,
 		.memory = &f->memory, .pos = f->take.next, .rate = upstream_watch_rate(&f->watch),
 		.rests = rests, .ctx = f, .rnd = rng_below,
 	};
@@ -302,7 +303,7 @@ static enum outcome connect_and_fetch(struct fetch *f)
 		return OUT_STOPPED;
 	if (out == OUT_LOST)
 		note_end(f, st, broke);
-	f->next_try = clk_now() + upstream_pause(f->failures, f->refusals, f->take.received, rng_below);
+	f->next_try = clk_now() + upstream_pause(f->failures, f->refusals, f->served, rng_below);
 	return out;
 }
 

@@ -11,6 +11,7 @@
 #define PAUSE         (2 * NSEC_PER_SEC)        /* between data; more of it counts as dry */
 #define FAULT_TIME    (600 * NSEC_PER_SEC)      /* a bad record lasts so long */
 #define SLOW          (3 * NSEC_PER_SEC)        /* to the first packet: bad too */
+#define DOUBT         2                         /* misses after which even fresh hosts are doubted */
 #define FRESH_TIME    (20 * NSEC_PER_SEC)       /* what was heard of a host is believed for so long */
 #define REPORT_AGE    (130 * NSEC_PER_SEC)      /* a host's word on its position may be that old */
 #define AHEAD_MAX     (120 * NSEC_PER_SEC)      /* more is another stream, not a lead */
@@ -304,7 +305,8 @@ static uint32_t rank(const struct upstream_env *e, const struct hit *h, const st
 	bool lan)
 {
 	const bool tracker = (h->flags & HIT_TRACKER) != 0, bad = is_bad(e, h, p) || h->gone_at != 0;
-	const bool old = !tracker && !lan && h->heard < e->lost && e->now - h->heard > FRESH_TIME;
+	const bool old = !tracker && !lan && h->heard < e->lost &&
+	                 (e->misses >= DOUBT || e->now - h->heard > FRESH_TIME);
 	const uint32_t kind = old ? 4 : (uint32_t)tracker << 1 | (uint32_t)!lan;
 
 	return kind << 20 | (uint32_t)bad << 16 | (uint32_t)h->hops / HOPS_STEP << 4 |
@@ -381,13 +383,13 @@ static nsec doubled(nsec t, uint32_t times)
 	return t << MIN(times, (uint32_t)GROWTH_MAX);
 }
 
-nsec upstream_pause(uint32_t failures, uint32_t refusals, bool lost, upstream_rnd *rnd)
+nsec upstream_pause(uint32_t failures, uint32_t refusals, bool kept, upstream_rnd *rnd)
 {
-	const uint32_t n = failures + refusals / 4;
+	const uint32_t n = failures + refusals / 4, times = n > 0 ? n - 1 : 0;
 
 	if (failures + refusals == 0)
-		return lost ? (nsec)rnd(150) * NSEC_PER_MSEC : 0;
-	return around(doubled(200 * NSEC_PER_MSEC, n > 0 ? n - 1 : 0), rnd);
+		return kept ? (nsec)rnd(150) * NSEC_PER_MSEC : 0;
+	return around(doubled(200 * NSEC_PER_MSEC, kept ? 0 : times), rnd);
 }
 
 nsec upstream_rest(uint32_t refusals, bool tracker, bool named, upstream_rnd *rnd)

@@ -136,6 +136,7 @@ struct upstream_env {
 	struct gnuid self;
 	struct host global;             /* our address of that family; not a global one = no LAN match */
 	nsec lost;                      /* when the source was lost: what was heard before is doubtful */
+	uint32_t misses;                /* hosts asked in vain since */
 	struct host except;             /* the one in use, or to be avoided; unset = none */
 	struct gnuid yp;                /* session of the YP that named trackers; unset = none did */
 	const struct upstream_memory *memory;
@@ -157,16 +158,17 @@ struct upstream_pick {
 /* The order of pcp.md 11.5: relays behind our own NAT, other relays, trackers behind our NAT, other
  * trackers; in each those without a bad record first, then fewest hops (by fours: they are an estimate),
  * then a free relay slot; chance among equals, so that many who lost the same source part. Relays heard
- * of a while before the source was lost come last: they may have lost the same one, and the tracker
- * knows better. */
+ * of a while before the source was lost, or at all before it when two were asked in vain, come last: they
+ * may have lost the same one, and the tracker knows better. */
 bool upstream_choose(const struct upstream_env *e, const struct hit *hits, size_t n,
 	struct upstream_pick *out);
 
 /* --- patience ---------------------------------------------------------------------------------- */
 
-/* Before the next connection of a search: grows with failures and, slower, with refusals. lost = others
- * lost the same source at the same moment, so even the first one is spread. */
-nsec upstream_pause(uint32_t failures, uint32_t refusals, bool lost, upstream_rnd *rnd);
+/* Before the next connection of a search: grows with failures and, slower, with refusals. kept = a source
+ * was lost and those below us are kept for some seconds: others lost it at the same moment, so even the
+ * first one is spread, but there is no time for long pauses. */
+nsec upstream_pause(uint32_t failures, uint32_t refusals, bool kept, upstream_rnd *rnd);
 /* How long a host that refused us is left alone. It named no other: it may have some to name soon. */
 nsec upstream_rest(uint32_t refusals, bool tracker, bool named, upstream_rnd *rnd);
 /* Before a tracker that served us and has gone is asked again. */

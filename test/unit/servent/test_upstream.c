@@ -410,13 +410,15 @@ START_TEST(patience)
 	for (uint32_t n = 1; n < 40; n++) {
 		const nsec mean = (SEC / 5) << (n < 6 ? n - 1 : 5);
 
-		ck_assert_int_eq(upstream_pause(n, 0, n % 2, lowest), mean / 2);
-		ck_assert_int_ge(upstream_pause(n, 0, n % 2, highest), mean / 2 * 3 - mean / 500);
-		ck_assert_int_le(upstream_pause(n, 0, n % 2, highest), mean / 2 * 3);
+		ck_assert_int_eq(upstream_pause(n, 0, false, lowest), mean / 2);
+		ck_assert_int_ge(upstream_pause(n, 0, false, highest), mean / 2 * 3 - mean / 500);
+		ck_assert_int_le(upstream_pause(n, 0, false, highest), mean / 2 * 3);
+		ck_assert_int_ge(upstream_pause(n, 0, true, lowest), SEC / 10);
+		ck_assert_int_le(upstream_pause(n, 0, true, highest), SEC * 3 / 10);
 	}
 	/* refusals count less: their hosts are to be walked through */
-	ck_assert_int_eq(upstream_pause(0, 7, true, lowest), SEC / 10);
-	ck_assert_int_eq(upstream_pause(0, 8, true, lowest), SEC / 5);
+	ck_assert_int_eq(upstream_pause(0, 7, false, lowest), SEC / 10);
+	ck_assert_int_eq(upstream_pause(0, 8, false, lowest), SEC / 5);
 
 	ck_assert_int_ge(upstream_rest(0, true, true, lowest), 10 * SEC);
 	ck_assert_int_le(upstream_rest(0, true, true, highest), 18 * SEC);
@@ -435,6 +437,31 @@ START_TEST(patience)
 	ck_assert_int_eq(upstream_kept(20 * SEC, lowest), 25 * SEC);
 	ck_assert_int_eq(upstream_kept(3600 * SEC, lowest), 60 * SEC);
 	ck_assert_int_le(upstream_kept(3600 * SEC, highest), 75 * SEC);
+}
+END_TEST
+
+/* Two that were asked in vain since the loss: whoever was heard before it comes after the tracker. */
+START_TEST(doubt)
+{
+	static const struct {
+		uint32_t misses;
+		nsec heard;
+		uint8_t want;
+	} row[] = { { 1, NOW - 3 * SEC, 10 }, { 2, NOW - 3 * SEC, 11 }, { 2, NOW - SEC, 10 }, { 9, NOW - SEC, 10 } };
+	struct upstream_memory m = { .n = 0 };
+
+	for (size_t i = 0; i < NELEM(row); i++) {
+		const struct hit hits[] = {
+			{ .rhost = { A(10) }, .flags = OK, .heard = row[i].heard, .sid = { { 1 } } },
+			{ .rhost = { A(11) }, .flags = TRK, .heard = NOW - 90 * SEC, .sid = { { 2 } } },
+		};
+		const struct upstream_env e = { .now = NOW, .lost = NOW - 2 * SEC, .self = { { 0xaa } }, .global = A(1),
+			.memory = &m, .rests = rests, .rnd = lowest, .misses = row[i].misses };
+		struct upstream_pick p;
+
+		ck_assert(upstream_choose(&e, hits, NELEM(hits), &p));
+		ck_assert_msg(p.host.ip[15] == row[i].want, "row %zu: %u", i, p.host.ip[15]);
+	}
 }
 END_TEST
 
@@ -482,6 +509,7 @@ Suite *unit_suite(void)
 	tcase_add_loop_test(t, choice, 0, NELEM(choices));
 	tcase_add_test(t, fair);
 	tcase_add_test(t, memory);
+	tcase_add_test(t, doubt);
 	tcase_add_test(t, forgiven);
 	tcase_add_test(t, patience);
 	suite_add_tcase(s, t);
