@@ -54,6 +54,7 @@ class Player:
         self.began = time.monotonic()
         self.first = self.last = None   # times of the first and the newest unit
         self.newest = -1                # its number
+        self.line = -1                  # the newest on this connection
         self.units = self.missed = self.repeated = 0
         self.gaps = []                  # (when it began, seconds)
         self.left = False
@@ -64,9 +65,10 @@ class Player:
         for m in _unit.finditer(data):
             end = m.end()
             index, = struct.unpack(">I", m.group(1))
+            self.repeated += index <= self.line
+            self.line = max(self.line, index)
             if index <= self.newest:
-                self.repeated += 1
-                continue
+                continue                # known, also when an old connection had it
             if self.last is None:
                 self.first = now
             else:
@@ -119,7 +121,7 @@ class Audience(threading.Thread):
             p.due = time.monotonic() + AGAIN
             return
         p.connects += 1
-        p.tail = b""
+        p.tail, p.line = b"", -1
         p.sock.sendall(b"GET %s HTTP/1.0\r\nUser-Agent: player\r\n\r\n" % p.target.encode())
         p.sock.setblocking(False)
         self.selector.register(p.sock, selectors.EVENT_READ, p)
@@ -386,6 +388,7 @@ class Report:
     def save(self, name):
         """build/<name>: everything, and each viewer."""
         path = os.path.join(TOP, "build", name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "w", encoding="utf-8") as f:
             json.dump({**self.as_dict(), "viewers": self.viewers}, f, indent=1)
         return path

@@ -3,10 +3,11 @@
 is full. Whatever happens, in the end every viewer that still has a node plays again. The figures of
 each test are printed and kept in build/swarm-<test>.json."""
 import re
+import signal
 import time
 import unittest
 
-from harness import PATIENCE, new_id, slow
+from harness import PATIENCE, Relay, new_id, slow
 from net import NetCase
 from swarm import GAP, Swarm
 
@@ -135,6 +136,29 @@ class Limits(SwarmCase):
         self.assertEqual(sorted(s.depths().values()), [1, 1, 2])
         self.assertEqual([m.player.missed for m in s.members], [0, 0, 0])
 
+    def test_dry(self):
+        """A relay whose source gives nothing takes nobody in, and names the tracker; until it flows again."""
+        s = self.swarm(relays=2)
+        relay = s.join()[0].node
+        s.wait_playing(new=20)
+        stranger = self.machine()
+
+        def answer():
+            """200, or whom a refusal names."""
+            with stranger.inside(), Relay(relay, s.cid) as r:
+                if r.status == 200:
+                    return 200
+                host = r.wait_atom("host")["ip"].ip
+                self.assertEqual(r.wait_atom("quit").u32, 1003)
+                return host
+        self.assertEqual(answer(), 200)
+        s.tracker.send_signal(signal.SIGSTOP)
+        try:
+            self.wait(lambda: answer() == s.tracker.host)
+        finally:
+            s.tracker.send_signal(signal.SIGCONT)
+        self.wait(lambda: answer() == 200)
+
     def test_slow_link(self):
         """What one relay cannot take costs the others nothing."""
         s = self.swarm(relays=5)
@@ -161,11 +185,11 @@ class Limits(SwarmCase):
         for m in (cut, hung):
             s.audience.remove(m.player)
         self.net.cut(cut.node.place)
-        hung.node.send_signal(19)
+        hung.node.send_signal(signal.SIGSTOP)
         try:
             s.wait_playing(60)
         finally:
-            hung.node.send_signal(18)
+            hung.node.send_signal(signal.SIGCONT)
             self.net.mend(cut.node.place)
 
 
