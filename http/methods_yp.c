@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Methods about the yellow page we announce to: one, `rootHost`, under the id 0 (http.md 8.5, 8.6). */
+/* Methods about the yellow page we announce to, `rootHost`, under the id 0; where that names several roots,
+ * each under its place in the list (http.md 8.5, 8.6). */
 #include "http/methods.h"
 
 #include <stdio.h>
@@ -7,6 +8,7 @@
 #include <string.h>
 
 #include "core/chan/chan.h"
+#include "core/conf/roots.h"
 #include "core/sys/text.h"
 
 #define SCHEME "pcp://"
@@ -17,47 +19,54 @@ json_t *method_get_yp_protocols(struct rpc_call *c)
 	return json_pack("[{ssss}]", "name", "PCP", "protocol", "pcp");
 }
 
-/* Our broadcasts, each with the state of the connection to the YP. */
-static json_t *announced(struct node *n, bool serves)
+/* Our broadcasts, each with the state of the connection to that root. */
+static json_t *announced(struct node *n, const struct settings *set, const char *root)
 {
+	const bool several = roots_count(set->root_host) > 1;
 	struct chan **all = NULL;
 	struct totals t;
 	size_t count = 0;
 	json_t *a = json_array();
 	bool ok = chanmgr_all(n->cm, &all, &count) == ST_OK;
+	const char *status = "Idle";
 
 	servmgr_totals(n->sm, &t);
+	if (t.connected[SV_COUT] > 0 && (!several || servmgr_is_at_yp(n->sm, root)))
+		status = "Connected";
+	else if (set->auto_serve && t.connected[SV_COUT] == 0)
+		status = "Connecting";
 	for (size_t i = 0; i < count; i++) {
 		char hex[GNUID_STRLEN];
 
 		if (chan_type_of(all[i]) == CHAN_BROADCAST && chan_is_playing(all[i]))
 			add(a, json_pack("{ssss}", "channelId", gnuid_str(chan_id(all[i]), hex),
-				"status", t.connected[SV_COUT] > 0 ? "Connected" :
-				serves ? "Connecting" : "Idle"), &ok);
+				"status", status), &ok);
 		chan_unref(&all[i]);
 	}
 	free(all);
 	return or_drop(a, ok);
 }
 
-static json_t *yp_json(struct node *n, const struct settings *st)
+static json_t *yp_json(struct node *n, const struct settings *st, size_t i)
 {
-	char uri[sizeof(SCHEME) + SETTINGS_TEXT + 1];
+	char uri[sizeof(SCHEME) + SETTINGS_TEXT + 1], name[SETTINGS_TEXT];
 
-	snprintf(uri, sizeof(uri), SCHEME "%s/", st->root_host);
-	return json_pack("{si ss ss ss so ss so}", "yellowPageId", 0, "name", st->root_host, "uri", uri,
+	(void)roots_get(st->root_host, i, name);
+	snprintf(uri, sizeof(uri), SCHEME "%s/", name);
+	return json_pack("{si ss ss ss so ss so}", "yellowPageId", (int)i, "name", name, "uri", uri,
 		"announceUri", uri, "channelsUri", json_null(), "protocol", "pcp", "channels",
-		announced(n, st->auto_serve));
+		announced(n, st, name));
 }
 
 json_t *method_get_yps(struct rpc_call *c)
 {
 	const struct settings *st = conf_get(c->node->conf);
 	json_t *a = json_array();
+	const size_t n = roots_count(st->root_host);
 	bool ok = a != NULL;
 
-	if (st->root_host[0] != '\0')
-		add(a, yp_json(c->node, st), &ok);
+	for (size_t i = 0; i < n; i++)
+		add(a, yp_json(c->node, st, i), &ok);
 	settings_unref(&st);
 	return or_drop(a, ok);
 }
@@ -110,13 +119,15 @@ static bool is_on_air(struct node *n)
 	return yes;
 }
 
-/* There is one place: another page takes it, but not from under a broadcast. */
+/* There is one place: another page takes it, but not from under a broadcast. A page that has it already is
+ * told of as it is. */
 json_t *method_add_yp(struct rpc_call *c)
 {
 	const char *uri = json_string_value(c->args[c->args[3] != NULL ? 3 : 2]);
 	const struct settings *st;
 	char host[SETTINGS_TEXT];
 	bool same, used;
+	size_t at;
 	json_t *o;
 
 	if (ascii_casecmp(json_string_value(c->args[0]), "pcp") != 0)
@@ -124,8 +135,9 @@ json_t *method_add_yp(struct rpc_call *c)
 	if (uri == NULL || !host_of_uri(uri, host))
 		return rpc_fail(c, RPC_BAD_PARAMS, rpc_invalid_params, "Invalid uri");
 	st = conf_get(c->node->conf);
-	same = ascii_casecmp(st->root_host, host) == 0;
-	used = st->root_host[0] != '\0';
+	at = roots_find(st->root_host, host);
+	same = at < roots_count(st->root_host);
+	used = roots_any(st->root_host);
 	settings_unref(&st);
 	if (!same && used && is_on_air(c->node))
 		return rpc_fail(c, RPC_UNKNOWN, "Another yellow page is in use", NULL);
@@ -133,18 +145,40 @@ json_t *method_add_yp(struct rpc_call *c)
 		if (conf_set(c->node->conf, "rootHost", host, NULL) != ST_OK)
 			return NULL;
 		c->node->ops.settings_changed(c->node);
+		at = 0;
 	}
 	st = conf_get(c->node->conf);
-	o = yp_json(c->node, st);
+	o = yp_json(c->node, st, at);
 	settings_unref(&st);
 	return o;
 }
 
+/* The list without the root of that id. False: there is none. */
+static bool without(struct node *n, json_int_t id, char left[SETTINGS_TEXT])
+{
+	const struct settings *st = conf_get(n->conf);
+	const size_t count = roots_count(st->root_host);
+	char name[SETTINGS_TEXT];
+	size_t len = 0;
+
+	left[0] = '\0';
+	for (size_t i = 0; i < count; i++) {
+		if ((json_int_t)i == id)
+			continue;
+		(void)roots_get(st->root_host, i, name);
+		len += (size_t)snprintf(left + len, SETTINGS_TEXT - len, "%s%s", len > 0 ? "," : "", name);
+	}
+	settings_unref(&st);
+	return id >= 0 && id < (json_int_t)count;
+}
+
 json_t *method_remove_yp(struct rpc_call *c)
 {
-	if (json_integer_value(c->args[0]) != 0)
-		return json_null();     /* none of that id: as good as removed */
-	if (conf_set(c->node->conf, "rootHost", "", NULL) != ST_OK)
+	char left[SETTINGS_TEXT];
+
+	if (!without(c->node, json_integer_value(c->args[0]), left))
+		return json_null();     /* as good as removed */
+	if (conf_set(c->node->conf, "rootHost", left, NULL) != ST_OK)
 		return NULL;
 	c->node->ops.settings_changed(c->node);
 	return json_null();

@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "core/conf/roots.h"
 #include "core/sys/log.h"
 #include "http/yp.h"
 #include "pcp/pcp.h"
@@ -76,7 +77,7 @@ void app_wake_cout(struct app *a)
 	const struct settings *set = conf_get(a->node.conf);
 	const struct servent_query clients = { .types = 1u << SV_CIN };
 	const bool on_air = chanmgr_is_broadcasting(a->node.cm);
-	const bool wanted = on_air && set->root_host[0] != '\0' && set->auto_serve;
+	const bool wanted = on_air && roots_any(set->root_host) && set->auto_serve;
 	const bool over = !on_air && !set->is_root;
 	bool start = false;
 

@@ -5,6 +5,10 @@
  * the broadcasts, what the other side was told of each, and when; on every wake-up and at every due
  * moment it compares and sends. Without a broadcast for LINGER it ends.
  *
+ * rootHost may name several roots that share one list. We are connected to one of them, and stay there until
+ * it is gone; then the next of the list has its turn, at once when it has not failed itself. Each keeps the
+ * distances and pauses of pcp.md 7.2 for itself.
+ *
  * source   pcp.md 7.2, 10.5, 13, 17; settings.md decisions 5, 20, 23; captures control_tracker_to_root
  */
 #include "servent/conn.h"
@@ -12,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/conf/roots.h"
 #include "core/sys/log.h"
 #include "core/sys/rng.h"
 #include "pcp/bcst.h"
@@ -40,6 +45,14 @@
 #define ASK_PACE      (5 * NSEC_PER_SEC)        /* between two that the root asked for */
 #define ROOT_GRACE    (30 * NSEC_PER_SEC)       /* behind the root's own promise */
 
+/* One of the roots. */
+struct yproot {
+	char name[SETTINGS_TEXT];
+	nsec turned;                    /* when we last turned to it; 0 = never */
+	nsec next;                      /* not before this */
+	uint32_t fails;                 /* one after the other */
+};
+
 /* A broadcast of ours. */
 struct show {
 	struct chan *c;                 /* a reference */
@@ -55,12 +68,11 @@ struct cout {
 	struct mbox mbox;               /* of the thread between connections */
 	struct show *shows;             /* owned */
 	size_t n_shows, cap_shows;
-	char root_host[SETTINGS_TEXT];  /* the YP we talk to, or try to */
-	bool moved;                     /* it has become another one */
-
-	nsec turned;                    /* when we last turned to the YP */
-	nsec yp_next;                   /* not before this */
-	uint32_t fails;                 /* one after the other */
+	char root_host[SETTINGS_TEXT];  /* the setting, as last looked at */
+	struct yproot roots[ROOTS_MAX]; /* its roots */
+	size_t n_roots;
+	size_t at_root;                 /* the one we talk to, or try to, or last did */
+	bool moved;                     /* that one is none of them any more */
 	uint32_t last_chkv;
 	char message[TEXT_MAX];         /* the root's last */
 
@@ -177,16 +189,38 @@ static void forget_told(struct cout *x)
 	}
 }
 
+/* Another rootHost: nothing that was tried before counts any more. The root we are with stays the one when
+ * it is named again. */
+static void note_roots(struct cout *x, const char *list)
+{
+	char now[SETTINGS_TEXT];
+	nsec turned = 0;
+
+	text_copy(now, sizeof(now), x->n_roots > 0 ? x->roots[x->at_root].name : "");
+	if (x->n_roots > 0)
+		turned = x->roots[x->at_root].turned;
+	(void)text_copy(x->root_host, sizeof(x->root_host), list);
+	x->n_roots = roots_count(list);
+	for (size_t i = 0; i < x->n_roots; i++) {
+		x->roots[i] = (struct yproot){ .next = 0 };
+		(void)roots_get(list, i, x->roots[i].name);
+	}
+	x->at_root = roots_find(list, now);
+	x->moved = x->at_root == x->n_roots;
+	if (x->moved)
+		x->at_root = 0;
+	else
+		x->roots[x->at_root].turned = turned;
+}
+
 /* Is there anything to announce, and somebody to announce it to? Notes a new rootHost. */
 static bool is_wanted(struct cout *x)
 {
 	const struct settings *set = conf_get(x->a->node.conf);
-	const bool wanted = x->n_shows > 0 && set->auto_serve && set->root_host[0] != '\0';
 
-	if (strcmp(x->root_host, set->root_host) != 0) {
-		(void)text_copy(x->root_host, sizeof(x->root_host), set->root_host);
-		x->moved = true;
-	}
+	if (strcmp(x->root_host, set->root_host) != 0)
+		note_roots(x, set->root_host);
+	const bool wanted = x->n_shows > 0 && set->auto_serve && x->n_roots > 0;
 	settings_unref(&set);
 	return wanted;
 }
@@ -456,6 +490,8 @@ static NOINLINE enum status shake_hands(struct cout *x, const char *who)
 		return ST_LIMIT;
 	}
 	servent_set_status(x->sv, SV_CONNECTED);
+	if (x->yp)
+		servmgr_note_yp(x->a->node.sm, x->roots[x->at_root].name);
 	servmgr_own(x->a->node.sm, &x->told);
 	x->first_at = clk_deadline(FIRST_AFTER_OLEH);
 	log_info("cout: connected to %s %s (%s)", x->yp ? "yellow page" : "tracker", who, oleh.agent);
@@ -539,6 +575,7 @@ static enum status connection(struct cout *x, const struct host *to)
 		part(x, st, who);
 		pcpio_fini(&x->io);
 	}
+	servmgr_note_yp(x->a->node.sm, "");
 	set_mbox(x->a, &x->mbox);
 	giv_cout_seeks(x->a, true);
 	servent_end(&x->sv);
@@ -576,45 +613,46 @@ static bool pick_tracker(struct cout *x, struct host *to)
 }
 
 /* Not before `wait` from the last turn; longer with every failure when `more`. */
-static void put_off(struct cout *x, nsec wait, bool more)
+static void put_off(struct yproot *r, nsec wait, bool more)
 {
-	for (uint32_t i = 1; more && i < x->fails && wait < YP_SPACING_MAX; i++)
+	for (uint32_t i = 1; more && i < r->fails && wait < YP_SPACING_MAX; i++)
 		wait += wait / 2;
 	if (more)
 		wait = MIN(wait, YP_SPACING_MAX) + (nsec)rng_below(YP_JITTER_MS) * NSEC_PER_MSEC;
-	x->yp_next = x->turned + wait;
+	r->next = r->turned + wait;
 }
 
-static void after_yp(struct cout *x, enum status st)
+/* What that turn means for the next one to this root. */
+static void after_yp(struct cout *x, struct yproot *r, enum status st)
 {
 	if (st == ST_OK || st == ST_STOPPED) {
-		x->fails = 0;
-		put_off(x, YP_SPACING, false);
+		r->fails = 0;
+		put_off(r, YP_SPACING, false);
 		return;
 	}
-	x->fails = x->ok ? 1 : x->fails + 1;
+	r->fails = x->ok ? 1 : r->fails + 1;
 	if (x->quit_theirs && x->quit == PCP_QUIT_BANNED) {
-		x->yp_next = clk_deadline(YP_BANNED);
-		servmgr_rest_yp(x->a->node.sm, x->root_host, x->yp_next);
-		log_error("cout: banned by the yellow page %s; the next try is in %d minutes", x->root_host,
+		r->next = clk_deadline(YP_BANNED);
+		servmgr_rest_yp(x->a->node.sm, r->name, r->next);
+		log_error("cout: banned by the yellow page %s; the next try is in %d minutes", r->name,
 			(int)(YP_BANNED / NSEC_PER_SEC / 60));
 	} else if (x->quit_theirs && x->quit == PCP_QUIT_ALREADYCONNECTED) {
-		x->yp_next = clk_deadline(YP_TWIN);
+		r->next = clk_deadline(YP_TWIN);
 	} else {
-		put_off(x, YP_SPACING, true);
+		put_off(r, YP_SPACING, true);
 	}
 }
 
 /* A YP with addresses of both kinds: the one of what is broadcast, as it tests the port there; IPv4 for
  * both. The other is tried when that one cannot be reached. */
-static enum status turn_to_yp(struct cout *x)
+static enum status turn_to_yp(struct cout *x, const char *name)
 {
 	struct host to[2];
 	bool v6 = x->n_shows > 0;
-	enum status st = host_resolve_pair(to, x->root_host, PCP_PORT, clk_deadline(RESOLVE_TIME));
+	enum status st = host_resolve_pair(to, name, PCP_PORT, clk_deadline(RESOLVE_TIME));
 
 	if (st != ST_OK) {
-		log_warn("cout: yellow page %s: %s", x->root_host, status_str(st));
+		log_warn("cout: yellow page %s: %s", name, status_str(st));
 		return st;
 	}
 	for (size_t i = 0; i < x->n_shows; i++)
@@ -623,7 +661,7 @@ static enum status turn_to_yp(struct cout *x)
 		if (!host_is_set(&to[v6]))
 			continue;
 		if (servmgr_is_self(x->a->node.sm, &to[v6])) {
-			log_warn("cout: the yellow page %s is this node itself", x->root_host);
+			log_warn("cout: the yellow page %s is this node itself", name);
 			return ST_PROTO;
 		}
 		st = connection(x, &to[v6]);
@@ -633,10 +671,66 @@ static enum status turn_to_yp(struct cout *x)
 	return st;
 }
 
+/* Which root has its turn now, from the one we last had on; NULL: none, *at is the first one's moment. */
+static struct yproot *pick_root(struct cout *x, nsec *at)
+{
+	*at = NSEC_NEVER;
+	for (size_t i = 0; i < x->n_roots; i++) {
+		const size_t k = (x->at_root + i) % x->n_roots;
+		struct yproot *r = &x->roots[k];
+		nsec when = r->next;
+
+		if (clk_now() >= r->next && servmgr_take_turn(x->a->node.sm, r->name, &when)) {
+			x->at_root = k;
+			return r;
+		}
+		*at = MIN(*at, when);
+	}
+	return NULL;
+}
+
+/* Has one of the roots its turn now that has not refused us, or fallen silent, just before? */
+static bool is_fresh_root(const struct cout *x)
+{
+	const nsec now = clk_now();
+	bool yes = false;
+
+	for (size_t i = 0; i < x->n_roots; i++)
+		yes = yes || (now >= x->roots[i].next && x->roots[i].fails == 0 &&
+			!servmgr_yp_rests(x->a->node.sm, x->roots[i].name));
+	return yes && x->n_roots > 1;
+}
+
+/* The turn of that root: until it is over, however that ends. Returns when to look for the next one. */
+static nsec serve_root(struct cout *x, struct yproot *root)
+{
+	char name[SETTINGS_TEXT];
+	enum status st;
+	nsec next;
+
+	text_copy(name, sizeof(name), root->name);      /* the table may change meanwhile */
+	root->turned = clk_now();
+	x->yp = true;
+	x->reached = x->ok = x->quit_theirs = false;
+	st = turn_to_yp(x, name);
+	drop_line(x);
+	if (x->moved || ascii_casecmp(x->roots[x->at_root].name, name) != 0)
+		return 0;
+	root = &x->roots[x->at_root];
+	after_yp(x, root, st);
+	next = root->next;
+	if (st != ST_OK && st != ST_STOPPED)
+		x->at_root = (x->at_root + 1) % x->n_roots;
+	for (size_t i = 0; i < x->n_roots; i++)
+		next = MIN(next, x->roots[i].next);
+	return next > clk_now() ? next : 0;
+}
+
 /* Turn to somebody now, if there is somebody and it is time. Returns when to look again. */
 static nsec try_somebody(struct cout *x)
 {
 	struct app *a = x->a;
+	struct yproot *root;
 	struct host to;
 	enum status st;
 	nsec at;
@@ -647,29 +741,22 @@ static nsec try_somebody(struct cout *x)
 		(void)!connection(x, &to);
 		return 0;
 	}
-	if (pick_tracker(x, &to)) {
+	if (!is_fresh_root(x) && pick_tracker(x, &to)) {
 		x->yp = false;
 		st = connection(x, &to);
 		if (st != ST_OK && st != ST_STOPPED && x->quit != PCP_QUIT_OFFAIR)
 			chanmgr_failed(a->node.cm, &no_channel, &to);
 		return 0;
 	}
-	if (clk_now() < x->yp_next)
-		return x->yp_next;
 	x->line = yp_line_take(a);
 	if (!x->line)
 		return clk_deadline(YP_SPACING_MAX);    /* we are woken before */
-	if (!servmgr_take_turn(a->node.sm, x->root_host, &at)) {
+	root = pick_root(x, &at);
+	if (root == NULL) {
 		drop_line(x);
 		return at;
 	}
-	x->turned = clk_now();
-	x->yp = true;
-	x->reached = x->ok = x->quit_theirs = false;
-	st = turn_to_yp(x);
-	drop_line(x);
-	after_yp(x, st);
-	return x->yp_next;
+	return serve_root(x, root);
 }
 
 static void work(struct cout *x)
@@ -681,11 +768,7 @@ static void work(struct cout *x)
 		refresh(x);
 		forget_ended(x);
 		if (is_wanted(x)) {
-			if (x->moved) {
-				x->yp_next = 0;
-				x->fails = 0;
-				x->moved = false;
-			}
+			x->moved = false;
 			idle = 0;
 			giv_cout_seeks(x->a, true);
 			wake = try_somebody(x);
@@ -695,7 +778,7 @@ static void work(struct cout *x)
 				wake = MIN(wake, clk_deadline(TRACKER_WAIT));
 		} else {
 			giv_cout_seeks(x->a, false);
-			if (x->root_host[0] == '\0')
+			if (x->n_roots == 0)
 				return;
 			if (idle == 0)
 				idle = clk_deadline(LINGER);

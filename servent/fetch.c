@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/conf/roots.h"
 #include "core/sys/log.h"
 #include "core/sys/rng.h"
 #include "pcp/quit.h"
@@ -309,27 +310,38 @@ static enum outcome connect_and_fetch(struct fetch *f)
 
 /* --- the search ------------------------------------------------------------------------------- */
 
-/* Turn to the YP itself: spaced and limited (pcp.md 7.4). Else, when it may be asked later, when. */
+/* Look up that root; false: it is not to be had over our family, or it is this node. */
+static bool find_yp(struct fetch *f, const char *name)
+{
+	struct host pair[2];
+
+	f->up.as = ASK_YP;
+	if (host_resolve_pair(pair, name, PCP_PORT, clk_deadline(RESOLVE_TIME)) != ST_OK)
+		return false;
+	f->up.host = pair[f->v6];
+	if (!f->fixed && !host_is_set(&f->up.host))
+		f->up.host = pair[!f->v6];
+	return host_is_set(&f->up.host) && !servmgr_is_self(f->a->node.sm, &f->up.host);
+}
+
+/* Turn to the YP itself: spaced and limited (pcp.md 7.4); to the next one, where there are several. Else,
+ * when it may be asked later, when. */
 static bool pick_yp(struct fetch *f, nsec *when)
 {
 	const struct settings *set = conf_get(f->a->node.conf);
-	struct host pair[2];
+	const size_t n = roots_count(set->root_host);
+	char name[SETTINGS_TEXT];
 	bool ok = false;
 	nsec at;
 
-	if (set->root_host[0] != '\0' && f->yp_tries < YP_TRIES) {
-		if (!servmgr_take_turn(f->a->node.sm, set->root_host, &at)) {
+	for (size_t i = 0; i < n && !ok && f->yp_tries < YP_TRIES * n; i++) {
+		(void)roots_get(set->root_host, f->yp_at++ % n, name);
+		if (!servmgr_take_turn(f->a->node.sm, name, &at)) {
 			*when = MIN(*when, at);
-		} else {
-			f->yp_tries++;
-			ok = host_resolve_pair(pair, set->root_host, PCP_PORT,
-			                       clk_deadline(RESOLVE_TIME)) == ST_OK;
-			f->up.host = pair[f->v6];
-			if (!f->fixed && ok && !host_is_set(&f->up.host))
-				f->up.host = pair[!f->v6];
-			ok = ok && host_is_set(&f->up.host) && !servmgr_is_self(f->a->node.sm, &f->up.host);
-			f->up.as = ASK_YP;
+			continue;
 		}
+		f->yp_tries++;
+		ok = find_yp(f, name);
 	}
 	settings_unref(&set);
 	return ok;

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "core/conf/roots.h"
 #include "core/sys/log.h"
 #include "pcp/pcp.h"
 #include "servent/pcpio.h"
@@ -140,50 +141,68 @@ static bool talk(struct check *x, bool v6, const struct host *to)
 	return st == ST_OK;
 }
 
-static void check_family(struct check *x, bool v6, const struct host *to)
+/* Returns whether that is told, by this root or by somebody else meanwhile; else *why not. */
+static bool check_family(struct check *x, bool v6, const struct host *to, enum fwwhy *why)
 {
 	struct own own;
+	bool told;
 
-	if (!host_is_set(to)) {
-		no_result(x, v6, FWWHY_NO_FAMILY);
-		return;
-	}
-	if (servmgr_is_self(x->a->node.sm, to)) {
-		no_result(x, v6, FWWHY_NO_YP);
-		return;
-	}
-	if (!wait_for_line(x->a, v6)) {
-		no_result(x, v6, FWWHY_NO_ANSWER);
-		return;
-	}
+	*why = FWWHY_NO_FAMILY;
+	if (!host_is_set(to))
+		return false;
+	*why = FWWHY_NO_YP;
+	if (servmgr_is_self(x->a->node.sm, to))
+		return false;
+	*why = FWWHY_NO_ANSWER;
+	if (!wait_for_line(x->a, v6))
+		return false;
 	servmgr_own(x->a->node.sm, &own);
 	/* COUT or a fetch may have heard it while we waited. */
-	if ((own.fw[v6] == FW_UNKNOWN || own.fw_why[v6] == FWWHY_NOT_GLOBAL ||
-	    own.fw_since[v6] == x->since[v6]) && !talk(x, v6, to))
-		no_result(x, v6, FWWHY_NO_ANSWER);
+	told = (own.fw[v6] != FW_UNKNOWN && own.fw_why[v6] != FWWHY_NOT_GLOBAL &&
+		own.fw_since[v6] != x->since[v6]) || talk(x, v6, to);
 	firewall_ping_drop(x->a, v6);
 	yp_line_drop(x->a);
 	app_wake_cout(x->a);
+	return told;
+}
+
+/* Ask that root about the families that are still open. Those it has told of are left out of *open; of the
+ * others why[] says why not: whoever could not be reached counts for more than one of no such family. */
+static void check_root(struct check *x, const char *name, unsigned *open, enum fwwhy why[2])
+{
+	enum status st = ST_PROTO;
+	struct host to[2];
+	enum fwwhy no;
+
+	if (!servmgr_yp_rests(x->a->node.sm, name))
+		st = host_resolve_pair(to, name, PCP_PORT, clk_deadline(RESOLVE_TIME));
+	if (st != ST_OK)
+		log_info("firewall: yellow page %s cannot be asked", name);
+	for (int v6 = 0; v6 < 2 && !mbox_is_stopped(&x->mbox); v6++) {
+		const unsigned bit = v6 ? FIREWALL_V6 : FIREWALL_V4;
+
+		if (!(*open & bit))
+			continue;
+		no = FWWHY_NO_ANSWER;
+		if (st == ST_OK && check_family(x, v6 != 0, &to[v6], &no))
+			*open &= ~bit;
+		else if (why[v6] != FWWHY_NO_ANSWER)
+			why[v6] = no;
+	}
 }
 
 static void check_run(struct check *x)
 {
 	const struct settings *set = conf_get(x->a->node.conf);
-	struct host to[2];
-	enum status st = ST_PROTO;
+	enum fwwhy why[2] = { FWWHY_NO_YP, FWWHY_NO_YP };
+	unsigned open = x->families;
+	char name[SETTINGS_TEXT];
 
-	if (!servmgr_yp_rests(x->a->node.sm, set->root_host))
-		st = host_resolve_pair(to, set->root_host, PCP_PORT, clk_deadline(RESOLVE_TIME));
-	if (st != ST_OK)
-		log_info("firewall: yellow page %s cannot be asked", set->root_host);
-	for (int v6 = 0; v6 < 2 && !mbox_is_stopped(&x->mbox); v6++) {
-		if (!(x->families & (v6 ? FIREWALL_V6 : FIREWALL_V4)))
-			continue;
-		if (st == ST_OK)
-			check_family(x, v6 != 0, &to[v6]);
-		else
-			no_result(x, v6 != 0, FWWHY_NO_ANSWER);
-	}
+	for (size_t i = 0; open != 0 && roots_get(set->root_host, i, name); i++)
+		check_root(x, name, &open, why);
+	for (int v6 = 0; v6 < 2 && !mbox_is_stopped(&x->mbox); v6++)
+		if (open & (v6 ? FIREWALL_V6 : FIREWALL_V4))
+			no_result(x, v6 != 0, why[v6]);
 	settings_unref(&set);
 }
 
@@ -307,7 +326,7 @@ static bool is_under_way(struct app *a, unsigned families)
 void firewall_ask(struct node *n, bool v4, bool v6)
 {
 	const struct settings *set = conf_get(n->conf);
-	const bool have_yp = set->root_host[0] != '\0';
+	const bool have_yp = roots_any(set->root_host);
 	const unsigned families = (v4 ? FIREWALL_V4 : 0u) | (v6 ? FIREWALL_V6 : 0u);
 	const nsec deadline = clk_deadline(ASK_TIME);
 	const bool wanted[2] = { v4, v6 };

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/conf/roots.h"
 #include "core/sys/log.h"
 #include "pcp/bcst.h"
 #include "pcp/pcp.h"
@@ -234,12 +235,22 @@ static nsec force_round(struct house *h, nsec now)
 	return h->force_at;
 }
 
+/* Is there a YP that may be asked now? */
+static bool is_yp_there(const struct house *h)
+{
+	char name[SETTINGS_TEXT];
+
+	for (size_t i = 0; roots_get(h->set->root_host, i, name); i++)
+		if (!servmgr_yp_rests(h->a->node.sm, name))
+			return true;
+	return false;
+}
+
 /* Is this node of use to others, who would want to reach it over that family? */
 static bool is_reachable_wanted(const struct house *h, const struct own *own, bool v6)
 {
-	return h->set->root_host[0] != '\0' && own->port != 0 && chanmgr_count(h->a->node.cm) > 0 &&
-		(!v6 || host_is_global(&own->global[1])) &&
-		!servmgr_yp_rests(h->a->node.sm, h->set->root_host);
+	return own->port != 0 && chanmgr_count(h->a->node.cm) > 0 &&
+		(!v6 || host_is_global(&own->global[1])) && is_yp_there(h);
 }
 
 /* Ask the YP about our port where nothing else has told. */

@@ -146,7 +146,8 @@ const struct key key_table[] = {
 	U32(SECT_BROADCAST, "maxControlConnections", max_control_connections, "3", 0, UINT32_MAX,
 		"Announcing nodes at once; a root without this line has 1000."),
 	WHOLE(SECT_BROADCAST, "rootHost", root_host, "yp.pcgw.pgw.jp:7146",
-		"YP our channels are announced to, host or host:port; empty = none."),
+		"YP we announce to, host or host:port; comma separated: the next when one is gone; "
+		"empty = none."),
 	U32(SECT_BROADCAST, "sourceGraceSec", source_grace_sec, "15", 0, 3600,
 		"Seconds a channel waits for its encoder to come back; 0 = end at once."),
 	BOOL(SECT_BROADCAST, "rtmpServer", rtmp_server, "Yes", "Take RTMP from encoders."),

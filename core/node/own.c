@@ -411,3 +411,20 @@ bool servmgr_yp_rests(struct servmgr *sm, const char *root_host)
 	sm_unlock(sm);
 	return rests;
 }
+
+void servmgr_note_yp(struct servmgr *sm, const char *root_host)
+{
+	sm_lock(sm);
+	(void)text_copy(sm->at_yp, sizeof(sm->at_yp), root_host);
+	sm_unlock(sm);
+}
+
+bool servmgr_is_at_yp(struct servmgr *sm, const char *root_host)
+{
+	bool yes;
+
+	sm_lock(sm);
+	yes = ascii_casecmp(sm->at_yp, root_host) == 0;
+	sm_unlock(sm);
+	return yes;
+}

@@ -108,4 +108,8 @@ void servmgr_rest_yp(struct servmgr *sm, const char *root_host, nsec until) EXCL
 /* Is it left alone now? Port tests look, but take no turn. */
 bool servmgr_yp_rests(struct servmgr *sm, const char *root_host) EXCLUDES(lk_servmgr);
 
+/* COUT: it is connected to that YP; "" = to none. */
+void servmgr_note_yp(struct servmgr *sm, const char *root_host) EXCLUDES(lk_servmgr);
+bool servmgr_is_at_yp(struct servmgr *sm, const char *root_host) EXCLUDES(lk_servmgr);
+
 #endif

@@ -73,7 +73,7 @@ struct own_addr {
 	uint64_t order;                 /* the newest has the greatest */
 };
 
-#define YPS         8           /* turns to so many YPs are known: rootHost, and those of feeds */
+#define YPS         16          /* turns to so many YPs are known: of rootHost, and those of feeds */
 
 /* A YP, as far as turns to it go. */
 struct ypturns {
@@ -120,6 +120,7 @@ struct servmgr {
 	uint64_t addr_order             GUARDED_BY(lk_servmgr);
 	struct host forced[2]           GUARDED_BY(lk_servmgr); /* unset = none */
 	struct ypturns yp[YPS]          GUARDED_BY(lk_servmgr);
+	char at_yp[SETTINGS_TEXT]       GUARDED_BY(lk_servmgr);
 };
 
 LOCK_DEFINE(sm, struct servmgr, mtx, lk_servmgr)

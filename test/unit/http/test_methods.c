@@ -221,9 +221,10 @@ END_TEST
 
 /* --- yellow pages ----------------------------------------------------------------------------- */
 
-#define YP(host, channels) "{\"announceUri\":\"pcp://" host "/\",\"channels\":[" channels "]," \
+#define YP(host, channels) YP_AT("0", host, channels)
+#define YP_AT(id, host, channels) "{\"announceUri\":\"pcp://" host "/\",\"channels\":[" channels "]," \
 	"\"channelsUri\":null,\"name\":\"" host "\",\"protocol\":\"pcp\",\"uri\":\"pcp://" host \
-	"/\",\"yellowPageId\":0}"
+	"/\",\"yellowPageId\":" id "}"
 #define NO_URI BAD("Invalid uri")
 #define X50 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 #define X100 X50 X50
@@ -271,6 +272,23 @@ START_TEST(add_page)
 	snprintf(list, sizeof(list), "[%s]", good ? pages[_i].answer : YP("before:1", ""));
 	expect("getYellowPages", "", list);
 	ck_assert_uint_eq(settings_told, good);
+}
+END_TEST
+
+START_TEST(pages_of_a_list)
+{
+	ck_assert_int_eq(conf_set(node.conf, "rootHost", "a:1 , b:2,,c", NULL), ST_OK);
+	expect("getYellowPages", "", "[" YP_AT("0", "a:1", "") "," YP_AT("1", "b:2", "") "," YP_AT("2", "c", "") "]");
+	/* one of them is there already */
+	expect("addYellowPage", "\"pcp\",\"x\",\"pcp://B:2/\"", YP_AT("1", "b:2", ""));
+	ck_assert_uint_eq(settings_told, 0);
+	expect("removeYellowPage", "3", "null");
+	expect("removeYellowPage", "1", "null");
+	expect("getYellowPages", "", "[" YP_AT("0", "a:1", "") "," YP_AT("1", "c", "") "]");
+	ck_assert_uint_eq(settings_told, 1);
+	/* another one takes the place of all */
+	expect("addYellowPage", "\"pcp\",\"x\",\"pcp://d:1/\"", YP("d:1", ""));
+	expect("getYellowPages", "", "[" YP("d:1", "") "]");
 }
 END_TEST
 
@@ -537,6 +555,7 @@ Suite *unit_suite(void)
 	tcase_add_test(t, log_text);
 	tcase_add_test(t, addresses);
 	tcase_add_loop_test(t, add_page, 0, (int)NELEM(pages));
+	tcase_add_test(t, pages_of_a_list);
 	tcase_add_test(t, page_in_use);
 	tcase_add_loop_test(t, set_info, 0, (int)NELEM(edits));
 	tcase_add_test(t, renamed);
