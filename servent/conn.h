@@ -23,7 +23,7 @@ void direct_run(struct app *a, struct servent *sv, struct request **rq);
 
 /* POST /?name=...: an encoder (push.c). On success the socket has moved to the channel's source, which
  * has a thread of its own; else it was answered. */
-void push_run(struct app *a, struct servent *sv, const struct request *rq);
+void push_run(struct app *a, struct servent *sv, struct request *rq);
 
 /* The control connection to the YP (cout.c); a task. */
 void cout_task(struct app *a, void *arg);

@@ -14,6 +14,7 @@
 
 #define TAKEOVER   (5 * NSEC_PER_SEC)           /* for the source before us to let go */
 #define INFO_PACE  (10 * NSEC_PER_SEC)          /* between info updates to relays (decision 20) */
+#define RENEW_POS  UINT64_C(0xF0000000)         /* some relays do not outlive 2^32 (media.md 4.3.2) */
 
 static enum status fail(struct source *s, enum status st, const char *why)
 {
@@ -67,7 +68,8 @@ static enum status list_channel(struct source *s)
 	memcpy(bcid.b, st->broadcast_id, sizeof(bcid.b));
 	s->meta->bcid = bcid;
 	s->meta->id = st->randomize_broadcasting_channel_id ? gnuid_random(0)
-	            : gnuid_of_chan(&bcid, s->meta->text[CT_NAME], s->meta->text[CT_GENRE],
+	            : gnuid_of_chan(&bcid, s->meta->text[CT_NAME],
+	                            s->mount[0] != '\0' ? s->mount : s->meta->text[CT_GENRE],
 	                            s->meta->bitrate_kbps);
 	settings_unref(&st);
 	info = chaninfo_new(s->meta);
@@ -78,7 +80,9 @@ static enum status list_channel(struct source *s)
 		chaninfo_unref(&info);
 		return no_room(s, "out of memory");
 	}
-	ret = chanmgr_list_ensure(s->a->node.cm, &info->id, info);
+	ret = chan_set_key(s->c, s->key);
+	if (ret == ST_OK)
+		ret = chanmgr_list_ensure(s->a->node.cm, &info->id, info);
 	if (ret == ST_OK)
 		ret = chanmgr_add(s->a->node.cm, s->c, max);
 	chaninfo_unref(&info);
@@ -88,16 +92,49 @@ static enum status list_channel(struct source *s)
 	return no_room(s, ret == ST_PROTO ? "another channel has this id" : "too many channels");
 }
 
-/* Texts of a later push of the same name replace those of the one before; id and owner stay. */
+/* What a later encoder says otherwise than the one before replaces what is there; what both say may have been
+ * edited since, and stays. */
 static void take_texts(struct source *s)
 {
-	struct chaninfo *old = chan_info(s->c);
+	struct chaninfo *before = chan_said(s->c);
+	uint32_t present = 1u << CT_TYPE | 1u << CT_MIME | 1u << CT_EXT;
 	bool bitrate_only;
 
-	s->meta->id = old->id;
-	s->meta->bcid = old->bcid;
-	chaninfo_unref(&old);
-	(void)chan_set_info(s->c, s->meta, &bitrate_only);
+	for (int t = 0; t < CT_COUNT; t++)
+		if (before == NULL || strcmp(before->text[t], s->meta->text[t]) != 0)
+			present |= 1u << t;
+	if (s->meta->bitrate_kbps > 0)
+		present |= CHANMETA_BITRATE;
+	chaninfo_unref(&before);
+	(void)chan_merge_info(s->c, s->meta, present, &bitrate_only);
+}
+
+/* A title that came before the channel. */
+static void take_title(struct source *s)
+{
+	uint32_t present = 0;
+	struct chanmeta m;
+	bool bitrate_only;
+
+	app_lock(s->a);
+	s->listed = true;
+	if (s->has_title) {
+		memcpy(m.text[CT_TRACK_TITLE], s->title, TEXT_MAX);
+		memcpy(m.text[CT_TRACK_URL], s->title_url, TEXT_MAX);
+		present = 1u << CT_TRACK_TITLE | (s->title_url[0] != '\0' ? 1u << CT_TRACK_URL : 0);
+	}
+	app_unlock(s->a);
+	if (present != 0)
+		(void)chan_merge_info(s->c, &m, present, &bitrate_only);
+}
+
+/* Remember what this encoder says, for the next one to compare with. */
+static void note_said(struct source *s, const struct chanmeta *m)
+{
+	struct chaninfo *i = chaninfo_new(m);
+
+	if (i != NULL)          /* else the next one replaces more than it should */
+		chan_set_said(s->c, i);
 }
 
 static void share_info(struct source *s)
@@ -109,14 +146,14 @@ static void share_info(struct source *s)
 	chaninfo_unref(&i);
 }
 
-/* May this encoder take the channel over? One of this machine may; another only what came from its own
- * address (http.md 13.2). */
+/* May this encoder take the channel over? One of this machine may, or one that knows the password; another only
+ * what came from its own address (http.md 13.2). */
 static bool may_take(const struct source *s)
 {
 	struct chan_view v;
 	bool ok;
 
-	if (servmgr_is_local(s->a->node.sm, &s->peer))
+	if (s->knows_password || servmgr_is_local(s->a->node.sm, &s->peer))
 		return true;
 	chan_view(s->c, &v);
 	ok = !host_is_set(&v.source) || host_same_ip(&v.source, &s->peer);
@@ -143,7 +180,7 @@ static enum status join_channel(struct source *s, bool *again)
 	enum status st;
 
 	*again = false;
-	s->c = chanmgr_find_broadcast(s->a->node.cm, s->meta->text[CT_NAME], s->kind);
+	s->c = chanmgr_find_broadcast(s->a->node.cm, s->key, s->kind);
 	if (s->c != NULL) {
 		if (!may_take(s)) {
 			chan_unref(&s->c);
@@ -181,6 +218,8 @@ static enum status open_channel(struct source *s)
 	         again ? "taken over" : "broadcast", host_str(&s->peer, from), s->told->text[CT_TYPE]);
 	if (again)
 		take_texts(s);
+	note_said(s, s->meta);
+	take_title(s);
 	share_info(s);
 	chan_set_source(s->c, &s->peer, NULL, NULL);
 	free(s->meta);
@@ -210,7 +249,25 @@ static enum status on_head(void *ctx, const void *p, size_t n)
 	if (head == NULL)
 		return no_room(s, "out of memory");
 	s->pos += n;
+	pkt_unref(&s->head);
+	s->head = n > 0 ? pkt_ref(head) : NULL;
 	return chan_set_head(s->c, s->token, head);
+}
+
+/* Count from 0 again, with the head there is: at a place where everybody may begin. Without a head there is
+ * nothing to tell a new count by. */
+static enum status renew(struct source *s)
+{
+	struct pkt *head;
+	enum status st = flush(s);
+
+	if (st != ST_OK)
+		return st;
+	head = packet_new(chan_id(s->c), PKT_HEAD, 0, 0, pkt_media(s->head), s->head->len);
+	if (head == NULL)
+		return no_room(s, "out of memory");
+	s->pos = head->len;
+	return chan_renew(s->c, s->token, head);
 }
 
 static enum status on_data(void *ctx, const void *p, size_t n, uint8_t cont)
@@ -219,6 +276,12 @@ static enum status on_data(void *ctx, const void *p, size_t n, uint8_t cont)
 	struct pkt *k;
 
 	ASSERT(s->c != NULL && n > 0 && n <= PKT_DATA_SEND);
+	if (s->pos >= RENEW_POS && cont == 0 && s->head != NULL) {
+		enum status st = renew(s);
+
+		if (st != ST_OK)
+			return st;
+	}
 	k = packet_new(chan_id(s->c), PKT_DATA, s->pos, cont, p, n);
 	if (k == NULL)
 		return no_room(s, "out of memory");
@@ -227,18 +290,23 @@ static enum status on_data(void *ctx, const void *p, size_t n, uint8_t cont)
 	return s->n_batch == READER_BATCH ? flush(s) : ST_OK;
 }
 
+/* Where the track is in what a stream says. */
+static const struct {
+	enum chantext text;
+	size_t off;
+} tracks[] = {
+	{ CT_TRACK_TITLE, offsetof(struct media_info, title) },
+	{ CT_TRACK_ARTIST, offsetof(struct media_info, artist) },
+	{ CT_TRACK_ALBUM, offsetof(struct media_info, album) },
+	{ CT_TRACK_GENRE, offsetof(struct media_info, genre) },
+	{ CT_TRACK_URL, offsetof(struct media_info, url) },
+};
+
 /* Put what the stream says over m; returns what that changed (CHANMETA_*). A text counts when it is another
  * than the stream had before: a title that ends is taken away, one that was never there takes nothing
  * away, and what was edited by hand stays until the stream says something new. */
 static uint32_t overlay(struct source *s, struct chanmeta *m, const struct media_info *mi)
 {
-	static const size_t off[][2] = {
-		{ CT_TRACK_TITLE, offsetof(struct media_info, title) },
-		{ CT_TRACK_ARTIST, offsetof(struct media_info, artist) },
-		{ CT_TRACK_ALBUM, offsetof(struct media_info, album) },
-		{ CT_TRACK_GENRE, offsetof(struct media_info, genre) },
-		{ CT_TRACK_URL, offsetof(struct media_info, url) },
-	};
 	uint32_t changed = 0;
 
 	if (ascii_casecmp(m->text[CT_TYPE], mi->type) != 0 &&
@@ -250,17 +318,33 @@ static uint32_t overlay(struct source *s, struct chanmeta *m, const struct media
 		m->bitrate_kbps = mi->bitrate_kbps;
 		changed |= CHANMETA_BITRATE;
 	}
-	for (size_t i = 0; i < NELEM(off); i++) {
-		const char *text = (const char *)mi + off[i][1];
-		const char *was = (const char *)&s->said + off[i][1];
+	for (size_t i = 0; i < NELEM(tracks); i++) {
+		const char *text = (const char *)mi + tracks[i].off;
+		const char *was = (const char *)&s->said + tracks[i].off;
 
-		if (strcmp(was, text) != 0 && strcmp(m->text[off[i][0]], text) != 0) {
-			(void)text_copy(m->text[off[i][0]], TEXT_MAX, text);
-			changed |= 1u << off[i][0];
+		if (strcmp(was, text) != 0 && strcmp(m->text[tracks[i].text], text) != 0) {
+			(void)text_copy(m->text[tracks[i].text], TEXT_MAX, text);
+			changed |= 1u << tracks[i].text;
 		}
 	}
 	s->said = *mi;
 	return changed;
+}
+
+/* A track of the stream is part of what its source says. */
+static void note_track(struct source *s, const struct media_info *mi)
+{
+	struct chaninfo *i = chan_said(s->c);
+	struct chanmeta m;
+
+	if (i == NULL)
+		return;
+	chaninfo_to_meta(i, &m);
+	for (size_t t = 0; t < NELEM(tracks); t++)
+		(void)text_copy(m.text[tracks[t].text], TEXT_MAX, (const char *)mi + tracks[t].off);
+	if (!chaninfo_same(i, &m))
+		note_said(s, &m);
+	chaninfo_unref(&i);
 }
 
 static enum status on_info(void *ctx, const struct media_info *mi)
@@ -275,6 +359,7 @@ static enum status on_info(void *ctx, const struct media_info *mi)
 		(void)overlay(s, s->meta, mi);
 		return ST_OK;
 	}
+	note_track(s, mi);
 	i = chan_info(s->c);
 	chaninfo_to_meta(i, &m);
 	chaninfo_unref(&i);
@@ -326,7 +411,34 @@ enum status source_init(struct source *s, struct app *a, enum chan_src kind, con
 		return ST_LIMIT;
 	}
 	*s->meta = *meta;
+	(void)text_copy(s->key, sizeof(s->key), meta->text[CT_NAME]);
 	return ST_OK;
+}
+
+void source_set_mount(struct source *s, const char *mount)
+{
+	app_lock(s->a);         /* source_early_title() looks for it */
+	(void)text_copy(s->key, sizeof(s->key), mount);
+	(void)text_copy(s->mount, sizeof(s->mount), mount);
+	app_unlock(s->a);
+}
+
+bool source_early_title(struct app *a, const char *mount, const char *title, const char *url)
+{
+	struct source *s;
+	bool found = false;
+
+	app_lock(a);
+	DL_FOREACH(a->sources, s) {
+		if (s->listed || (s->kind != CHAN_SRC_ICECAST && s->kind != CHAN_SRC_SHOUTCAST) ||
+		    (mount[0] != '\0' && strcmp(s->mount, mount) != 0))
+			continue;
+		found = s->has_title = true;
+		(void)text_copy(s->title, sizeof(s->title), title);
+		(void)text_copy(s->title_url, sizeof(s->title_url), url);
+	}
+	app_unlock(a);
+	return found;
 }
 
 void source_fini(struct source *s)
@@ -335,6 +447,7 @@ void source_fini(struct source *s)
 		chan_detach(s->c, s->token);
 	drop_batch(s);
 	media_free(&s->media);
+	pkt_unref(&s->head);
 	chaninfo_unref(&s->told);
 	chan_unref(&s->c);
 	free(s->meta);

@@ -25,8 +25,15 @@ struct source {
 	enum chan_src kind;
 	struct mbox mbox;               /* of the thread; the channel's way to reach it */
 	struct host peer;               /* the encoder */
+	char key[TEXT_MAX];             /* what the encoder calls its stream; the name, or source_set_key() */
+	char mount[TEXT_MAX];           /* goes into the channel's id in place of the genre; "" = none */
 	struct chanmeta *meta;          /* what was asked for; owned, gone once the channel is there */
+	bool listed;                    /* its channel is, or was; lk_app */
+	bool has_title;                 /* one came before the channel was there; lk_app */
+	char title[TEXT_MAX];           /* lk_app */
+	char title_url[TEXT_MAX];       /* lk_app; "" = not said */
 	bool user_bitrate;              /* the encoder's operator said it: nothing overrides it */
+	bool knows_password;            /* it may take over what came from elsewhere */
 	bool v6;
 	struct media *media;
 	struct media_info said;         /* what the stream said last */
@@ -35,6 +42,7 @@ struct source {
 	uint32_t token;
 	bool attached, playing;
 	uint64_t pos;                   /* of the next packet */
+	struct pkt *head;               /* the newest; owned; NULL = none, or an empty one */
 	struct pkt *batch[READER_BATCH];
 	size_t n_batch;
 	struct chaninfo *told;          /* what the relays know */
@@ -51,6 +59,14 @@ enum status source_init(struct source *s, struct app *a, enum chan_src kind, con
 void source_fini(struct source *s);
 /* The node stops: tell every source to end, whether or not it has a channel. */
 void source_stop_all(struct app *a) EXCLUDES(lk_app);
+
+/* Before the first byte: a stream with a mount point of that name ("/live") is known by it, not by its name. */
+void source_set_mount(struct source *s, const char *mount);
+
+/* A title for encoders that have begun to send, yet without a channel: it is kept until that is there.
+ * mount    "" = of all Icecast and SHOUTcast inputs. url "" = not said
+ * returns  is there any such one? */
+bool source_early_title(struct app *a, const char *mount, const char *title, const char *url) EXCLUDES(lk_app);
 
 /* Input bytes. Returns ST_OK; ST_STOPPED (the channel was stopped, or taken over); ST_PROTO, ST_LIMIT,
  * ST_TIMEOUT: refused, s->error says why. */

@@ -19,9 +19,10 @@ struct chan {
 	enum chan_type type;
 	enum chan_src src;
 	nsec born;
-	struct chaninfo *first;                         /* what it began with */
+	char *key;                                      /* what its encoder knows it by */
 
 	struct chaninfo *info           GUARDED_BY(lk_chan);
+	struct chaninfo *said           GUARDED_BY(lk_chan);    /* of it, what its source says; or NULL */
 	bool v6                         GUARDED_BY(lk_chan);
 	enum chan_status status         GUARDED_BY(lk_chan);
 	nsec play_since                 GUARDED_BY(lk_chan);    /* 0 = not playing */
@@ -100,6 +101,11 @@ struct chan *chan_new(const struct chaninfo *info, enum chan_type type, enum cha
 
 	if (c == NULL)
 		return NULL;
+	c->key = strdup(info->text[CT_NAME]);
+	if (c->key == NULL) {
+		free(c);
+		return NULL;
+	}
 	mtx_init(&c->mtx, &lk_chan);
 	cond_init(&c->src_gone);
 	atomic_init(&c->refs, 1);
@@ -107,7 +113,6 @@ struct chan *chan_new(const struct chaninfo *info, enum chan_type type, enum cha
 	c->type = type;
 	c->src = src;
 	c->born = clk_now();
-	c->first = chaninfo_ref(info);
 	chan_lock(c);
 	c->info = chaninfo_ref(info);
 	c->v6 = v6;
@@ -128,8 +133,9 @@ struct chan *chan_ref(struct chan *c)
 static void destroy(struct chan *c) LOCK_IMPL
 {
 	ASSERT(c->n_subs == 0 && c->n_waiters == 0 && c->src_mb == NULL && c->given == NULL);
-	chaninfo_unref(&c->first);
+	free(c->key);
 	chaninfo_unref(&c->info);
+	chaninfo_unref(&c->said);
 	pkt_unref(&c->head);
 	ring_fini(&c->ring);
 	free(c->subs);
@@ -155,9 +161,20 @@ const struct gnuid *chan_id(const struct chan *c)
 	return &c->id;
 }
 
-const char *chan_first_name(const struct chan *c)
+const char *chan_key(const struct chan *c)
 {
-	return c->first->text[CT_NAME];
+	return c->key;
+}
+
+enum status chan_set_key(struct chan *c, const char *key)
+{
+	char *own = strdup(key);
+
+	if (own == NULL)
+		return ST_LIMIT;
+	free(c->key);
+	c->key = own;
+	return ST_OK;
 }
 
 enum chan_type chan_type_of(const struct chan *c)
@@ -265,6 +282,27 @@ bool chan_merge_info(struct chan *c, const struct chanmeta *from, uint32_t prese
 		chaninfo_unref(&was);
 	} while (!done);        /* somebody else's change came between, and stays */
 	return changed;
+}
+
+struct chaninfo *chan_said(struct chan *c)
+{
+	struct chaninfo *i;
+
+	chan_lock(c);
+	i = c->said != NULL ? chaninfo_ref(c->said) : NULL;
+	chan_unlock(c);
+	return i;
+}
+
+void chan_set_said(struct chan *c, struct chaninfo *i)
+{
+	struct chaninfo *old;
+
+	chan_lock(c);
+	old = c->said;
+	c->said = i;
+	chan_unlock(c);
+	chaninfo_unref(&old);
 }
 
 /* Is there still a use for a connection that is given to us? While one is being made, it may fail. */
@@ -423,15 +461,15 @@ static bool feed_room(struct chan *c, size_t n)
 }
 
 /* Take the right of every parked reader, as far as the list has room; the rest is woken to send for
- * itself (a short of memory, not a loss). Returns how many were taken. */
-static size_t take_parked_locked(struct chan *c) REQUIRES(lk_chan)
+ * itself (a short of memory, not a loss), as are those who always do. Returns how many were taken. */
+static size_t take_parked_locked(struct chan *c, bool new_head) REQUIRES(lk_chan)
 {
 	size_t n = 0;
 
 	for (uint32_t i = 0; i < c->n_subs; i++) {
 		struct reader *r = c->subs[i];
 		int was = READER_PARKED;
-		bool room = n < c->cap_feed;
+		const bool room = n < c->cap_feed && !r->writes && !(new_head && r->ends_at_head);
 
 		if (!atomic_compare_exchange_strong_explicit(&r->right, &was, READER_SENDING,
 		        memory_order_acq_rel, memory_order_relaxed))
@@ -451,9 +489,13 @@ static void wake_waiters_locked(struct chan *c) REQUIRES(lk_chan)
 		mbox_wake(c->waiters[i]);
 }
 
+/* What publish() is given. */
+enum what { DATA, NEW_HEAD, SAME_HEAD };
+
 /* Put n packets (their references are consumed) and send them for the parked readers. */
-static enum status publish(struct chan *c, uint32_t token, struct pkt **p, size_t n, bool new_head)
+static enum status publish(struct chan *c, uint32_t token, struct pkt **p, size_t n, enum what what)
 {
+	const bool new_head = what != DATA;
 	struct pkt *dropped[DROP_ROOM], *old_head = NULL, *head = new_head ? pkt_ref(p[0]) : NULL;
 	size_t n_dropped = 0, n_feed = 0, stored = 0;
 	enum status st = ST_OK;
@@ -480,6 +522,7 @@ static enum status publish(struct chan *c, uint32_t token, struct pkt **p, size_
 		goto unlock;
 	}
 	if (new_head) {
+		p[0]->renews = what == SAME_HEAD && c->head != NULL ? c->stream : 0;
 		c->stream = atomic_fetch_add_explicit(&streams, 1, memory_order_relaxed);
 		old_head = c->head;
 		c->head = head;
@@ -518,7 +561,7 @@ static enum status publish(struct chan *c, uint32_t token, struct pkt **p, size_
 	}
 	if (new_head)
 		c->after_head = c->ring.next;
-	n_feed = stored > 0 ? take_parked_locked(c) : 0;
+	n_feed = stored > 0 ? take_parked_locked(c, new_head && p[0]->renews == 0) : 0;
 	if (c->n_waiters > 0)
 		wake_waiters_locked(c);
 unlock:
@@ -537,13 +580,19 @@ unlock:
 enum status chan_set_head(struct chan *c, uint32_t token, struct pkt *p)
 {
 	ASSERT(p->type == PKT_HEAD);
-	return publish(c, token, &p, 1, true);
+	return publish(c, token, &p, 1, NEW_HEAD);
+}
+
+enum status chan_renew(struct chan *c, uint32_t token, struct pkt *p)
+{
+	ASSERT(p->type == PKT_HEAD);
+	return publish(c, token, &p, 1, SAME_HEAD);
 }
 
 enum status chan_append(struct chan *c, uint32_t token, struct pkt **p, size_t n)
 {
 	ASSERT(n > 0 && n <= READER_BATCH);
-	return publish(c, token, p, n, false);
+	return publish(c, token, p, n, DATA);
 }
 
 void chan_reset(struct chan *c, uint32_t token)

@@ -69,8 +69,10 @@ void chan_unref(struct chan **c);
 
 const struct gnuid *chan_id(const struct chan *c);      /* constant */
 enum chan_type chan_type_of(const struct chan *c);      /* constant */
-/* The name it began with: an encoder knows it by this one, however it is renamed. Constant. */
-const char *chan_first_name(const struct chan *c);
+/* What its encoder knows it by, however it is renamed: the name it began with, or chan_set_key(). Constant once
+ * it is listed. */
+const char *chan_key(const struct chan *c);
+enum status chan_set_key(struct chan *c, const char *key) NODISCARD;    /* ST_OK, ST_LIMIT (memory) */
 
 void chan_view(struct chan *c, struct chan_view *v) EXCLUDES(lk_chan);
 void chan_view_fini(struct chan_view *v);
@@ -84,6 +86,11 @@ bool chan_set_info(struct chan *c, const struct chanmeta *m, bool *bitrate_only)
  * do not undo each other. Returns as chan_set_info(). */
 bool chan_merge_info(struct chan *c, const struct chanmeta *from, uint32_t present, bool *bitrate_only)
 	EXCLUDES(lk_chan);
+
+/* What the source itself has said of the channel, whatever others made of it since: a reference, or NULL. The
+ * next source compares with it, so that only what is new in its words counts. */
+struct chaninfo *chan_said(struct chan *c) EXCLUDES(lk_chan);
+void chan_set_said(struct chan *c, struct chaninfo *i) EXCLUDES(lk_chan);       /* takes the reference */
 
 void chan_set_status(struct chan *c, enum chan_status s) EXCLUDES(lk_chan);
 enum chan_status chan_get_status(struct chan *c) EXCLUDES(lk_chan);
@@ -117,6 +124,10 @@ bool chan_is_source(struct chan *c, uint32_t token) EXCLUDES(lk_chan);
  * locks    takes lk_chan, then sends for the parked readers outside it */
 enum status chan_set_head(struct chan *c, uint32_t token, struct pkt *p) EXCLUDES(lk_chan, lk_mbox)
 	NODISCARD;
+
+/* The head that is there once more, with a position to count from anew: relays see a new stream, players go on
+ * without it. Else as chan_set_head(). */
+enum status chan_renew(struct chan *c, uint32_t token, struct pkt *p) EXCLUDES(lk_chan, lk_mbox) NODISCARD;
 
 /* Append n data packets (1..READER_BATCH, each 1..PKT_DATA_SEND bytes, positions rising) and send
  * them for every parked reader, without blocking.

@@ -175,7 +175,7 @@ size_t chanmgr_count(struct chanmgr *m)
 	return n;
 }
 
-struct chan *chanmgr_find_broadcast(struct chanmgr *m, const char *name, enum chan_src src)
+struct chan *chanmgr_find_broadcast(struct chanmgr *m, const char *key, enum chan_src src)
 {
 	struct chan **all, *found = NULL;
 	size_t n;
@@ -187,7 +187,7 @@ struct chan *chanmgr_find_broadcast(struct chanmgr *m, const char *name, enum ch
 
 		if (found == NULL && chan_type_of(all[i]) == CHAN_BROADCAST && !chan_is_closing(all[i])) {
 			chan_view(all[i], &v);
-			if (v.src == src && strcmp(chan_first_name(all[i]), name) == 0)
+			if (v.src == src && strcmp(chan_key(all[i]), key) == 0)
 				found = chan_ref(all[i]);
 			chan_view_fini(&v);
 		}

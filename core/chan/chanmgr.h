@@ -35,9 +35,9 @@ enum status chanmgr_add(struct chanmgr *m, struct chan *c, uint32_t max) EXCLUDE
 void chanmgr_remove(struct chanmgr *m, struct chan *c) EXCLUDES(lk_chanmgr);
 /* A reference, or NULL. */
 struct chan *chanmgr_find(struct chanmgr *m, const struct gnuid *id) EXCLUDES(lk_chanmgr);
-/* A broadcast of that source kind that began with exactly that name (the next push of the same name
- * takes over); a reference, or NULL. */
-struct chan *chanmgr_find_broadcast(struct chanmgr *m, const char *name, enum chan_src src)
+/* A broadcast of that source kind and exactly that key (the next push with it takes over); a reference, or
+ * NULL. */
+struct chan *chanmgr_find_broadcast(struct chanmgr *m, const char *key, enum chan_src src)
 	EXCLUDES(lk_chanmgr, lk_chan);
 /* References to all, oldest first; the caller unrefs each and frees the array. ST_OK, ST_LIMIT. */
 enum status chanmgr_all(struct chanmgr *m, struct chan ***out, size_t *n) EXCLUDES(lk_chanmgr) NODISCARD;

@@ -19,6 +19,7 @@ struct pkt *pkt_new(enum pkt_type type, uint64_t pos, uint8_t cont, size_t frame
 	p->type = (uint8_t)type;
 	p->cont = cont;
 	p->stream = 0;
+	p->renews = 0;
 	p->pos = pos;
 	p->at = 0;
 	return p;

@@ -31,6 +31,8 @@ struct pkt {
 	uint8_t type;                   /* enum pkt_type */
 	uint8_t cont;                   /* continuation bits; 0 = a reader may start here (pcp.md 3.5) */
 	uint32_t stream;                /* stream index: unique in this run; set by chan_append() */
+	uint32_t renews;                /* a head: players of that stream have it already; 0 = of none; set
+	                                 * by chan_renew() */
 	uint64_t pos;                   /* of the first media byte */
 	nsec at;                        /* when it was appended; set by chan_append() */
 	uint8_t bytes[];                /* frame_len bytes of frame, len bytes of media */

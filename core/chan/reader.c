@@ -56,6 +56,10 @@ static struct iovec piece(const struct reader *r, struct pkt *p)
 /* Does the reader, waiting for a start point, pass over p? */
 static bool passes_over(struct reader *r, const struct pkt *p)
 {
+	if (p->type == PKT_HEAD && !r->framed && p->renews != 0 && p->renews == r->stream) {
+		r->stream = p->stream;  /* it has that head */
+		return true;
+	}
 	if (p->type == PKT_HEAD)
 		return false;
 	if (r->want_start && p->cont != 0 && (r->start_by == 0 || p->at < r->start_by))
@@ -150,6 +154,41 @@ enum status reader_flush_slow(struct reader *r, nsec stall)
 		st = reader_flush(r, clk_deadline(stall));
 	} while (st == ST_TIMEOUT && r->moved >= from);
 	return st;
+}
+
+struct pkt *reader_take(struct reader *r)
+{
+	struct pkt *p = NULL;
+
+	ASSERT(reader_owns(r) && r->writes && r->cur == NULL);
+	while (p == NULL && r->i_taken < r->n_taken) {
+		p = r->taken[r->i_taken++];
+		if (passes_over(r, p))
+			pkt_unref(&p);
+	}
+	if (p != NULL) {
+		r->stream = p->stream;
+		reached(r, p);
+	}
+	return p;
+}
+
+bool reader_cut_at_head(struct reader *r)
+{
+	bool found = false;
+	uint32_t n = 0;
+
+	ASSERT(reader_owns(r));
+	sift(r);
+	for (uint32_t i = 0; i < r->n_taken; i++) {
+		found = found || r->taken[i]->type == PKT_HEAD;
+		if (found)
+			pkt_unref(&r->taken[i]);
+		else
+			n++;
+	}
+	r->n_taken = n;
+	return found;
 }
 
 nsec reader_oldest(const struct reader *r)

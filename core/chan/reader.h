@@ -44,6 +44,8 @@ enum reader_right { READER_OWN, READER_PARKED, READER_SENDING, READER_WANTED };
 struct reader {
 	_Atomic int right;              /* enum reader_right; acquire/release hands the fields over */
 	bool framed;                    /* a relay: frames are sent too; constant */
+	bool writes;                    /* sends by itself, reader_take(): never fed, only woken; constant */
+	bool ends_at_head;              /* a new head is not fed to it, it is woken; constant */
 	struct sock *sock;              /* the owner's; its fd and counter are used with the right */
 	struct mbox *mb;                /* the owner's; constant */
 	uint64_t seq;                   /* number of the next packet; with the right */
@@ -84,6 +86,14 @@ enum status reader_flush(struct reader *r, nsec deadline) NODISCARD;
 /* The same for a peer that may be slow: goes on as long as it takes something within every `stall`.
  * returns  as reader_flush(); ST_TIMEOUT = not one byte in that time */
 enum status reader_flush_slow(struct reader *r, nsec stall) NODISCARD;
+
+/* Owner with the right, one that `writes`: the next packet to send, of those chan_read() gave, with its
+ * reference; NULL = there are no more. */
+struct pkt *reader_take(struct reader *r) NODISCARD;
+
+/* Owner with the right, nothing of a packet sent yet: a head of another stream among what it has taken is let
+ * go with all behind it. false = there is none. */
+bool reader_cut_at_head(struct reader *r) NODISCARD;
 
 /* Owner with the right: when what it holds longest was appended; 0 = it holds nothing. */
 nsec reader_oldest(const struct reader *r);

@@ -215,6 +215,31 @@ class Life(BoxCase):
         self.assertEqual(seen[0] % 10, 0)
         self.assertEqual([c["channelId"] for c in node.channels()], [chan["channelId"]])
 
+    def test_edited_texts_outlive_their_encoder(self):
+        """What the next encoder says like the one before may have been edited since, and stays."""
+        node = self.node({"sourceGraceSec": 60})
+        first = self.push(node, "s", genre="g1", desc="d1", comment="c1")
+        cid = node.wait_channel("s")["channelId"]
+        node.rpc("setChannelInfo", [cid, {"name": "New", "desc": "mine", "comment": "mine"},
+                                    {"name": "Song", "creator": "Me"}])
+        first.stop()
+        node.wait_log("the encoder has left")
+        self.push(node, "s", genre="g2", desc="d1", comment="c2", url="http://u/")
+        node.wait_log("taken over")
+        self.wait(lambda: node.find_channel(cid=cid)["info"]["genre"] == "g2")
+        chan = node.find_channel(cid=cid)
+        self.assertEqual([chan["info"][k] for k in ("name", "genre", "desc", "comment", "url")],
+                         ["New", "g2", "mine", "c2", "http://u/"])
+        self.assertEqual([chan["track"][k] for k in ("name", "creator")], ["Song", "Me"])
+
+    def test_not_from_a_page_of_another_site(self):
+        node = self.node()
+        for header in ({"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+            c = self.closing(node.client())
+            c.request("POST", push_target("x"), {"Content-Length": 4, "Host": "127.0.0.1", **header},
+                      b"FLV\1", "HTTP/1.1")
+            self.assertEqual(c.read_head(), 403)
+
     def test_overlapping_push_takes_over(self):
         node = self.node()
         first = self.push(node, "s")

@@ -1059,7 +1059,7 @@ START_TEST(merge_info)
 	ck_assert_str_eq(now->text[CT_NAME], "test");
 	ck_assert_uint_eq(now->bitrate_kbps, 9);
 	chaninfo_unref(&now);
-	ck_assert_str_eq(chan_first_name(c), "test");
+	ck_assert_str_eq(chan_key(c), "test");
 	chan_unref(&c);
 }
 END_TEST

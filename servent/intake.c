@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "servent/intake.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/media/dechunk.h"
+#include "core/sys/log.h"
+#include "http/response.h"
+#include "servent/source.h"
+
+#define INTAKE_READ (64 * 1024)
+#define SLOW_TIME   (60 * NSEC_PER_SEC)         /* a channel's input brings SLOW_BYTES in this time, */
+#define SLOW_BYTES  (60 * 1024)                 /* or it is no stream (media.md 9.1 row 21) */
+
+struct inflow {
+	struct source src;
+	struct sock sock;
+	struct dechunk dechunk;
+	const char *name;
+	bool chunked, has_length, answers;
+	uint64_t left;                  /* of Content-Length */
+	nsec idle;
+	nsec now, last_byte;
+	nsec slow_since;                /* of slow_bytes; 0 = no channel yet */
+	uint64_t slow_bytes;
+	uint8_t buf[INTAKE_READ];
+};
+
+void intake_answer(struct sock *s, int status, const char *detail)
+{
+	struct response rs;
+
+	response_init(&rs, 4096);
+	if (status >= 400)
+		response_error(&rs, status, detail);
+	else
+		rs.status = status;
+	sock_deafen(s);                 /* a stop must not swallow the answer */
+	if (response_send(s, &rs, false, clk_deadline(GOODBYE)) == ST_OK)
+		http_drain(s);
+	response_fini(&rs);
+}
+
+static enum status body(void *ctx, const void *p, size_t n)
+{
+	struct inflow *x = ctx;
+
+	return source_feed(&x->src, p, n, x->now);
+}
+
+/* n bytes of the connection. ST_EOF: the body has ended in an orderly way. */
+static enum status take(struct inflow *x, size_t n)
+{
+	enum status st;
+	size_t used;
+
+	if (x->chunked) {
+		st = dechunk_feed(&x->dechunk, x->buf, n, &used, body, x);
+		if ((st == ST_PROTO || st == ST_LIMIT) && dechunk_error(&x->dechunk)[0] != '\0' &&
+		    x->src.error[0] == '\0')
+			(void)text_copy(x->src.error, sizeof(x->src.error), dechunk_error(&x->dechunk));
+		return st;
+	}
+	if (x->has_length)
+		n = (size_t)MIN((uint64_t)n, x->left);
+	x->left -= x->has_length ? n : 0;
+	st = n > 0 ? body(x, x->buf, n) : ST_OK;
+	return st == ST_OK && x->has_length && x->left == 0 ? ST_EOF : st;
+}
+
+/* Does the input of a channel merely drip? */
+static bool drips(struct inflow *x, size_t got)
+{
+	x->slow_bytes += got;
+	if (x->slow_since == 0 || x->now - x->slow_since >= SLOW_TIME) {
+		bool slow = x->slow_since != 0 && x->slow_bytes < SLOW_BYTES;
+
+		x->slow_since = x->src.c != NULL ? x->now : 0;
+		x->slow_bytes = 0;
+		return slow;
+	}
+	return false;
+}
+
+/* Read until the input is over; the reason comes back. */
+static enum status receive(struct inflow *x)
+{
+	enum status st = ST_OK;
+
+	x->last_byte = clk_now();
+	while (st == ST_OK) {
+		nsec wake = MIN(x->last_byte + x->idle, source_deadline(&x->src));
+		size_t got;
+		int what;
+
+		st = sock_wait(&x->sock, SOCK_IN, &what, wake);
+		x->now = clk_now();
+		if (st == ST_OK && (what & SOCK_IN)) {
+			st = sock_read(&x->sock, x->buf, sizeof(x->buf), &got, x->now);
+			if (st == ST_OK) {
+				x->last_byte = x->now;
+				st = take(x, got);
+				if (st == ST_OK && drips(x, got)) {
+					(void)text_copy(x->src.error, sizeof(x->src.error),
+					                "less than 1 KiB/s for a minute");
+					st = ST_TIMEOUT;
+				}
+			} else if (st == ST_TIMEOUT) {
+				st = ST_OK;
+			}
+		} else if (st == ST_TIMEOUT) {
+			st = x->now - x->last_byte >= x->idle ? ST_TIMEOUT : ST_OK;
+		}
+		if (st == ST_OK)
+			st = source_tick(&x->src, x->now);
+	}
+	return st;
+}
+
+/* How it ended. */
+static void answer(struct inflow *x, enum status st, bool bad)
+{
+	if (bad)
+		intake_answer(&x->sock, st == ST_TIMEOUT ? 408 : x->src.no_room ? 503 :
+		              x->src.not_its_own ? 403 : 415, x->src.error);
+	else if (st == ST_STOPPED)
+		intake_answer(&x->sock, 503, "stopped, or another encoder took over");
+	else if (st != ST_SYS)
+		intake_answer(&x->sock, 200, NULL);
+}
+
+static void run(struct inflow *x)
+{
+	char peer[HOST_STRLEN];
+	enum status st = receive(x);
+	bool bad = st == ST_PROTO || st == ST_LIMIT || (st == ST_TIMEOUT && x->src.c == NULL);
+
+	host_str(&x->sock.peer, peer);
+	if (bad)
+		log_warn("%s %s: %s", x->name, peer, x->src.error[0] != '\0' ? x->src.error : status_str(st));
+	if (st == ST_EOF && x->src.c == NULL) {
+		enum status end = media_end(x->src.media, x->now);
+
+		bad = x->src.c == NULL;
+		if (end != ST_OK && x->src.error[0] == '\0')
+			(void)text_copy(x->src.error, sizeof(x->src.error), media_error(x->src.media));
+		if (bad)
+			log_warn("%s %s: %s", x->name, peer,
+			         x->src.error[0] != '\0' ? x->src.error : "no stream in it");
+	}
+	if (x->answers)
+		answer(x, st, bad);
+	sock_close(&x->sock);
+	source_end(&x->src, st);
+}
+
+/* The source's thread: the servent's socket has moved here. */
+static void source_task(struct app *a, void *arg)
+{
+	struct inflow *x = arg;
+
+	(void)a;
+	run(x);
+	source_fini(&x->src);
+	free(x);
+}
+
+enum status intake_start(struct app *a, struct sock *sock, const struct intake *in)
+{
+	struct inflow *x = calloc(1, sizeof(*x));
+	struct mbox *mb = sock->mb;
+	enum status st;
+
+	if (x == NULL)
+		return ST_LIMIT;
+	st = source_init(&x->src, a, in->kind, in->meta, &sock->peer, in->v6);
+	if (st != ST_OK) {
+		free(x);
+		return st;
+	}
+	if (in->mount[0] != '\0')
+		source_set_mount(&x->src, in->mount);
+	x->src.knows_password = in->knows_password;
+	x->name = in->name;
+	x->chunked = in->chunked;
+	x->has_length = in->length > 0;
+	x->left = in->length;
+	x->idle = in->idle;
+	x->answers = in->answers;
+	dechunk_init(&x->dechunk);
+	sock_move(&x->sock, sock, &x->src.mbox);
+	st = app_task(a, in->name, source_task, x);
+	if (st != ST_OK) {
+		sock_move(sock, &x->sock, mb);
+		source_fini(&x->src);
+		free(x);
+	}
+	return st;
+}
