@@ -53,20 +53,21 @@ bool command_keep(struct node *n, const struct servent *sv, const struct gnuid *
 	return true;
 }
 
-void command_edit(struct node *n, const struct servent *sv, struct chan *c, const struct chanmeta *m,
+bool command_edit(struct node *n, const struct servent *sv, struct chan *c, const struct chanmeta *m,
 	uint32_t present)
 {
 	struct chaninfo *i;
 	bool bitrate_only;
 
 	if (!chan_merge_info(c, m, present, &bitrate_only))
-		return;
+		return false;
 	i = chan_info(c);
 	if (chanmgr_list_ensure(n->cm, &i->id, i) != ST_OK)
 		log_warn("channel %s: no memory for its list", i->text[CT_NAME]);
 	chaninfo_unref(&i);
 	say(sv, chan_id(c), "edited");
 	n->ops.info_changed(n, c);
+	return true;
 }
 
 bool command_cut(struct node *n, const struct servent *sv, const struct gnuid *id, int64_t connection)

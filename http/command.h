@@ -17,8 +17,9 @@ bool command_stop(struct node *n, const struct servent *sv, const struct gnuid *
 /* Another upstream; to: that one first, made known as a hit (NULL = any). */
 bool command_bump(struct node *n, const struct servent *sv, const struct gnuid *id,
 	const struct host *to);
-/* Those texts of a broadcast that `present` names (CHANMETA_*): who lists or relays it hears of it. */
-void command_edit(struct node *n, const struct servent *sv, struct chan *c, const struct chanmeta *m,
+/* Those texts of a broadcast that `present` names (CHANMETA_*): who lists or relays it hears of it. false =
+ * nothing is different. */
+bool command_edit(struct node *n, const struct servent *sv, struct chan *c, const struct chanmeta *m,
 	uint32_t present);
 /* End the connection of that number if it is a relay or player of the channel; else false. */
 bool command_cut(struct node *n, const struct servent *sv, const struct gnuid *id, int64_t connection);

@@ -69,7 +69,7 @@ json_t *method_set_channel_info(struct rpc_call *c)
 		if ((present & 1u << CT_NAME) != 0 && m.text[CT_NAME][0] == '\0') {
 			rpc_fail(c, RPC_BAD_PARAMS, rpc_invalid_params, "Channel name must not be empty");
 		} else {
-			command_edit(c->node, c->sv, ch, &m, present);
+			(void)command_edit(c->node, c->sv, ch, &m, present);
 			r = json_null();
 		}
 	}

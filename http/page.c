@@ -7,13 +7,15 @@
 
 #include "http/ui.h"
 
-/* Folders of PeerCast-YT's languages, and its pages that show what ours shows: bookmarks, and where
- * commands lead (http.md 6.2). */
+/* Folders of PeerCast-YT's languages, and its pages: bookmarks, probes of tools, and where commands lead
+ * (http.md 6.2, 9.2, 9.3). The first page answers for those that there are no own ones for. */
 static const char *const languages[] = { "en/", "ja/", "de/", "fr/" };
 static const char *const same_page[] = { "index.html", "channels.html", "relays.html",
-	"connections.html" };
-/* Pages about one channel, and others of ours. */
-static const char *const chan_page[] = { "relayinfo.html" };
+	"connections.html", "bcid.html", "broadcast.html", "chanfilters.html", "console.html",
+	"flags.html", "login.html", "logout.html", "notifications.html", "rtmp.html", "settings.html",
+	"speedtest.html", "viewlog.html" };
+/* Pages about one channel, the first one for all of them; and others of ours. */
+static const char *const chan_page[] = { "relayinfo.html", "play.html", "editinfo.html", "head.html" };
 static const char *const own_page[] = { "rootstatus.html" };
 
 static const struct {
@@ -72,7 +74,7 @@ static const char *canonical(const char *path)
 				return "index.html";
 		for (k = 0; k < NELEM(chan_page); k++)
 			if (strcmp(path + n, chan_page[k]) == 0)
-				return chan_page[k];
+				return chan_page[0];
 		for (k = 0; k < NELEM(own_page); k++)
 			if (strcmp(path + n, own_page[k]) == 0)
 				return own_page[k];
@@ -103,11 +105,8 @@ static int check_channel(struct node *n, const struct request *rq, const char *n
 {
 	char text[GNUID_STRLEN];
 	struct gnuid id;
-	bool about = false;
 
-	for (size_t k = 0; k < NELEM(chan_page); k++)
-		about = about || strcmp(name, chan_page[k]) == 0;
-	if (!about)
+	if (strcmp(name, chan_page[0]) != 0)
 		return 0;
 	if (!query_get(rq->query, "id", text, sizeof(text)) || text[0] == '\0')
 		return 400;

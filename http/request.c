@@ -518,3 +518,27 @@ bool query_get(const char *query, const char *key, char *dst, size_t cap)
 	}
 	return false;
 }
+
+bool query_next(const char **query, struct query_pair *p)
+{
+	const char *at = *query + strspn(*query, "&"), *eq;
+	const size_t len = strcspn(at, "&");
+
+	*query = at + len;
+	if (len == 0)
+		return false;
+	eq = memchr(at, '=', len);
+	p->key = at;
+	p->key_len = eq != NULL ? (size_t)(eq - at) : len;
+	p->value = eq != NULL ? eq + 1 : at + len;
+	p->value_len = len - (size_t)(p->value - at);
+	return true;
+}
+
+void query_pair_text(const struct query_pair *p, char *dst, size_t cap)
+{
+	char raw[HTTP_VALUE_MAX];
+	const size_t n = pct_decode(raw, sizeof(raw), p->value, p->value_len, true);
+
+	text_clean(dst, cap, raw, n);
+}

@@ -103,4 +103,15 @@ const char *request_language(const struct request *rq, const char *const *offere
  * returns  false when the key is not there, or its value does not fit or holds a NUL (dst "") */
 bool query_get(const char *query, const char *key, char *dst, size_t cap);
 
+/* One `key=value` of a query string or form body, not decoded; into it, not terminated. Without a '=' all
+ * is the key. */
+struct query_pair {
+	const char *key, *value;
+	size_t key_len, value_len;
+};
+/* The next one, in order; *query moves behind it. false = there are no more. */
+bool query_next(const char **query, struct query_pair *p);
+/* The value decoded and clean (text_clean()): cut to cap - 1 bytes, whatever its length. */
+void query_pair_text(const struct query_pair *p, char *dst, size_t cap);
+
 #endif

@@ -184,14 +184,27 @@ static void op_settings_changed(struct node *n)
 static void op_shutdown(struct node *n)
 {
 	struct app *a = app_of(n);
-	bool again;
 
 	app_lock(a);
-	again = a->killed;
-	a->killed = true;
+	if (a->end_at == 0)
+		a->end_at = clk_now() + SHUTDOWN_AFTER;
 	app_unlock(a);
-	if (!again)             /* a second signal would kill at once */
-		(void)kill(getpid(), SIGTERM);
+	app_wake_house(a);
+}
+
+nsec app_end_round(struct app *a, nsec now)
+{
+	nsec at;
+
+	app_lock(a);
+	at = a->end_at;
+	if (at != 0 && now >= at)
+		a->end_at = NSEC_NEVER; /* a second signal would kill at once */
+	app_unlock(a);
+	if (at == 0 || now < at)
+		return at == 0 ? NSEC_NEVER : at;
+	(void)kill(getpid(), SIGTERM);
+	return NSEC_NEVER;
 }
 
 static void op_chanlog_counts(struct node *n, struct chanlog_counts *c)

@@ -18,6 +18,7 @@
 #include "pcp/push.h"
 
 #define STOP_DEADLINE (1700 * NSEC_PER_MSEC)    /* of an orderly end; the whole takes 2 s at most */
+#define SHUTDOWN_AFTER (500 * NSEC_PER_MSEC)    /* so that who asked for it gets his answer */
 #define GOODBYE       (500 * NSEC_PER_MSEC)     /* for the last words to one peer */
 
 struct chanlogd;
@@ -54,7 +55,7 @@ struct app {
 	uint32_t checks         GUARDED_BY(lk_app);     /* that have ended */
 	struct own told         GUARDED_BY(lk_app);     /* of ourselves, in the log */
 	struct source *sources  GUARDED_BY(lk_app);     /* pushed inputs, with a channel or not yet */
-	bool killed             GUARDED_BY(lk_app);     /* op_shutdown() has asked */
+	nsec end_at             GUARDED_BY(lk_app);     /* somebody asked for the end: then; 0 = nobody */
 	uint16_t told_port      GUARDED_BY(lk_app);     /* serverPort that waits for a restart; 0 = none */
 	uint32_t tests          GUARDED_BY(lk_app);     /* port tests in flight */
 	struct host tested[8]   GUARDED_BY(lk_app);     /* and of whom */
@@ -90,6 +91,8 @@ void app_wake_house(struct app *a);
  * been written to stderr. The signals are blocked already.
  * returns  ST_OK, or the reason */
 enum status app_start(struct app *a, const char *ini, int *exit_code) NODISCARD;
+/* End the process when somebody asked for it and the moment has come. Returns when it will. */
+nsec app_end_round(struct app *a, nsec now) EXCLUDES(lk_app);
 /* SIGHUP: log and channel log are opened again, the ini is read again. */
 void app_reload(struct app *a);
 /* Stop everything in order, within 2 s, and write what must be kept. */

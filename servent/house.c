@@ -324,6 +324,7 @@ static nsec tick(struct house *h)
 	next = MIN(next, addr_round(h, now));
 	next = MIN(next, force_round(h, now));
 	next = MIN(next, firewall_round(h, now));
+	next = MIN(next, app_end_round(h->a, now));
 	return next;
 }
 

@@ -792,6 +792,17 @@ void chanmgr_silence(struct chanmgr *m, const struct gnuid *id)
 	cm_unlock(m);
 }
 
+void chanmgr_silence_all(struct chanmgr *m)
+{
+	struct hitlist *l, *next;
+
+	cm_lock(m);
+	HASH_ITER(hh, m->lists, l, next)
+		hitlist_silence(l);
+	note_change(m);
+	cm_unlock(m);
+}
+
 void chanmgr_sweep(struct chanmgr *m, nsec max_age, struct gnuid *ended, size_t *n)
 {
 	size_t room = *n, count = 0, gone = 0;

@@ -171,6 +171,9 @@ void chanmgr_session_gone(struct chanmgr *m, const struct gnuid *sid, const stru
 /* A channel is not wanted here any more: its hits are dead, and its list goes at the next sweep. */
 void chanmgr_silence(struct chanmgr *m, const struct gnuid *id) EXCLUDES(lk_chanmgr);
 
+/* The same for all of them, those of channels carried here included: they fill anew. */
+void chanmgr_silence_all(struct chanmgr *m) EXCLUDES(lk_chanmgr);
+
 /* Remove dead hits, those silent for max_age, and lists left empty. ended[] (room for *n ids) gets
  * the lists that went although they had been announced, *n how many. */
 void chanmgr_sweep(struct chanmgr *m, nsec max_age, struct gnuid *ended, size_t *n) EXCLUDES(lk_chanmgr);

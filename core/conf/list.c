@@ -460,6 +460,11 @@ void settings_uptests_clear(struct settings *draft)
 	list_clear(draft, SECT_UPTEST);
 }
 
+void settings_hosts_clear(struct settings *draft)
+{
+	list_clear(draft, SECT_HOST);
+}
+
 /* Does the file give this text back as it is? */
 static bool text_is_plain(const char *s, size_t n)
 {

@@ -172,8 +172,7 @@ static void broadcast_id_make(uint8_t *id)
 	} while (id_is_zero(id));
 }
 
-/* Everybody may relay, announce and play. */
-static bool add_catch_alls(struct settings *st)
+bool settings_filters_default(struct settings *st)
 {
 	static const char *const all[] = { "255.255.255.255", "::/0" };
 
@@ -229,7 +228,7 @@ struct settings *settings_new(bool documented)
 		return NULL;
 	settings_reset(st);
 	broadcast_id_make(st->broadcast_id);
-	if (!add_catch_alls(st) || settings_feed_add(st, &feed, NULL) != ST_OK ||
+	if (!settings_filters_default(st) || settings_feed_add(st, &feed, NULL) != ST_OK ||
 	    settings_uptest_add(st, &uptest, NULL) != ST_OK || (documented && !add_comments(st)))
 		settings_free(&st);
 	return st;
@@ -588,7 +587,7 @@ static void parse_finish(struct parse *p)
 		st->broadcast_id_made = true;
 	}
 	if (st->filters.n == 0) {
-		p->nomem |= !add_catch_alls(st);
+		p->nomem |= !settings_filters_default(st);
 		warn_at(p, 0, "no [Filter]: added 255.255.255.255 and ::/0, everybody may connect");
 	}
 }

@@ -319,6 +319,9 @@ const struct settings_relay *settings_relays(const struct settings *st, size_t *
 void settings_filters_clear(struct settings *draft);
 void settings_feeds_clear(struct settings *draft);
 void settings_uptests_clear(struct settings *draft);
+void settings_hosts_clear(struct settings *draft);
+/* Append the filters of a file that has none: everybody may relay and play. false = no memory. */
+bool settings_filters_default(struct settings *draft) NODISCARD;
 
 /* Append a copy of an entry.
  * why      as for settings_set()

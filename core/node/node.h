@@ -42,9 +42,9 @@ struct node_ops {
 	void (*info_changed)(struct node *n, struct chan *c);
 	/* A channel is to be kept, or no longer: the ini follows. */
 	void (*kept_changed)(struct node *n);
-	/* Settings changed: filters and limits follow. */
+	/* Settings changed: filters, limits and the listener follow. */
 	void (*settings_changed)(struct node *n);
-	/* Orderly end of the process. */
+	/* Orderly end of the process, in a moment: the answer to who asks still goes out. */
 	void (*shutdown)(struct node *n);
 	void (*chanlog_counts)(struct node *n, struct chanlog_counts *c);
 	/* Forget whether our port can be reached over these families and ask the YP; returns when its

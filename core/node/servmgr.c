@@ -681,6 +681,19 @@ enum status servmgr_select(struct servmgr *sm, const struct servent_query *q, st
 	return ST_OK;
 }
 
+struct servent *servmgr_find(struct servmgr *sm, uint32_t id)
+{
+	struct servent *sv = NULL;
+	struct entry *e;
+
+	sm_lock(sm);
+	DL_SEARCH_SCALAR(sm->all, e, sv.id, id);
+	if (e != NULL)
+		sv = servent_ref(&e->sv);
+	sm_unlock(sm);
+	return sv;
+}
+
 void servmgr_count_post(struct servmgr *sm, enum status st)
 {
 	if (st == ST_OK || st == ST_LIMIT)

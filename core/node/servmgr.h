@@ -132,6 +132,8 @@ struct servent_query {
  * *out is NULL. ST_OK, ST_LIMIT (memory). */
 enum status servmgr_select(struct servmgr *sm, const struct servent_query *q, struct servent ***out,
 	size_t *n) EXCLUDES(lk_servmgr) NODISCARD;
+/* The connection of that number, whatever its status: a reference, or NULL. */
+struct servent *servmgr_find(struct servmgr *sm, uint32_t id) EXCLUDES(lk_servmgr);
 /* Select, post a message to each, and let go. Returns how many took it without losing one (0 when out of
  * memory). */
 size_t servmgr_post(struct servmgr *sm, const struct servent_query *q, struct blob *msg)

@@ -7,7 +7,7 @@
 #include "http/auth.h"
 #include "http/playlist.h"
 #include "http/response.h"
-#include "test/unit/http/httptest.h"
+#include "test/unit/http/asktest.h"
 #include "test/unit/http/yptest.h"
 #include "test/unit/unit.h"
 #include "xml/xmlout.h"
@@ -72,55 +72,6 @@ static void up(void)
 static void down(void)
 {
 	node_down(&node);
-}
-
-/* Send a whole request (first line, headers, body) from peer; got holds the whole answer. */
-static void ask(struct host peer, const char *text, struct buf *got)
-{
-	struct servent *sv;
-	struct request rq;
-	const char *head = strchr(text, '\n');
-	char line[512];
-	uint8_t b[4096];
-	ssize_t n;
-	int far;
-
-	ck_assert_ptr_nonnull(head);
-	ck_assert_uint_lt((size_t)(head - text), sizeof(line));
-	memcpy(line, text, (size_t)(head - text));
-	line[head - text] = '\0';
-	sv = servent_up(&node, peer, &far);
-	ck_assert_int_eq(write(far, head + 1, strlen(head + 1)), (ssize_t)strlen(head + 1));
-	shutdown(far, SHUT_WR);
-	request_init(&rq);
-	ck_assert_int_eq(http_read_head(&sv->sock, line, &rq, clk_deadline(SOON)), ST_OK);
-	ck_assert_int_eq(http_serve(&node, sv, &rq), ST_OK);
-	request_fini(&rq);
-	servent_end(&sv);
-	buf_init(got, 1 << 20);
-	while ((n = read(far, b, sizeof(b))) > 0)
-		buf_put(got, b, (size_t)n);
-	close(far);
-	buf_cstr(got);
-}
-
-static int status_of(const struct buf *got)
-{
-	char digits[4] = "";
-	uint32_t v = 0;
-
-	ck_assert(got->len > 12 && strncmp((const char *)got->p, "HTTP/1.0 ", 9) == 0);
-	memcpy(digits, got->p + 9, 3);
-	ck_assert(num_u32(digits, 100, 599, &v));
-	return (int)v;
-}
-
-static const char *body_of(const struct buf *got)
-{
-	const char *p = strstr((const char *)got->p, "\r\n\r\n");
-
-	ck_assert_ptr_nonnull(p);
-	return p + 4;
 }
 
 /* --- one request, one answer ------------------------------------------------------------------ */
@@ -276,7 +227,7 @@ START_TEST(exchange)
 {
 	struct buf got;
 
-	ask(rows[_i].remote ? host_v4(198, 18, (uint8_t)(_i >> 8), (uint8_t)_i, 9) : home(),
+	ask(&node, rows[_i].remote ? host_v4(198, 18, (uint8_t)(_i >> 8), (uint8_t)_i, 9) : home(),
 		rows[_i].request, &got);
 	ck_assert_msg(status_of(&got) == rows[_i].status, "%s gives %s", rows[_i].request,
 		(const char *)got.p);
@@ -312,7 +263,7 @@ START_TEST(pls_golden)
 	buf_put(&want, body.p, (size_t)(auth - (const char *)body.p));
 	buf_puts(&want, token);
 	buf_puts(&want, auth + 32);
-	ask(home(), "GET /pls/" FLV_ID "?tip=203.0.113.20:7144 HTTP/1.1\nHost: "
+	ask(&node, home(), "GET /pls/" FLV_ID "?tip=203.0.113.20:7144 HTTP/1.1\nHost: "
 		"127.0.0.1:7144\n\n", &got);
 	ck_assert_str_eq(body_of(&got), buf_cstr(&want));
 	ck_assert_ptr_nonnull(strstr((const char *)got.p, "\r\nContent-Type: audio/x-mpegurl\r\n"));
@@ -337,29 +288,29 @@ START_TEST(pls_starts)
 	struct own own;
 	char token[AUTH_TOKEN], text[256], hs[HOST_STRLEN];
 
-	ask(stranger(), get, &got);
+	ask(&node, stranger(), get, &got);
 	ck_assert_int_eq(status_of(&got), 503);
 	buf_fini(&got);
-	ask(home(), "HEAD /pls/" NEW_ID "?tip=198.51.100.1:7150 HTTP/1.0\n\n", &got);
+	ask(&node, home(), "HEAD /pls/" NEW_ID "?tip=198.51.100.1:7150 HTTP/1.0\n\n", &got);
 	ck_assert_int_eq(status_of(&got), 503);
 	buf_fini(&got);
 	ck_assert_uint_eq(started, 0);
 	if (_i == 0) {
-		ask(home(), get, &got);
+		ask(&node, home(), get, &got);
 	} else {
 		servmgr_own(node.sm, &own);
 		ck_assert(gnuid_parse(&chan, NEW_ID));
 		auth_token(token, &own.bcid, &chan);
 		snprintf(text, sizeof(text),
 			"GET /pls/" NEW_ID "?tip=198.51.100.1:7150&auth=%s HTTP/1.0\n\n", token);
-		ask(stranger(), text, &got);
+		ask(&node, stranger(), text, &got);
 	}
 	ck_assert_int_eq(status_of(&got), 200);
 	ck_assert_uint_eq(started, 1);
 	ck_assert_str_eq(host_str(&started_tip, hs), "198.51.100.1:7150");
 	buf_fini(&got);
 	/* now it plays: anybody may, nothing is started again */
-	ask(stranger(), get, &got);
+	ask(&node, stranger(), get, &got);
 	ck_assert_int_eq(status_of(&got), 200);
 	ck_assert_uint_eq(started, 1);
 	buf_fini(&got);
@@ -378,34 +329,34 @@ START_TEST(commands)
 	ck_assert(gnuid_parse(&flv, FLV_ID) && gnuid_parse(&wmv, WMV_ID));
 	c = chanmgr_find(node.cm, &flv);
 	w = chanmgr_find(node.cm, &wmv);
-	ask(home(), "GET /admin?cmd=keep&id=" FLV_ID " HTTP/1.0\n\n", &got);
+	ask(&node, home(), "GET /admin?cmd=keep&id=" FLV_ID " HTTP/1.0\n\n", &got);
 	buf_fini(&got);
 	chan_view(c, &v);
 	ck_assert(v.keep);
 	chan_view_fini(&v);
-	ask(home(), "GET /admin?cmd=keep&id=" FLV_ID " HTTP/1.0\n\n", &got);
+	ask(&node, home(), "GET /admin?cmd=keep&id=" FLV_ID " HTTP/1.0\n\n", &got);
 	buf_fini(&got);
 	chan_view(c, &v);
 	ck_assert(!v.keep);
 	chan_view_fini(&v);
 	ck_assert_uint_eq(kept, 2);
 
-	ask(home(), "GET /admin?cmd=bump&id=" WMV_ID "&ip=198.51.100.3 HTTP/1.0\n\n", &got);
+	ask(&node, home(), "GET /admin?cmd=bump&id=" WMV_ID "&ip=198.51.100.3 HTTP/1.0\n\n", &got);
 	buf_fini(&got);
 	ck_assert(chan_take_bump(w, &to));
 	ck_assert_str_eq(host_str(&to, hs), "198.51.100.3:7144");
 	/* a broadcast has no upstream to leave (settings.md decision 31) */
-	ask(home(), "GET /admin?cmd=bump&id=" FLV_ID " HTTP/1.0\n\n", &got);
+	ask(&node, home(), "GET /admin?cmd=bump&id=" FLV_ID " HTTP/1.0\n\n", &got);
 	buf_fini(&got);
 	ck_assert(!chan_take_bump(c, &to));
 
 	/* not without rights, not by HEAD */
-	ask(stranger(), "GET /admin?cmd=stop&id=" FLV_ID " HTTP/1.0\n\n", &got);
+	ask(&node, stranger(), "GET /admin?cmd=stop&id=" FLV_ID " HTTP/1.0\n\n", &got);
 	buf_fini(&got);
-	ask(home(), "HEAD /admin?cmd=stop&id=" FLV_ID " HTTP/1.0\n\n", &got);
+	ask(&node, home(), "HEAD /admin?cmd=stop&id=" FLV_ID " HTTP/1.0\n\n", &got);
 	buf_fini(&got);
 	ck_assert(!chan_is_closing(c));
-	ask(home(), "GET /admin?cmd=stop&id=" FLV_ID " HTTP/1.0\n\n", &got);
+	ask(&node, home(), "GET /admin?cmd=stop&id=" FLV_ID " HTTP/1.0\n\n", &got);
 	buf_fini(&got);
 	ck_assert(chan_is_closing(c));
 	ck_assert_uint_eq(chanmgr_count(node.cm), 1);
@@ -452,7 +403,7 @@ START_TEST(by_settings)
 	d->auth_type = s == BASIC_MODE ? AUTHTYPE_BASIC : AUTHTYPE_COOKIE;
 	d->trust_localhost = s != UNTRUSTED;
 	up_with(d);
-	ask(configured[_i].remote ? stranger() : home(), configured[_i].request, &got);
+	ask(&node, configured[_i].remote ? stranger() : home(), configured[_i].request, &got);
 	ck_assert_msg(status_of(&got) == configured[_i].status, "%s gives %s",
 		configured[_i].request,
 		(const char *)got.p);
@@ -528,7 +479,7 @@ START_TEST(on_a_root)
 	struct buf got;
 
 	root_begin(false);
-	ask(stranger(), root_rows[_i].request, &got);
+	ask(&node, stranger(), root_rows[_i].request, &got);
 	ck_assert_msg(status_of(&got) == root_rows[_i].status, "%s gives %s", root_rows[_i].request,
 		(const char *)got.p);
 	ck_assert_msg(root_rows[_i].has == NULL || strstr((const char *)got.p, root_rows[_i].has) != NULL,
@@ -538,7 +489,7 @@ START_TEST(on_a_root)
 	yp_free(&node.yp);
 	down();
 	up();
-	ask(stranger(), root_rows[_i].request, &got);
+	ask(&node, stranger(), root_rows[_i].request, &got);
 	ck_assert_msg(status_of(&got) == root_rows[_i].elsewhere, "%s gives %s", root_rows[_i].request,
 		(const char *)got.p);
 	buf_fini(&got);
@@ -553,19 +504,19 @@ START_TEST(root_home)
 	struct buf got;
 
 	root_begin(true);
-	ask(stranger(), "GET / HTTP/1.0\n\n", &got);
+	ask(&node, stranger(), "GET / HTTP/1.0\n\n", &got);
 	ck_assert_ptr_nonnull(strstr((const char *)got.p, "\r\nLocation: /yp/\r\n"));
 	buf_fini(&got);
-	ask(home(), "GET / HTTP/1.0\n\n", &got);
+	ask(&node, home(), "GET / HTTP/1.0\n\n", &got);
 	ck_assert_ptr_nonnull(strstr((const char *)got.p, "\r\nLocation: /html/en/index.html\r\n"));
 	buf_fini(&got);
-	ask(stranger(), "GET /public/index.txt HTTP/1.0\n\n", &got);
+	ask(&node, stranger(), "GET /public/index.txt HTTP/1.0\n\n", &got);
 	ck_assert_ptr_nonnull(strstr((const char *)got.p, ANNOUNCED));
 	buf_fini(&got);
 	ck_assert_ptr_nonnull(f);
 	ck_assert_int_eq(filterset_add(f, "203.0.113.9", FILTER_BAN, NULL), ST_OK);
 	node_set_filters(&node, f);
-	ask(stranger(), "GET /index.txt HTTP/1.0\n\n", &got);
+	ask(&node, stranger(), "GET /index.txt HTTP/1.0\n\n", &got);
 	ck_assert_int_eq(status_of(&got), 503);
 	buf_fini(&got);
 	yp_free(&node.yp);
@@ -582,7 +533,7 @@ START_TEST(public_list)
 	d->public_directory = true;
 	up_with(d);
 	SAY(&node, 1, "<found>", "x");
-	ask(stranger(), "GET /public/index.txt HTTP/1.0\n\n", &got);
+	ask(&node, stranger(), "GET /public/index.txt HTTP/1.0\n\n", &got);
 	ck_assert_int_eq(status_of(&got), 200);
 	ck_assert_ptr_nonnull(strstr((const char *)got.p, "Content-Type: text/plain; charset=utf-8\r\n"));
 	ck_assert_int_eq(strncmp(body_of(&got), "A &lt;b&gt; &amp; &quot;c&quot;<>" FLV_ID "<>", 60), 0);
