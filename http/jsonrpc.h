@@ -78,6 +78,9 @@ extern const size_t rpc_methods_n;
 enum status jsonrpc_handle(struct node *n, struct servent *sv, const void *body, size_t len,
 	struct buf *out, int *http) NODISCARD;
 
+/* A channel as getChannels has it; a new reference, NULL when out of memory (methods.c). */
+json_t *rpc_channel_json(struct node *n, struct chan *c);
+
 /* What GET /api/1 says: the result of getVersionInfo. */
 enum status jsonrpc_version(struct buf *out) NODISCARD;
 

@@ -233,7 +233,7 @@ static json_t *status_json(struct node *n, const struct gnuid *id, const struct 
 	return or_drop(o, ok);
 }
 
-static json_t *channel_json(struct node *n, struct chan *c)
+json_t *rpc_channel_json(struct node *n, struct chan *c)
 {
 	struct chan_view v;
 	json_t *o = json_object();
@@ -260,7 +260,7 @@ static json_t *get_channels(struct rpc_call *c)
 		ok = false;
 	for (i = 0; i < n; i++) {
 		if (ok)
-			add(a, channel_json(c->node, all[i]), &ok);
+			add(a, rpc_channel_json(c->node, all[i]), &ok);
 		chan_unref(&all[i]);
 	}
 	free(all);
@@ -630,6 +630,8 @@ const struct rpc_method rpc_methods[] = {
 		"What is logged: 0 nothing, 1 fatal, 2 errors, 3 warnings, 4 notes, 5 everything." },
 	{ "getNewVersions", NOTHING, get_none, RPC_IS_ARRAY,
 		"Always empty: this node does not update itself." },
+	{ "getNotificationMessages", NOTHING, method_get_notifications, RPC_IS_ARRAY,
+		"What has happened since the last call from this address; of the last 20." },
 	{ "getPlugins", NOTHING, get_none, RPC_IS_ARRAY, "Always empty: there are none." },
 	{ "getRootStatus", NOTHING, get_root_status, RPC_IS_OBJECT,
 		"On a root: who is connected, what was refused, forwarded and written." },

@@ -11,7 +11,7 @@
 
 /* methods_node.c: settings, log, addresses */
 rpc_handler method_clear_log, method_get_external_addresses, method_get_log, method_get_log_settings,
-	method_get_settings, method_set_log_settings, method_set_settings;
+	method_get_notifications, method_get_settings, method_set_log_settings, method_set_settings;
 /* methods_yp.c: the yellow page we announce to */
 rpc_handler method_add_yp, method_get_yp_protocols, method_get_yps, method_remove_yp;
 /* methods_edit.c: a channel's start, info and connections */

@@ -164,3 +164,19 @@ json_t *method_get_external_addresses(struct rpc_call *c)
 			add(a, json_string(host_ip_str(&own.global[i], ip)), &ok);
 	return or_drop(a, ok);
 }
+
+/* --- notifications ----------------------------------------------------------------------------- */
+
+json_t *method_get_notifications(struct rpc_call *c)
+{
+	struct notice v[NOTICES];
+	const size_t n = notices_unread(&c->node->notices, c->sv->peer.ip, v);
+	json_t *a = json_array();
+	bool ok = a != NULL;
+
+	for (size_t i = 0; i < n; i++)
+		add(a, json_pack("{ss ss ss ss sI}", "class", v[i].class, "type", v[i].level, "title",
+			notice_type_str(v[i].type), "message", v[i].text, "time", (json_int_t)v[i].wall_s),
+			&ok);
+	return or_drop(a, ok);
+}

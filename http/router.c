@@ -9,6 +9,7 @@
 #include "core/sys/text.h"
 #include "http/admin.h"
 #include "http/auth.h"
+#include "http/events.h"
 #include "http/getgmt.h"
 #include "http/jsonrpc.h"
 #include "http/page.h"
@@ -30,6 +31,7 @@ struct exchange {
 	struct response *rs;
 	const char *form;               /* body of a POST, terminated; "" */
 	size_t form_len;
+	bool answered;                  /* by the handler itself: the response is not to be sent */
 };
 
 /* Fills in the response. ST_OK, or why nothing must be written. */
@@ -75,6 +77,11 @@ static enum status serve_api(struct exchange *x)
 	if (http == 204)
 		x->rs->type = NULL;
 	return ST_OK;
+}
+
+static enum status serve_events(struct exchange *x)
+{
+	return events_serve(x->node, x->sv, x->rq, x->rs, &x->answered);
 }
 
 static enum status serve_admin(struct exchange *x)
@@ -205,6 +212,7 @@ static const struct route routes[] = {
 	{ "/api/1/", EXACT, READ, ALLOW_HTML, OPEN, false, BODY, AUTH_SITE, serve_api },
 	{ "/api/1", EXACT, HTTP_POST, ALLOW_HTML, ADMIN, false, BODY, AUTH_API, serve_api },
 	{ "/api/1/", EXACT, HTTP_POST, ALLOW_HTML, ADMIN, false, BODY, AUTH_API, serve_api },
+	{ "/api/1/events", EXACT, HTTP_GET, ALLOW_HTML, ADMIN, false, BODY, AUTH_SITE, serve_events },
 	{ "/api/index.json", EXACT, READ, ALLOW_HTML, OPEN, true, BODY, 0, serve_yp_json },
 	{ "/index.txt", EXACT, READ, ALLOW_HTML, OPEN, true, BODY, 0, serve_yp_index },
 	{ "/index.rss", EXACT, READ, ALLOW_HTML, OPEN, true, BODY, 0, serve_yp_rss },
@@ -419,11 +427,11 @@ enum status http_serve(struct node *n, struct servent *sv, struct request *rq)
 	response_init(&rs, RPC_ANSWER);
 	buf_init(&body, HTTP_BODY_MAX);
 	st = run(&x, &body);
-	if (st == ST_LIMIT) {
+	if (st == ST_LIMIT && !x.answered) {
 		response_error(&rs, 503, "out of memory");
 		st = ST_OK;
 	}
-	if (st == ST_OK)
+	if (st == ST_OK && !x.answered)
 		st = send_and_end(sv, &rs, rq->method == HTTP_HEAD, rq->http10);
 	buf_fini(&body);
 	response_fini(&rs);

@@ -176,6 +176,7 @@ static void tell_port(struct app *a)
 static void op_settings_changed(struct node *n)
 {
 	app_apply_settings(app_of(n));
+	notice_add(&n->notices, NOTICE_PEERCAST, "settingsChanged", "info", NULL, "Settings were changed.");
 	tell_port(app_of(n));
 	app_wake_cout(app_of(n));       /* another YP; and the housekeeper */
 	historyd_wake(app_of(n)->history);

@@ -534,6 +534,9 @@ static void fetch_task(struct app *a, void *arg)
 		if (chan_attach(c, &f->mbox, &f->token, clk_deadline(NSEC_PER_SEC)) == ST_OK) {
 			take_init(&f->take, c, f->token);
 			run(f);
+			if (!f->told && !chan_is_closing(c) && !mbox_is_stopped(&f->mbox))
+				notice_add(&a->node.notices, NOTICE_PEERCAST, "channelNotFound", "warning",
+					&f->id, "Channel not found: %s", id);
 			take_fini(&f->take);
 			chan_close(c);
 			chan_detach(c, f->token);

@@ -45,6 +45,7 @@ struct fetch {
 	nsec silent;                    /* and since when it gave nothing new */
 	nsec played;                    /* when there last was one; 0 = never */
 	bool served;                    /* somebody below may be waiting for more */
+	bool told;                      /* the user was told that it plays */
 	uint32_t yp_tries;
 	size_t yp_at;                   /* the root of rootHost whose turn is next */
 	bool off_air;                   /* a host that should know said so: only others can gainsay it */

@@ -24,6 +24,20 @@
 
 /* --- the stream ------------------------------------------------------------------------------- */
 
+/* The user may have waited for it; one that was only interrupted is no news. */
+static NOINLINE void tell_playing(struct fetch *f)
+{
+	struct chaninfo *i;
+
+	if (f->told)
+		return;
+	f->told = true;
+	i = chan_info(f->c);
+	notice_add(&f->a->node.notices, NOTICE_PEERCAST, "channelReceiving", "normal", &f->id,
+		"Now receiving: %s", i->text[CT_NAME]);
+	chaninfo_unref(&i);
+}
+
 static enum status on_packet(void *ctx, const struct pktatom *p)
 {
 	struct fetch *f = ctx;
@@ -36,6 +50,7 @@ static enum status on_packet(void *ctx, const struct pktatom *p)
 	if (fresh == 0) {
 		/* before anybody has a byte of it */
 		chan_set_status(f->c, CHAN_RECEIVING);
+		tell_playing(f);
 		upstream_note(&f->memory, &f->up.host)->delay = now - f->connected;
 		upstream_note(&f->memory, &f->up.host)->refusals = 0;
 	}
@@ -49,13 +64,18 @@ static NOINLINE bool on_info(void *ctx, const struct chanatom *ca)
 	struct fetch *f = ctx;
 	struct chaninfo *i = chan_info(f->c);
 	struct chanmeta m;
-	bool bitrate_only;
+	bool bitrate_only, said, changed;
 
 	chaninfo_to_meta(i, &m);
-	chaninfo_unref(&i);
 	chanatom_meta(ca, &m);
 	m.id = f->id;
-	return m.text[CT_NAME][0] != '\0' && chan_set_info(f->c, &m, &bitrate_only);
+	said = m.text[CT_COMMENT][0] != '\0' && strcmp(m.text[CT_COMMENT], i->text[CT_COMMENT]) != 0;
+	chaninfo_unref(&i);
+	changed = m.text[CT_NAME][0] != '\0' && chan_set_info(f->c, &m, &bitrate_only);
+	if (changed && said)
+		notice_add(&f->a->node.notices, NOTICE_BROADCASTERS, "channelComment", "normal", &f->id,
+			"%s: %s", m.text[CT_NAME], m.text[CT_COMMENT]);
+	return changed;
 }
 
 /* --- status report ---------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 
 #include "core/chan/routelist.h"
 #include "core/sys/assert.h"
+#include "core/sys/event.h"
 
 #define DROP_ROOM (4 * READER_BATCH)
 #define POS_AHEAD ((uint64_t)16 << 20)  /* settings.md decision 21 */
@@ -257,6 +258,8 @@ static bool replace_info(struct chan *c, const struct chaninfo *was, const struc
 	chan_unlock(c);
 	chaninfo_unref(&new);
 	chaninfo_unref(&old);
+	if (*changed)
+		event_tell(EVENT_CHANNEL, "info", NULL, c->id.b, 0, NULL, NULL);
 	return !raced;
 }
 
@@ -320,7 +323,10 @@ static void drop_given_locked(struct chan *c) REQUIRES(lk_chan)
 
 void chan_set_status(struct chan *c, enum chan_status s)
 {
+	bool news;
+
 	chan_lock(c);
+	news = !c->closing && c->status != s;
 	if (!c->closing) {              /* the end is final, whatever its source still says */
 		if (!seeks(s))
 			drop_given_locked(c);
@@ -335,6 +341,8 @@ void chan_set_status(struct chan *c, enum chan_status s)
 		c->status = s;
 	}
 	chan_unlock(c);
+	if (news)
+		event_tell(EVENT_CHANNEL, "status", chan_status_str(s), c->id.b, 0, NULL, NULL);
 }
 
 enum chan_status chan_get_status(struct chan *c)

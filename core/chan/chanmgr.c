@@ -8,6 +8,7 @@
 
 #include "core/chan/hitlist.h"
 #include "core/sys/assert.h"
+#include "core/sys/event.h"
 #include "core/sys/rest.h"
 
 struct chan_entry {
@@ -110,6 +111,8 @@ enum status chanmgr_add(struct chanmgr *m, struct chan *c, uint32_t max)
 	cm_unlock(m);
 	if (st != ST_OK)
 		free(e);
+	else
+		event_tell(EVENT_CHANNEL, "added", NULL, chan_id(c)->b, 0, NULL, NULL);
 	return st;
 }
 
@@ -126,6 +129,7 @@ void chanmgr_remove(struct chanmgr *m, struct chan *c)
 	note_change(m);
 	cm_unlock(m);
 	if (e != NULL) {
+		event_tell(EVENT_CHANNEL, "removed", NULL, chan_id(c)->b, 0, NULL, NULL);
 		chan_unref(&e->chan);
 		free(e);
 	}

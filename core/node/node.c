@@ -16,6 +16,7 @@ enum status node_init(struct node *n, struct conf *conf, struct chanmgr *cm, str
 		return ST_LIMIT;
 	*n = (struct node){ .conf = conf, .cm = cm, .sm = sm };
 	mtx_init(&n->mtx, &lk_conf);
+	notices_init(&n->notices);
 	node_lock(n);
 	n->filters = none;
 	node_unlock(n);
@@ -26,6 +27,7 @@ void node_fini(struct node *n) LOCK_IMPL /* the only thread left */
 {
 	filterset_unref(&n->filters);
 	bans_unref(&n->bans);
+	notices_fini(&n->notices);
 	mtx_fini(&n->mtx);
 }
 

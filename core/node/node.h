@@ -13,6 +13,7 @@
 #include "core/node/bans.h"
 #include "core/node/filter.h"
 #include "core/node/history.h"
+#include "core/node/notice.h"
 #include "core/node/servmgr.h"
 #include "core/sys/host.h"
 
@@ -83,6 +84,7 @@ struct node {
 	struct filterset *filters GUARDED_BY(lk_conf);          /* the current set */
 	struct bans *bans GUARDED_BY(lk_conf);                  /* NULL = none */
 	_Atomic uint64_t root_counts[ROOT_COUNTS];              /* relaxed: statistics */
+	struct notices notices;
 };
 
 static inline void node_count(struct node *n, enum root_count c)

@@ -8,6 +8,7 @@
 
 #include "core/node/table.h"
 #include "core/sys/assert.h"
+#include "core/sys/event.h"
 #include "core/sys/text.h"
 
 #define STOP_BATCH  64
@@ -138,6 +139,18 @@ static void account_connected_locked(struct servmgr *sm, struct entry *e, bool a
 	}
 }
 
+/* Players, relays and control connections are told of while they are connected (event.h). */
+static void show_locked(struct entry *e, bool connected) REQUIRES(lk_servmgr)
+{
+	const struct servent *sv = &e->sv;
+
+	if (e->shown == connected)
+		return;
+	e->shown = connected;
+	event_tell(EVENT_CONNECTION, connected ? "opened" : "closed", servent_type_str(sv->type),
+		sv->chan.b, sv->id, &sv->peer, sv->agent);
+}
+
 void account_locked(struct servmgr *sm, struct entry *e, bool add)
 {
 	const bool open = !e->sv.outgoing && !e->served;
@@ -161,6 +174,9 @@ void account_locked(struct servmgr *sm, struct entry *e, bool add)
 	}
 	if (e->sv.status == SV_CONNECTED)
 		account_connected_locked(sm, e, add);
+	if (add)
+		show_locked(e, e->sv.status == SV_CONNECTED && !e->guest &&
+			(is_output(e->sv.type) || is_control(e->sv.type)));
 }
 
 /* Forget `e` in its address' record; the record when it was the last one: to be freed. */
@@ -434,6 +450,7 @@ void servent_end(struct servent **svp)
 	sock_close(&sv->sock);
 	sm_lock(sm);
 	account_locked(sm, e, false);
+	show_locked(e, false);
 	unpair_locked(sm, e);
 	p = leave_peer_locked(sm, e);
 	u = leave_use_locked(sm, e);
@@ -519,6 +536,21 @@ void servent_settled(struct servent *sv)
 	sm_lock(sv->sm);
 	account_locked(sv->sm, e, false);
 	sv->pending = false;
+	account_locked(sv->sm, e, true);
+	sm_unlock(sv->sm);
+}
+
+void servent_set_command(struct servent *sv)
+{
+	struct entry *e = entry_of(sv);
+
+	sm_lock(sv->sm);
+	account_locked(sv->sm, e, false);
+	unpair_locked(sv->sm, e);
+	e->served = true;
+	sv->pending = false;
+	sv->type = SV_COMMAND;
+	set_status_locked(sv, SV_CONNECTED);
 	account_locked(sv->sm, e, true);
 	sm_unlock(sv->sm);
 }

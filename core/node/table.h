@@ -48,6 +48,7 @@ struct entry {
 	bool counted;                   /* account_locked() has added it */
 	bool served;                    /* is, or has been, a served relay, player or control */
 	bool hashed;                    /* in sids */
+	bool shown;                     /* watchers were told that it is connected */
 	int told;                       /* 0, TOLD_SOFT, TOLD_HARD */
 	struct entry *pair;             /* of a guest: the relay whose place it was promised; of that one: the
 	                                 * guest; NULL = none */

@@ -11,16 +11,17 @@ struct lockclass lk_app     = { "app", 2 };
 struct lockclass lk_servmgr = { "servmgr", 3 };
 struct lockclass lk_chanmgr = { "chanmgr", 4 };
 struct lockclass lk_chan    = { "chan", 5 };
-struct lockclass lk_mbox    = { "mbox", 6 };
-struct lockclass lk_conf    = { "conf", 7 };
-struct lockclass lk_log     = { "log", 8 };
-struct lockclass lk_leaf    = { "leaf", 9 };
+struct lockclass lk_event   = { "event", 6 };
+struct lockclass lk_mbox    = { "mbox", 7 };
+struct lockclass lk_conf    = { "conf", 8 };
+struct lockclass lk_log     = { "log", 9 };
+struct lockclass lk_leaf    = { "leaf", 10 };
 
 #ifdef LOCK_DEBUG
 
 /* What this thread holds, ranks rising. Ranks are distinct, so there are never more than classes. */
 static _Thread_local struct {
-	const struct mtx *m[9];
+	const struct mtx *m[10];
 	size_t n;
 } held;
 

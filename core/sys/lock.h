@@ -33,10 +33,11 @@ extern struct lockclass lk_app     AFTER(lk_save);        /* 2: the threads that
 extern struct lockclass lk_servmgr AFTER(lk_app);         /* 3: servent table, limits, own state */
 extern struct lockclass lk_chanmgr AFTER(lk_servmgr);     /* 4: channel table, hit lists, hits */
 extern struct lockclass lk_chan    AFTER(lk_chanmgr);     /* 5: one channel */
-extern struct lockclass lk_mbox    AFTER(lk_chan);        /* 6: one mailbox */
-extern struct lockclass lk_conf    AFTER(lk_mbox);        /* 7: pointer to the current settings */
-extern struct lockclass lk_log     AFTER(lk_conf);        /* 8: log sinks and queues; a leaf */
-extern struct lockclass lk_leaf    AFTER(lk_log);         /* 9: a thread's end, a name look-up */
+extern struct lockclass lk_event   AFTER(lk_chan);        /* 6: events and who watches them */
+extern struct lockclass lk_mbox    AFTER(lk_event);       /* 7: one mailbox */
+extern struct lockclass lk_conf    AFTER(lk_mbox);        /* 8: pointer to the current settings */
+extern struct lockclass lk_log     AFTER(lk_conf);        /* 9: log sinks and queues; a leaf */
+extern struct lockclass lk_leaf    AFTER(lk_log);         /* 10: a thread's end, a name look-up */
 
 struct mtx {
 	pthread_mutex_t m;

@@ -13,6 +13,7 @@
 
 #include "core/sys/assert.h"
 #include "core/sys/clk.h"
+#include "core/sys/event.h"
 #include "core/sys/file.h"
 #include "core/sys/rng.h"
 #include "core/sys/text.h"
@@ -133,7 +134,7 @@ void log_pause(bool on)
 
 /* --- lines ------------------------------------------------------------------------------------ */
 
-static const char *tag(enum log_level l)
+const char *log_level_str(enum log_level l)
 {
 	static const char *const names[] = { "TRAC", "DBUG", "INFO", "WARN", "EROR", "FATL" };
 
@@ -202,7 +203,7 @@ static void emit(enum log_level level, uint32_t suppressed, const char *fmt, va_
 		tm = (struct tm){ .tm_mday = 1, .tm_year = 70 };
 	n = snprintf(line, PREFIX_MAX, "%04d/%02d/%02d %02d:%02d:%02d.%03d [%s] ", tm.tm_year + 1900,
 		tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
-		(int)(now % NSEC_PER_SEC / NSEC_PER_MSEC), tag(level));
+		(int)(now % NSEC_PER_SEC / NSEC_PER_MSEC), log_level_str(level));
 	at = MIN((size_t)n, (size_t)PREFIX_MAX - 1);
 	/* The text with its note has LOG_LINE - 1 bytes; the note is never what is cut. */
 	cap = LOG_LINE - strlen(note);
@@ -217,6 +218,7 @@ static void emit(enum log_level level, uint32_t suppressed, const char *fmt, va_
 	 * full disk or closed pipe has nobody to be reported to. */
 	const enum status st UNUSED =
 		file_write_all(atomic_load_explicit(&sink, memory_order_relaxed), line, at + len + 1);
+	event_wake(EVENT_LOG);
 }
 
 void log_at(enum log_level l, const char *fmt, ...)
@@ -307,7 +309,7 @@ static bool line_print(struct buf *out, const struct line *l, bool lf)
 		tm = (struct tm){ .tm_mday = 1, .tm_year = 70 };
 	(void)snprintf(head, sizeof(head), "%s%s %s %2d %02d:%02d:%02d %d [%s] ", lf ? "\n" : "",
 		day[tm.tm_wday], mon[tm.tm_mon], tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
-		tm.tm_year + 1900, tag(l->level));
+		tm.tm_year + 1900, log_level_str(l->level));
 	n = strlen(head);
 	/* Whole lines only, and no error for a reader that asked for more than it can hold. */
 	if (out->err != ST_OK || n + l->len > out->max - out->len ||
@@ -353,4 +355,38 @@ void log_clear(void)
 	log_unlock(&the);
 	for (size_t i = 0; i < LOG_RING; i++)
 		line_unref(old[i]);
+}
+
+bool log_next(uint64_t *after, struct log_record *r)
+{
+	struct line *l = NULL;
+	uint64_t at;
+
+	log_lock(&the);
+	at = MAX(*after + 1, the.first);
+	if (at < the.next) {
+		l = the.ring[at % LOG_RING];
+		/* relaxed: as in log_copy() */
+		(void)atomic_fetch_add_explicit(&l->refs, 1, memory_order_relaxed);
+	}
+	log_unlock(&the);
+	if (l == NULL)
+		return false;
+	*after = r->number = at;
+	r->level = l->level;
+	r->wall_s = l->wall_s;
+	memcpy(r->text, l->text, l->len);
+	r->text[l->len] = '\0';
+	line_unref(l);
+	return true;
+}
+
+uint64_t log_newest(void)
+{
+	uint64_t n;
+
+	log_lock(&the);
+	n = the.next - 1;
+	log_unlock(&the);
+	return n;
 }

@@ -53,4 +53,17 @@ void log_copy(struct buf *out, uint64_t from, uint32_t max, uint64_t *first, uin
 	EXCLUDES(lk_log);
 void log_clear(void) EXCLUDES(lk_log);
 
+/* One line, whole: for those who follow the log (event.h, EVENT_LOG). */
+struct log_record {
+	uint64_t number;
+	enum log_level level;
+	int64_t wall_s;
+	char text[LOG_LINE];            /* valid UTF-8, escaped */
+};
+const char *log_level_str(enum log_level l);    /* "INFO" ... as in the lines */
+/* The oldest line with a number above *after, which becomes its number; false: there is none yet. */
+bool log_next(uint64_t *after, struct log_record *r) EXCLUDES(lk_log);
+/* Number of the newest line; 0 = none. */
+uint64_t log_newest(void) EXCLUDES(lk_log);
+
 #endif
