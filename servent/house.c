@@ -55,7 +55,7 @@ struct house {
 /* Silent hosts go, and channels without one. Returns when to look again. */
 static nsec sweep(struct house *h, nsec now)
 {
-	struct gnuid ended[ENDED];
+	struct chan_ended ended[ENDED];
 	size_t n;
 
 	if (now < h->sweep_at)
@@ -64,7 +64,8 @@ static nsec sweep(struct house *h, nsec now)
 		n = NELEM(ended);
 		chanmgr_sweep(h->a->node.cm, (nsec)h->set->hit_timeout * NSEC_PER_SEC, ended, &n);
 		for (size_t i = 0; i < n; i++)
-			chanlogd_end(h->a->chanlog, &ended[i], CHANLOG_TIMEOUT);
+			if (ended[i].ours || h->set->chan_log_synced)
+				chanlogd_end(h->a->chanlog, &ended[i].id, CHANLOG_TIMEOUT);
 	} while (n == NELEM(ended));
 	/* a root's first channel may end, and be told, within the second too */
 	h->sweep_at = now + (h->set->is_root || chanmgr_list_count(h->a->node.cm) > 0 ? SWEEP_TIME

@@ -245,6 +245,8 @@ static bool owns(const struct hitlist *l, const struct announce *a)
 {
 	if (!a->root || l->info == NULL || !gnuid_is_set(&l->info->bcid))
 		return true;
+	if (a->source != 0 && a->meta == NULL)
+		return true;
 	if (a->meta != NULL)
 		return (a->present & CHANMETA_BCID) && gnuid_equal(&a->meta->bcid, &l->info->bcid);
 	return a->via != NULL && gnuid_equal(&l->owner, a->via);
@@ -279,6 +281,45 @@ static enum status info_apply(struct hitlist *l, const struct announce *a, struc
 	return ST_OK;
 }
 
+/* Does one of our connections speak for the list: is there a host whose line to us stands? */
+static bool is_spoken_for(const struct hitlist *l)
+{
+	const struct hitnode *n;
+
+	DL_FOREACH(l->hits, n)
+		if (n->h.source == 0 && n->h.gone_at == 0 && !n->h.dead && !n->h.told)
+			return true;
+	return false;
+}
+
+/* The chan part. */
+static enum status meta_apply(struct hitlist *l, const struct announce *a, struct announce_result *r)
+{
+	if (a->source != 0)
+		return is_spoken_for(l) ? ST_OK : info_apply(l, a, r);
+	l->ours = true;
+	if (a->via != NULL)
+		l->owner = *a->via;
+	return info_apply(l, a, r);
+}
+
+/* The host part. */
+static enum status hit_apply(struct hitlist *l, const struct announce *a, struct announce_result *r)
+{
+	const struct hit *h = a->hit;
+
+	l->ours = l->ours || a->source == 0;
+	if (!(h->flags & HIT_RECV)) {
+		r->hit_removed = hitlist_remove(l, h, a->via);
+		return ST_OK;
+	}
+	if (a->root && !(h->flags & HIT_TRACKER))
+		return ST_OK;
+	if (a->source != 0 && !l->ours && h->uptime_s > 0)
+		l->created = MIN(l->created, h->heard - (nsec)h->uptime_s * NSEC_PER_SEC);
+	return hitlist_put(l, h, a->known_only, &r->hit_new);
+}
+
 static enum status announce_locked(struct chanmgr *m, const struct announce *a, struct announce_result *r)
 	REQUIRES(lk_chanmgr)
 {
@@ -299,19 +340,14 @@ static enum status announce_locked(struct chanmgr *m, const struct announce *a, 
 	if (!owns(l, a)) {
 		r->refused = true;
 	} else {
-		if (a->meta != NULL) {
-			st = info_apply(l, a, r);
-			if (a->via != NULL)
-				l->owner = *a->via;
-		}
+		if (a->meta != NULL)
+			st = meta_apply(l, a, r);
 		if (st == ST_OK && a->hit != NULL &&
 		    (a->self == NULL || !gnuid_equal(&a->hit->sid, a->self))) {
-			if (!(a->hit->flags & HIT_RECV))
-				r->hit_removed = hitlist_remove(l, a->hit, a->via);
-			else if (!a->root || (a->hit->flags & HIT_TRACKER))
-				st = hitlist_put(l, a->hit, a->known_only, &r->hit_new);
+			st = hit_apply(l, a, r);
 			hitlist_stats(l, &r->after);
 		}
+		r->created = l->created;
 	}
 	if (l->info != NULL)
 		r->info = chaninfo_ref(l->info);
@@ -334,7 +370,7 @@ enum status chanmgr_announce(struct chanmgr *m, const struct announce *a, struct
 	r->before.closest = r->after.closest = 10000;
 	cm_lock(m);
 	st = announce_locked(m, a, r);
-	if (is_news(r))
+	if (is_news(r) || a->source != 0)
 		note_change(m);
 	cm_unlock(m);
 	return st;
@@ -785,6 +821,18 @@ void chanmgr_session_gone(struct chanmgr *m, const struct gnuid *sid, const stru
 	cm_unlock(m);
 }
 
+void chanmgr_source_gone(struct chanmgr *m, uint32_t source, nsec grace)
+{
+	const nsec at = clk_now() + grace;
+	struct hitlist *l, *next;
+
+	cm_lock(m);
+	HASH_ITER(hh, m->lists, l, next)
+		hitlist_source_gone(l, source, at);
+	note_change(m);
+	cm_unlock(m);
+}
+
 void chanmgr_silence(struct chanmgr *m, const struct gnuid *id)
 {
 	struct hitlist *l;
@@ -807,7 +855,7 @@ void chanmgr_silence_all(struct chanmgr *m)
 	cm_unlock(m);
 }
 
-void chanmgr_sweep(struct chanmgr *m, nsec max_age, struct gnuid *ended, size_t *n)
+void chanmgr_sweep(struct chanmgr *m, nsec max_age, struct chan_ended *ended, size_t *n)
 {
 	size_t room = *n, count = 0, gone = 0;
 	nsec now = clk_now();
@@ -823,7 +871,7 @@ void chanmgr_sweep(struct chanmgr *m, nsec max_age, struct gnuid *ended, size_t 
 		if (l->info != NULL && count == room)
 			continue;               /* told about next time */
 		if (l->info != NULL)
-			ended[count++] = l->id;
+			ended[count++] = (struct chan_ended){ .id = l->id, .ours = l->ours };
 		list_drop_locked(m, l);
 	}
 	if (gone > 0)

@@ -67,6 +67,7 @@ struct announce {
 	const struct gnuid *chan;       /* the channel; never NULL, all zero = the trackers' list */
 	const struct gnuid *self;       /* our own session: its hits are ignored */
 	const struct gnuid *via;        /* session of the connection; NULL = none */
+	uint32_t source;                /* another root that told by live sync, as in hit; 0 = none */
 	bool root;                      /* root rules: ownership by bcid, lists are created */
 	bool create;                    /* may a list be created for an unknown id? */
 	bool known_only;                /* a hit that is not in the list is left out (rate limits) */
@@ -82,7 +83,9 @@ struct announce_result {
 	struct hitstats before, after;  /* around the host part */
 };
 
-/* Apply one announcement under one lock.
+/* Apply one announcement under one lock. What another root tells (source) of a channel that one of our
+ * connections speaks for changes nothing of its info; it speaks for its own hosts only (core/chan/hitlist.h),
+ * and how long the channel has been there is what its host says of itself.
  * r        filled in always; announce_result_fini() drops its reference
  * returns  ST_OK (also when refused or ignored), ST_LIMIT (lists or hits full, or memory) */
 enum status chanmgr_announce(struct chanmgr *m, const struct announce *a, struct announce_result *r)
@@ -168,14 +171,23 @@ void chanmgr_failed(struct chanmgr *m, const struct gnuid *chan, const struct ho
 void chanmgr_session_gone(struct chanmgr *m, const struct gnuid *sid, const struct gnuid *chan, bool at_once,
 	nsec grace) EXCLUDES(lk_chanmgr);
 
+/* That instance said goodbye (live sync): what it reported goes when `grace` has passed without news. */
+void chanmgr_source_gone(struct chanmgr *m, uint32_t source, nsec grace) EXCLUDES(lk_chanmgr);
+
 /* A channel is not wanted here any more: its hits are dead, and its list goes at the next sweep. */
 void chanmgr_silence(struct chanmgr *m, const struct gnuid *id) EXCLUDES(lk_chanmgr);
 
 /* The same for all of them, those of channels carried here included: they fill anew. */
 void chanmgr_silence_all(struct chanmgr *m) EXCLUDES(lk_chanmgr);
 
-/* Remove dead hits, those silent for max_age, and lists left empty. ended[] (room for *n ids) gets
- * the lists that went although they had been announced, *n how many. */
-void chanmgr_sweep(struct chanmgr *m, nsec max_age, struct gnuid *ended, size_t *n) EXCLUDES(lk_chanmgr);
+/* A list that went although it had been announced. */
+struct chan_ended {
+	struct gnuid id;
+	bool ours;                      /* by somebody connected to us; else by live sync alone */
+};
+/* Remove dead hits, those silent for max_age, and lists left empty. ended[] (room for *n) gets those that
+ * had been announced, *n how many. */
+void chanmgr_sweep(struct chanmgr *m, nsec max_age, struct chan_ended *ended, size_t *n)
+	EXCLUDES(lk_chanmgr);
 
 #endif

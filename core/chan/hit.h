@@ -43,6 +43,7 @@ struct hit {
 
 	/* local use, not on the wire */
 	struct gnuid via;               /* session of the connection it was learnt from */
+	uint32_t source;                /* instance that reported it by live sync; 0 = nobody's but ours */
 	nsec heard;                     /* last news */
 	nsec contact;                   /* last time handed out or tried; 0 = never */
 	nsec gone_at;                   /* stale since its line broke: removed then; 0 = not */

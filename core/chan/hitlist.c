@@ -81,13 +81,15 @@ static bool same_pairs(const struct hit *a, const struct hit *b)
 	return host_equal(&a->rhost[0], &b->rhost[0]) && host_equal(&a->rhost[1], &b->rhost[1]);
 }
 
-/* Does old stand for the same node as h? Session first, when both have one (pcp.md 11.3). */
+/* Does old stand for the same node as h? Session first, when both have one (pcp.md 11.3). Live sync may know
+ * no more of a node than its public address. */
 static bool same_node(const struct hit *old, const struct hit *h)
 {
 	if (gnuid_is_set(&old->sid) && gnuid_is_set(&h->sid))
 		return gnuid_equal(&old->sid, &h->sid);
 	return host_equal(&old->rhost[0], &h->rhost[0]) &&
-	       (host_equal(&old->rhost[1], &h->rhost[1]) || !host_is_set(&old->rhost[1]));
+	       (host_equal(&old->rhost[1], &h->rhost[1]) || !host_is_set(&old->rhost[1]) ||
+		(h->source != 0 && !host_is_set(&h->rhost[1])));
 }
 
 static void drop_hit(struct hitlist *l, struct hitnode *n)
@@ -145,7 +147,16 @@ static void hit_copy(struct hit *to, const struct hit *h)
 /* Does the node itself keep us told, over a line that stands? */
 static bool speaks_for_itself(const struct hit *h)
 {
-	return gnuid_is_set(&h->sid) && gnuid_equal(&h->sid, &h->via) && h->gone_at == 0;
+	return h->source == 0 && gnuid_is_set(&h->sid) && gnuid_equal(&h->sid, &h->via) && h->gone_at == 0;
+}
+
+/* Is h, which is of the same node, not to be believed while there is old? */
+static bool is_outdone(const struct hit *h, const struct hit *old)
+{
+	if (speaks_for_itself(old))
+		return h->source != 0 || !gnuid_equal(&h->via, &old->via);
+	/* its line here broke: it is elsewhere when somebody has heard of it since */
+	return h->source != 0 && old->source == 0 && !old->told && h->heard < old->heard;
 }
 
 enum status hitlist_put(struct hitlist *l, const struct hit *h, bool known_only, bool *is_new)
@@ -154,8 +165,7 @@ enum status hitlist_put(struct hitlist *l, const struct hit *h, bool known_only,
 	bool told = h->told, known = false;
 
 	DL_FOREACH(l->hits, n)
-		if (!n->h.dead && same_node(&n->h, h) && speaks_for_itself(&n->h) &&
-		    !gnuid_equal(&h->via, &n->h.via))
+		if (!n->h.dead && same_node(&n->h, h) && is_outdone(h, &n->h))
 			return ST_OK;
 	/* Of several that turn out to be one node (a tip, and a session seen elsewhere) one stays. */
 	DL_FOREACH_SAFE(l->hits, n, next) {
@@ -195,8 +205,10 @@ bool hitlist_remove(struct hitlist *l, const struct hit *h, const struct gnuid *
 
 	DL_FOREACH_SAFE(l->hits, n, next) {
 		bool same = same_pairs(&n->h, h) ||
-		            (gnuid_is_set(&h->sid) && gnuid_equal(&n->h.sid, &h->sid));
-		bool may = via == NULL || gnuid_equal(&n->h.via, via) || gnuid_equal(&n->h.sid, via);
+		            (gnuid_is_set(&h->sid) && gnuid_equal(&n->h.sid, &h->sid)) ||
+		            (h->source != 0 && same_node(&n->h, h));
+		bool may = n->h.source == h->source && (h->source != 0 || via == NULL ||
+			gnuid_equal(&n->h.via, via) || gnuid_equal(&n->h.sid, via));
 
 		if (same && may) {
 			drop_hit(l, n);
@@ -274,10 +286,19 @@ void hitlist_session_gone(struct hitlist *l, const struct gnuid *sid, bool at_on
 	struct hitnode *n;
 
 	DL_FOREACH(l->hits, n)
-		if (gnuid_equal(&n->h.via, sid) || gnuid_equal(&n->h.sid, sid)) {
+		if (n->h.source == 0 && (gnuid_equal(&n->h.via, sid) || gnuid_equal(&n->h.sid, sid))) {
 			n->h.gone_at = at;
 			n->h.dead = n->h.dead || at_once;
 		}
+}
+
+void hitlist_source_gone(struct hitlist *l, uint32_t source, nsec at)
+{
+	struct hitnode *n;
+
+	DL_FOREACH(l->hits, n)
+		if (n->h.source == source)
+			n->h.gone_at = at;
 }
 
 void hitlist_silence(struct hitlist *l)

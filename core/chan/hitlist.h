@@ -2,8 +2,12 @@
 /* One hit list: the nodes that serve a channel, as far as we were told. For chanmgr alone, which holds
  * them by channel; everybody else sees chanmgr.h.
  *
+ * A host that another root reported by live sync has that root's instance as its source; which of several
+ * roots' reports counts is decided before (pcp/sync.h). It gives way to what the host says over a line of its
+ * own here; nothing that other connections say or do removes it, nor does another source.
+ *
  * Not locked by itself: it is part of the chanmgr and guarded by lk_chanmgr.
- * source   pcp.md 11.2, 11.3; 18.3 (B44, B46, B48)
+ * source   pcp.md 11.2, 11.3; 18.3 (B44, B46, B48); yp.md 4.4, 4.8
  */
 #ifndef CORE_CHAN_HITLIST_H
 #define CORE_CHAN_HITLIST_H
@@ -31,6 +35,7 @@ struct hitlist {
 	struct chaninfo *info;          /* NULL = only hosts were heard */
 	struct gnuid owner;             /* session whose announcements count (root) */
 	nsec created;
+	bool ours;                      /* somebody spoke of it over a connection of ours */
 	struct hitnode *hits;           /* newest insertion first */
 	uint32_t n;
 	struct UT_hash_handle hh;
@@ -54,7 +59,8 @@ const struct hit *hitlist_lead(const struct hitlist *l);
  * returns     ST_OK (also when ignored), ST_LIMIT (full, or memory) */
 enum status hitlist_put(struct hitlist *l, const struct hit *h, bool known_only, bool *is_new)
 	NODISCARD;
-/* A host that leaves: only by itself, or over the connection it was learnt from (via). Did one go? */
+/* A host that leaves: only by itself, or over the connection it was learnt from (via); one of a source, when
+ * that source says so (h->source). Did one go? */
 bool hitlist_remove(struct hitlist *l, const struct hit *h, const struct gnuid *via);
 /* A host a user named: as chanmgr_tip(). */
 enum status hitlist_tip(struct hitlist *l, const struct host *h, nsec now) NODISCARD;
@@ -65,8 +71,11 @@ void hitlist_failed(struct hitlist *l, const struct host *h);
 /* Find the hits of that session, or at that address (unset = neither), and those below it: told over its
  * line, or with an upstream that leads there. The nearest HITLIST_BELOW are followed. */
 void hitlist_mark_below(struct hitlist *l, const struct gnuid *sid, const struct host *at);
-/* The line of that session ended: what it told of goes at `at`, or with the next sweep. */
+/* The line of that session ended: what it told of goes at `at`, or with the next sweep. What others told of
+ * it by live sync stays. */
 void hitlist_session_gone(struct hitlist *l, const struct gnuid *sid, bool at_once, nsec at);
+/* That instance said goodbye: what it reported goes at `at`, unless it is reported again. */
+void hitlist_source_gone(struct hitlist *l, uint32_t source, nsec at);
 /* Remove the dead, the gone, and those silent for max_age; what a user named stays while `carried`.
  * Returns how many went. */
 uint32_t hitlist_sweep(struct hitlist *l, nsec now, nsec max_age, bool carried);

@@ -708,7 +708,7 @@ START_TEST(all_go)
 {
 	const char *what = parting[_i].what;
 	unsigned i, n = parting[_i].channels;
-	struct gnuid ended[64];
+	struct chan_ended ended[64];
 	struct proc p, other;
 	size_t left = NELEM(ended);
 
@@ -738,7 +738,7 @@ END_TEST
 START_TEST(session_ends)
 {
 	struct proc p;
-	struct gnuid ended[4];
+	struct chan_ended ended[4];
 	size_t n;
 
 	begin((const char *const[]){ "isRoot", "Yes", "ghostTimeout", "1", NULL });

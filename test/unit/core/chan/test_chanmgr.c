@@ -968,7 +968,7 @@ START_TEST(sweep)
 	const struct gnuid three = id_of(3);
 	const struct said w = H(1, A, L1, .via = 7);
 	struct chanmeta meta = { .text = { [CT_NAME] = "n" } };
-	struct gnuid ended[2];
+	struct chan_ended ended[2];
 	char text[64];
 	size_t n = NELEM(ended);
 
@@ -994,12 +994,12 @@ START_TEST(sweep)
 	chanmgr_sweep(m, 180 * S, ended, &n);
 	/* three ended that had been announced: two fit, the third is told next time */
 	ck_assert_uint_eq(n, 2);
-	ck_assert(ended[0].b[8] == 10 && ended[1].b[8] == 11);
+	ck_assert(ended[0].id.b[8] == 10 && ended[1].id.b[8] == 11 && ended[0].ours);
 	ck_assert_str_eq(shown(1, text, sizeof(text)), "none");
 	ck_assert_str_eq(shown(3, text, sizeof(text)), "");     /* carried */
 	n = NELEM(ended);
 	chanmgr_sweep(m, 180 * S, ended, &n);
-	ck_assert(n == 1 && ended[0].b[8] == 12);
+	ck_assert(n == 1 && ended[0].id.b[8] == 12);
 	chanmgr_remove(m, c);
 	n = 0;
 	chanmgr_sweep(m, 180 * S, ended, &n);
@@ -1173,6 +1173,86 @@ START_TEST(changes)
 }
 END_TEST
 
+/* --- live sync ------------------------------------------------------------------------------------- */
+
+/* One report of instance `source`, or 0: of session 1's own line. */
+static bool reports(uint32_t source, const char *name, uint32_t bcid, int uptime_s, bool with_hit,
+	struct announce_result *r)
+{
+	const struct gnuid id = id_of(1), sid = id_of(1);
+	struct chanmeta meta = { .id = id, .bcid = id_of(bcid) };
+	const struct hit h = { .source = source, .sid = sid, .chan = id, .rhost = { host(A) },
+		.flags = HIT_TRACKER | HIT_RECV, .heard = now, .uptime_s = (uint32_t)uptime_s,
+		.via = source == 0 ? sid : (struct gnuid){ { 0 } } };
+	const struct announce a = {
+		.meta = name != NULL ? &meta : NULL, .present = 1u << CT_NAME | (bcid != 0 ? CHANMETA_BCID : 0),
+		.hit = with_hit ? &h : NULL, .chan = &id, .self = &self, .via = source == 0 ? &sid : NULL,
+		.source = source, .root = true, .create = true,
+	};
+
+	text_copy(meta.text[CT_NAME], TEXT_MAX, name != NULL ? name : "");
+	ck_assert_int_eq(chanmgr_announce(m, &a, r), ST_OK);
+	announce_result_fini(r);
+	return !r->refused;
+}
+
+START_TEST(synced)
+{
+	struct announce_result r;
+	struct listing *list;
+	struct chan_ended ended[1];
+	const struct gnuid one = id_of(1);
+	size_t n;
+
+	/* the host alone: hidden */
+	ck_assert(reports(7, NULL, 0, 0, true, &r));
+	ck_assert_int_eq(chanmgr_listings(m, &list, &n), ST_OK);
+	ck_assert_uint_eq(n, 0);
+	free(list);
+	/* its info, and how long it has been on the air */
+	ck_assert(reports(7, "a", 5, 0, false, &r));
+	ck_assert(reports(7, NULL, 0, 300, true, &r));
+	ck_assert_int_eq(chanmgr_listings(m, &list, &n), ST_OK);
+	ck_assert_uint_eq(n, 1);
+	ck_assert_str_eq(list[0].info->text[CT_NAME], "a");
+	ck_assert_int_eq(list[0].created, now - 300 * S);
+	ck_assert(!list[0].stale);
+	chaninfo_unref(&list[0].info);
+	free(list);
+	/* another owner is refused, over either way */
+	ck_assert(!reports(8, "b", 6, 0, false, &r));
+	ck_assert(!reports(0, "b", 6, 0, true, &r));
+	/* its tracker comes to us: from now on its word counts */
+	ck_assert(reports(0, "b", 5, 0, true, &r));
+	ck_assert(r.info_changed);
+	ck_assert_uint_eq(r.after.hosts, 1);
+	ck_assert(reports(7, "c", 5, 900, true, &r));
+	ck_assert(!r.info_changed);
+	ck_assert_uint_eq(r.after.hosts, 1);
+	ck_assert_int_eq(r.created, now - 300 * S);
+	/* it goes, the other root's word counts again */
+	chanmgr_session_gone(m, &one, NULL, true, 0);
+	ck_assert(reports(7, "c", 5, 0, true, &r));
+	ck_assert(r.info_changed);
+	/* and says goodbye */
+	chanmgr_source_gone(m, 7, 10 * S);
+	ck_assert_int_eq(chanmgr_listings(m, &list, &n), ST_OK);
+	ck_assert(n == 1 && list[0].stale);
+	chaninfo_unref(&list[0].info);
+	free(list);
+	now += 10 * S;
+	n = 1;
+	chanmgr_sweep(m, 180 * S, ended, &n);
+	ck_assert(n == 1 && ended[0].ours);
+	/* one that nobody told us of directly */
+	ck_assert(reports(7, "d", 0, 0, true, &r));
+	now += 181 * S;
+	n = 1;
+	chanmgr_sweep(m, 180 * S, ended, &n);
+	ck_assert(n == 1 && !ended[0].ours);
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
 	Suite *s = suite_create("core/chan/chanmgr");
@@ -1191,6 +1271,7 @@ Suite *unit_suite(void)
 	tcase_add_test(t, only_when_it_may);
 	tcase_add_loop_test(t, info, 0, NELEM(info_rows));
 	tcase_add_test(t, announce_without_memory);
+	tcase_add_test(t, synced);
 	tcase_add_loop_test(t, pick, 0, NELEM(pick_rows));
 	tcase_add_test(t, offers);
 	tcase_add_test(t, offers_in_turn);

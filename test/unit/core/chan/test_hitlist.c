@@ -110,6 +110,107 @@ START_TEST(spoken_for)
 }
 END_TEST
 
+/* --- live sync -------------------------------------------------------------------------------------------- */
+
+#define NO_SID 0
+#define GOES 1          /* a goodbye */
+#define BREAKS 2        /* the line of session `via` ends */
+#define BYE 3           /* the source says goodbye to all */
+
+/* A list of one node's reports: what is known in the end. */
+static const struct {
+	const char *name;
+	struct {
+		uint32_t source, sid, via;
+		uint32_t at;            /* its address */
+		int age_s, what;
+	} said[4];
+	uint32_t n, source;             /* hits left; source and address of the first */
+	uint32_t at;
+	bool stale;
+} sync_rows[] = {
+	{ "one report", { { 7, 1, 0, 1, 0, 0 } }, 1, 7, 1, false },
+	{ "first the address alone", { { 7, NO_SID, 0, 1, 0, 0 }, { 7, 1, 0, 1, 0, 0 } }, 1, 7, 1, false },
+	{ "then the address alone again", { { 7, 1, 0, 1, 0, 0 }, { 7, NO_SID, 0, 1, 0, 0 } }, 1, 7, 1, false },
+	{ "another instance", { { 7, 1, 0, 1, 0, 0 }, { 8, 1, 0, 2, 0, 0 } }, 1, 8, 2, false },
+	{ "another that heard of it earlier: decided before", { { 7, 1, 0, 1, 0, 0 }, { 8, 1, 0, 2, 9, 0 } }, 1, 8, 2,
+		false },
+	{ "another node", { { 7, 1, 0, 1, 0, 0 }, { 7, 2, 0, 2, 0, 0 } }, 2, 7, 2, false },
+	{ "two behind one NAT", { { 7, 1, 0, 1, 0, 0 }, { 7, 2, 0, 1, 0, 0 } }, 2, 7, 1, false },
+	{ "ours wins", { { 0, 1, 1, 1, 0, 0 }, { 7, 1, 0, 2, 0, 0 } }, 1, 0, 1, false },
+	{ "ours wins over its address alone", { { 0, 1, 1, 1, 0, 0 }, { 7, NO_SID, 0, 1, 0, 0 } }, 1, 0, 1, false },
+	{ "ours wins afterwards", { { 7, 1, 0, 2, 0, 0 }, { 0, 1, 1, 1, 5, 0 } }, 1, 0, 1, false },
+	{ "its line broke here", { { 0, 1, 1, 1, 0, 0 }, { 0, 0, 1, 0, 0, BREAKS }, { 7, 1, 0, 2, 0, 0 } }, 1, 7, 2,
+		false },
+	{ "its line broke, older news", { { 0, 1, 1, 1, 0, 0 }, { 0, 0, 1, 0, 0, BREAKS }, { 7, 1, 0, 2, 9, 0 } }, 1, 0,
+		1, true },
+	{ "its line broke here, it is there", { { 7, 1, 0, 1, 0, 0 }, { 0, 0, 1, 0, 0, BREAKS } }, 1, 7, 1, false },
+	{ "goodbye by its source", { { 7, 1, 0, 1, 0, 0 }, { 7, 1, 0, 1, 0, GOES } }, 0, 0, 0, false },
+	{ "goodbye, the address alone", { { 7, 1, 0, 1, 0, 0 }, { 7, NO_SID, 0, 1, 0, GOES } }, 0, 0, 0, false },
+	{ "goodbye by another", { { 7, 1, 0, 1, 0, 0 }, { 8, 1, 0, 1, 0, GOES } }, 1, 7, 1, false },
+	{ "goodbye for ours", { { 0, 1, 1, 1, 0, 0 }, { 7, 1, 0, 1, 0, GOES } }, 1, 0, 1, false },
+	{ "goodbye by ours", { { 7, 1, 0, 1, 0, 0 }, { 0, 1, 1, 1, 0, GOES } }, 1, 7, 1, false },
+	{ "BYE", { { 7, 1, 0, 1, 0, 0 }, { 7, 0, 0, 0, 0, BYE } }, 1, 7, 1, true },
+	{ "BYE of another", { { 7, 1, 0, 1, 0, 0 }, { 8, 0, 0, 0, 0, BYE } }, 1, 7, 1, false },
+	{ "BYE, then news", { { 7, 1, 0, 1, 0, 0 }, { 7, 0, 0, 0, 0, BYE }, { 8, 1, 0, 1, 0, 0 } }, 1, 8, 1, false },
+};
+
+START_TEST(by_source)
+{
+	for (size_t i = 0; i < NELEM(sync_rows[_i].said); i++) {
+		const struct hit h = {
+			.source = sync_rows[_i].said[i].source, .rhost = { addr(sync_rows[_i].said[i].at) },
+			.sid = id_of(sync_rows[_i].said[i].sid), .via = id_of(sync_rows[_i].said[i].via),
+			.flags = HIT_TRACKER | HIT_RECV, .heard = now - sync_rows[_i].said[i].age_s * S,
+		};
+		bool is_new;
+
+		if (sync_rows[_i].said[i].at == 0 && sync_rows[_i].said[i].what == 0)
+			break;
+		switch (sync_rows[_i].said[i].what) {
+		case GOES:
+			(void)hitlist_remove(l, &h, h.source == 0 ? &h.via : NULL);
+			break;
+		case BREAKS:
+			hitlist_session_gone(l, &h.via, false, now + 60 * S);
+			break;
+		case BYE:
+			hitlist_source_gone(l, h.source, now + 60 * S);
+			break;
+		default:
+			ck_assert_int_eq(hitlist_put(l, &h, false, &is_new), ST_OK);
+		}
+	}
+	ck_assert_msg(l->n == sync_rows[_i].n, "%s: %u", sync_rows[_i].name, l->n);
+	if (l->n > 0) {
+		const struct host at = addr(sync_rows[_i].at);
+
+		ck_assert_msg(l->hits->h.source == sync_rows[_i].source, "%s", sync_rows[_i].name);
+		ck_assert_msg(host_equal(&l->hits->h.rhost[0], &at), "%s", sync_rows[_i].name);
+		ck_assert_msg((l->hits->h.gone_at != 0) == sync_rows[_i].stale, "%s", sync_rows[_i].name);
+	}
+}
+END_TEST
+
+/* What a session may say goodbye for is what it told of: not another root's, whatever id it gives itself. */
+START_TEST(no_goodbye_for_others)
+{
+	struct hit h = { .source = 7, .sid = id_of(1), .rhost = { addr(1) }, .flags = HIT_TRACKER | HIT_RECV, .heard = now };
+	const struct gnuid one = id_of(1), none = { { 0 } };
+	bool is_new;
+
+	ck_assert_int_eq(hitlist_put(l, &h, false, &is_new), ST_OK);
+	h.source = 0;
+	ck_assert(!hitlist_remove(l, &h, &one));
+	ck_assert(!hitlist_remove(l, &h, &none));
+	ck_assert(!hitlist_remove(l, &h, NULL));
+	hitlist_session_gone(l, &one, true, now);
+	ck_assert_uint_eq(hitlist_sweep(l, now + S, 180 * S, false), 0);
+	hitlist_source_gone(l, 7, now + S);
+	ck_assert_uint_eq(hitlist_sweep(l, now + S, 180 * S, false), 1);
+}
+END_TEST
+
 /* --- full ---------------------------------------------------------------------------------------------- */
 
 /* A line that floods costs the others next to nothing (B48), whatever it says they are. */
@@ -243,6 +344,8 @@ Suite *unit_suite(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 30);
 	tcase_add_loop_test(t, spoken_for, 0, NELEM(spoken_rows));
+	tcase_add_loop_test(t, by_source, 0, NELEM(sync_rows));
+	tcase_add_test(t, no_goodbye_for_others);
 	tcase_add_test(t, flood_of_relays);
 	tcase_add_test(t, flood_of_trackers);
 	tcase_add_loop_test(t, below, 0, NELEM(below_rows));
