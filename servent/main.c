@@ -8,10 +8,13 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "core/sys/file.h"
 #include "core/sys/log.h"
+#include "core/sys/text.h"
+#include "http/password.h"
 #include "servent/app.h"
 #include "servent/opts.h"
 
@@ -45,6 +48,48 @@ static int check_config(const char *ini)
 	settings_free(&set);
 	printf("%s: %u fault%s\n", ini, faults, faults == 1 ? "" : "s");
 	return faults == 0 ? EXIT_SUCCESS : EXIT_USAGE;
+}
+
+/* A line of stdin, without its end; what is typed is not shown. False: none, or too long. */
+static bool read_password(char dst[SETTINGS_TEXT])
+{
+	struct termios shown;
+	const bool ask = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &shown) == 0;
+	char line[SETTINGS_TEXT + 2];
+	bool ok;
+
+	if (ask) {
+		struct termios hidden = shown;
+
+		hidden.c_lflag &= ~(tcflag_t)ECHO;
+		fputs("Password: ", stderr);
+		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+	}
+	ok = fgets(line, sizeof(line), stdin) != NULL;
+	if (ask) {
+		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
+		fputc('\n', stderr);
+	}
+	if (ok) {
+		line[strcspn(line, "\r\n")] = '\0';
+		ok = line[0] != '\0' && text_copy(dst, SETTINGS_TEXT, line);
+	}
+	explicit_bzero(line, sizeof(line));
+	return ok;
+}
+
+static int hash_password(void)
+{
+	char plain[SETTINGS_TEXT], hashed[PASSWORD_HASH];
+
+	if (!read_password(plain)) {
+		fprintf(stderr, "peercast: no password, or one longer than %d bytes\n", SETTINGS_TEXT - 1);
+		return EXIT_USAGE;
+	}
+	password_hash(hashed, plain);
+	explicit_bzero(plain, sizeof(plain));
+	puts(hashed);
+	return EXIT_SUCCESS;
 }
 
 /* The pid file is locked for our life, so that a second node on it is told. Returns its fd, -1 = none
@@ -170,6 +215,8 @@ int main(int argc, char **argv)
 	code = opts_parse(argc, argv, &o, stdout, stderr);
 	if (code != -1)
 		return code;
+	if (o.hash_password)
+		return hash_password();
 	ini = o.ini != NULL ? strdup(o.ini) : opts_default_ini();
 	if (ini == NULL) {
 		fputs("peercast: no home directory: name the settings with -i\n", stderr);

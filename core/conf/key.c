@@ -195,7 +195,7 @@ const struct key key_table[] = {
 	BOOL(SECT_CLIENT, "hls", hls, "Yes", "Offer HLS for browsers and phones."),
 
 	SECRET(SECT_PRIVACY, "password", password, "", 0,
-		"Password of the pages and of encoders; empty = nobody logs in from outside."),
+		"Password of pages and encoders, plain or from --hash-password; empty = none gets in."),
 	U32(SECT_PRIVACY, "maxUptime", max_uptime, "0", 0, UINT32_MAX,
 		"Longest uptime in seconds told of a channel; 0 = the real one."),
 

@@ -25,6 +25,7 @@ static const struct parse_case {
 	  { .ini = "a", .log = "b", .ui_path = "c", .daemon = true }, NULL, NULL },
 	{ "long, rest", { "--pidfile", "p", "--check-config", "--enable-notify-send" }, -1,
 	  { .pid = "p", .check_config = true, .notify_send = true }, NULL, NULL },
+	{ "hash", { "--hash-password" }, -1, { .hash_password = true }, NULL, NULL },
 	{ "later wins", { "-i", "a", "--inifile", "b" }, -1, { .ini = "b" }, NULL, NULL },
 	{ "value like a flag", { "-i", "-d" }, -1, { .ini = "-d" }, NULL, NULL },
 	{ "empty value", { "-i", "" }, -1, { .ini = "" }, NULL, NULL },
@@ -76,6 +77,7 @@ START_TEST(parse_table)
 	ck_assert_msg(same(o.ini, c->want.ini) && same(o.log, c->want.log) && same(o.pid, c->want.pid) &&
 	              same(o.ui_path, c->want.ui_path), "%s: a text differs", c->name);
 	ck_assert_msg(o.daemon == c->want.daemon && o.check_config == c->want.check_config &&
+		o.hash_password == c->want.hash_password &&
 	              o.notify_send == c->want.notify_send, "%s: a flag differs", c->name);
 	begins(c->name, out, c->out);
 	begins(c->name, err, c->err);
