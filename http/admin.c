@@ -7,6 +7,7 @@
 #include "core/sys/text.h"
 #include "http/admin_cmd.h"
 #include "http/auth.h"
+#include "http/login.h"
 
 /* --- keys ------------------------------------------------------------------------------------- */
 
@@ -72,12 +73,26 @@ enum status admin_go_back(struct admin *a, const char *page)
 
 /* --- the table -------------------------------------------------------------------------------- */
 
+static enum status cmd_login(struct admin *a)
+{
+	login_serve(a->node, a->sv, a->rq, a->form, a->rs);
+	return ST_OK;
+}
+
+static enum status cmd_logout(struct admin *a)
+{
+	logout_serve(a->node, a->sv, a->rq, a->rs);
+	return ST_OK;
+}
+
 static const struct {
 	const char *cmd;
 	bool changes;                   /* not by HEAD, not from pages of other sites */
 	admin_handler *handler;
 } commands[] = {
 	{ "viewxml", false, admin_viewxml },
+	{ "login", true, cmd_login },
+	{ "logout", true, cmd_logout },
 	/* channels and connections */
 	{ "stop", true, admin_stop },
 	{ "bump", true, admin_bump },

@@ -14,6 +14,7 @@
 #include "core/node/filter.h"
 #include "core/sys/log.h"
 #include "http/auth.h"
+#include "http/password.h"
 
 #define VALUE_MAX 2048          /* longer than any setting, so that too long shows */
 #define ICY_META_MAX 16384      /* as the old form cuts it */
@@ -79,6 +80,7 @@ static enum status set_checked(struct settings *draft, const char *key, const ch
 static enum status set_field(struct settings *draft, const struct field *f, const char *text, char *why)
 {
 	char longer[VALUE_MAX + 8];
+	enum status st;
 	uint32_t n;
 
 	switch (f->how) {
@@ -101,6 +103,11 @@ static enum status set_field(struct settings *draft, const struct field *f, cons
 	case SECRET:            /* no page shows it, so a form cannot send it back */
 		if (text[0] == '\0')
 			return ST_OK;
+		st = set_checked(draft, f->key, text, why);
+		if (st != ST_OK)
+			return st;
+		password_hash(longer, text);
+		text = longer;
 		break;
 	}
 	return set_checked(draft, f->key, text, why);

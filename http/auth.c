@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "http/auth.h"
 
-#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <nettle/base64.h>
 #include <nettle/md5.h>
 
-#include "core/sys/assert.h"
 #include "core/sys/log.h"
 #include "core/sys/text.h"
+#include "http/password.h"
+#include "http/session.h"
 
 /* --- channel tokens --------------------------------------------------------------------------- */
 
@@ -41,38 +41,37 @@ bool auth_token_ok(const char *token, const struct gnuid *bcid, const struct gnu
 
 /* --- wrong passwords, counted by address ------------------------------------------------------ */
 
-#define TRIES_SLOTS  256
+#define TRIES_SLOTS  1024
 #define TRIES_WINDOW (60 * NSEC_PER_SEC)
 
 struct tries {
 	struct mtx mtx;                                 /* lk_leaf */
 	struct {
-		struct host who;
+		struct host who;                        /* IPv6: the /64, all of it one subscriber's */
 		nsec since;
 		uint32_t wrong;
 	} slot[TRIES_SLOTS] GUARDED_BY(lk_leaf);
 };
 
-static struct tries tries;
-static pthread_once_t tries_once = PTHREAD_ONCE_INIT;
+static struct tries tries = { .mtx = MTX_INIT(lk_leaf) };
 
 LOCK_DEFINE(tries, struct tries, mtx, lk_leaf)
-
-static void tries_init(void)
-{
-	mtx_init(&tries.mtx, &lk_leaf);
-}
 
 /* The slot of an address, else a free or the oldest one, emptied. */
 static size_t slot_locked(const struct host *who, nsec now) REQUIRES(lk_leaf)
 {
+	nsec since = NSEC_NEVER;
 	size_t i, oldest = 0;
 
 	for (i = 0; i < TRIES_SLOTS; i++) {
-		if (tries.slot[i].wrong > 0 && host_same_ip(&tries.slot[i].who, who))
+		const nsec at = tries.slot[i].wrong > 0 ? tries.slot[i].since : 0;
+
+		if (at > 0 && host_same_ip(&tries.slot[i].who, who))
 			break;
-		if (tries.slot[i].since < tries.slot[oldest].since)
+		if (at < since) {
+			since = at;
 			oldest = i;
+		}
 	}
 	if (i == TRIES_SLOTS)
 		i = oldest;
@@ -84,22 +83,31 @@ static size_t slot_locked(const struct host *who, nsec now) REQUIRES(lk_leaf)
 	return i;
 }
 
-static bool tries_exhausted(const struct host *who)
+/* A password is going to be looked at: it counts as wrong until it was right, so that who asks with a
+ * hundred connections at once has no more tries. false = too many. */
+static bool tries_begin(const struct host *peer)
 {
+	const struct host who = host_subscriber(peer);
 	bool yes;
+	size_t i;
 
-	MUST_ZERO(pthread_once(&tries_once, tries_init));
 	tries_lock(&tries);
-	yes = tries.slot[slot_locked(who, clk_now())].wrong >= AUTH_TRIES;
+	i = slot_locked(&who, clk_now());
+	yes = tries.slot[i].wrong < AUTH_TRIES;
+	tries.slot[i].wrong += yes;
 	tries_unlock(&tries);
 	return yes;
 }
 
-static void tries_count(const struct host *who)
+static void tries_right(const struct host *peer)
 {
-	MUST_ZERO(pthread_once(&tries_once, tries_init));
+	const struct host who = host_subscriber(peer);
+	size_t i;
+
 	tries_lock(&tries);
-	tries.slot[slot_locked(who, clk_now())].wrong++;
+	i = slot_locked(&who, clk_now());
+	if (tries.slot[i].wrong > 0)
+		tries.slot[i].wrong--;
 	tries_unlock(&tries);
 }
 
@@ -135,38 +143,43 @@ static bool basic_password(const char *header, char *dst, size_t cap)
 	return true;
 }
 
+/* The passwords a request brings: each of them may be the right one. */
+#define GIVEN 3
+
 enum auth auth_admin(struct node *n, const struct servent *sv, const struct request *rq,
 	const char *form)
 {
 	const struct settings *st = conf_get(n->conf);
 	const char *header = request_header(rq, "Authorization");
-	char given[SETTINGS_TEXT];
+	char given[GIVEN][SETTINGS_TEXT];
 	enum auth result = AUTH_MISSING;
+	size_t n_given = 0;
 	bool right = false;
 
-	if (node_is_trusted(n, &sv->peer) &&
-	    auth_host_is_ours(request_header(rq, "Host"), st->allowed_hosts)) {
+	if ((node_is_trusted(n, &sv->peer) &&
+	     auth_host_is_ours(request_header(rq, "Host"), st->allowed_hosts)) ||
+	    (st->auth_type == AUTHTYPE_COOKIE && session_of_request(n->conf, &sv->peer, rq))) {
 		result = AUTH_OK;
 		goto out;
 	}
-	if (header != NULL) {
+	if (header != NULL)
 		result = AUTH_WRONG;
-		right = basic_password(header, given, sizeof(given)) &&
-			text_equal_secret(given, st->password);
-	}
-	if (!right && (query_get(rq->query, "pass", given, sizeof(given)) ||
-	    (form != NULL && query_get(form, "pass", given, sizeof(given))))) {
-		result = AUTH_WRONG;
-		right = text_equal_secret(given, st->password);
-	}
-	if (result == AUTH_MISSING)
+	n_given += header != NULL && basic_password(header, given[n_given], sizeof(given[0]));
+	n_given += query_get(rq->query, "pass", given[n_given], sizeof(given[0]));
+	n_given += form != NULL && query_get(form, "pass", given[n_given], sizeof(given[0]));
+	if (n_given == 0 && result == AUTH_MISSING)
 		goto out;
-	if (tries_exhausted(&sv->peer)) {
+	if (!tries_begin(&sv->peer)) {
 		result = AUTH_TOO_MANY;
-	} else if (right && st->password[0] != '\0') {
+		goto out;
+	}
+	for (size_t i = 0; i < n_given && !right; i++)
+		right = password_matches(st->password, given[i]);
+	if (right) {
+		tries_right(&sv->peer);
 		result = AUTH_OK;
 	} else {
-		tries_count(&sv->peer);
+		result = AUTH_WRONG;
 		log_peer(LOG_WARN, &sv->peer, "http: wrong password");
 	}
 out:
@@ -228,9 +241,9 @@ static bool authority_parse(struct authority *a, const char *s, size_t n, uint16
 	return true;
 }
 
-static bool host_header(struct authority *a, const char *host)
+static bool host_header(struct authority *a, const char *host, uint16_t dflt)
 {
-	return authority_parse(a, host, strcspn(host, " \t"), 80) &&
+	return authority_parse(a, host, strcspn(host, " \t"), dflt) &&
 		host[strcspn(host, " \t") + strspn(host + strcspn(host, " \t"), " \t")] == '\0';
 }
 
@@ -238,7 +251,7 @@ bool auth_host_is_valid(const char *host)
 {
 	struct authority a;
 
-	return host_header(&a, host);
+	return host_header(&a, host, 80);
 }
 
 /* Is name one of a comma-separated list? */
@@ -266,7 +279,7 @@ bool auth_host_is_ours(const char *host, const char *allowed)
 
 	if (host == NULL)
 		return true;
-	if (!host_header(&a, host))
+	if (!host_header(&a, host, 80))
 		return false;
 	if (host_parse(&ip, a.host, 80) || strcmp(a.host, "localhost") == 0)
 		return true;
@@ -286,7 +299,7 @@ static bool same_host(const struct request *rq, const char *url, const char **pa
 	uint16_t port = 80;
 	size_t n;
 
-	if (ascii_ncasecmp(url, "http://", 7) == 0) {
+	if (!rq->secure && ascii_ncasecmp(url, "http://", 7) == 0) {
 		at = url + 7;
 	} else if (ascii_ncasecmp(url, "https://", 8) == 0) {
 		at = url + 8;
@@ -296,7 +309,8 @@ static bool same_host(const struct request *rq, const char *url, const char **pa
 	}
 	n = strcspn(at, "/?#");
 	*path = at + n;
-	return host != NULL && host_header(&a, host) && authority_parse(&b, at, n, port) &&
+	/* A Host without a port means the scheme's: which one that is behind a proxy, only the URL tells. */
+	return host != NULL && host_header(&a, host, port) && authority_parse(&b, at, n, port) &&
 		strcmp(a.host, b.host) == 0 && a.port == b.port;
 }
 

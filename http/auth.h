@@ -15,7 +15,7 @@
 #include "http/request.h"
 
 #define AUTH_TOKEN 33                   /* a channel token with its NUL */
-#define AUTH_TRIES 5                    /* wrong passwords of one address in a minute */
+#define AUTH_TRIES 5                    /* wrong passwords of one address (IPv6: /64) in a minute */
 
 /* The token of a channel: MD5 of "<BROADCASTID>:<CHANNELID>", lower-case hex (10.5). */
 void auth_token(char dst[AUTH_TOKEN], const struct gnuid *bcid, const struct gnuid *chan);
@@ -30,9 +30,10 @@ enum auth {
 };
 
 /* May this request administer the node? A trusted peer (loopback) without more, if its Host header
- * names this machine; everybody by password: Basic, or pass= in the query or the form (form may be
- * NULL). With an empty password in the settings nobody else may.
- * source   http.md 10.1, 10.3, 10.4.4 */
+ * names this machine; everybody with the cookie of a login, with authType cookie, or by password: Basic, or
+ * pass= in the query or the form (form may be NULL). With an empty password in the settings nobody else
+ * may. A hashed one takes some ten milliseconds.
+ * source   http.md 10.1-10.3, 10.4.4 */
 enum auth auth_admin(struct node *n, const struct servent *sv, const struct request *rq,
 	const char *form) EXCLUDES(lk_servmgr, lk_conf, lk_leaf);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/sys/assert.h"
 #include "http/ui.h"
 
 /* Folders of PeerCast-YT's languages, and its pages: bookmarks, probes of tools, and where commands lead
@@ -12,11 +13,11 @@
 static const char *const languages[] = { "en/", "ja/", "de/", "fr/" };
 static const char *const same_page[] = { "index.html", "channels.html", "relays.html",
 	"connections.html", "bcid.html", "broadcast.html", "chanfilters.html", "console.html",
-	"flags.html", "login.html", "logout.html", "notifications.html", "rtmp.html", "settings.html",
+	"flags.html", "notifications.html", "rtmp.html", "settings.html",
 	"speedtest.html", "viewlog.html" };
 /* Pages about one channel, the first one for all of them; and others of ours. */
 static const char *const chan_page[] = { "relayinfo.html", "play.html", "editinfo.html", "head.html" };
-static const char *const own_page[] = { "rootstatus.html" };
+static const char *const own_page[] = { "rootstatus.html", "logout.html" };
 
 static const struct {
 	const char *suffix, *mime;
@@ -88,16 +89,29 @@ static const struct ui_file *find(const char *name)
 	return bsearch(name, ui_files, ui_files_n, sizeof(struct ui_file), by_path);
 }
 
-static void give(const struct ui_file *f, struct response *rs)
+const char *page_file(const char *name)
 {
-	rs->type = mime_of(f->path);
-	rs->data = f->data;
-	rs->data_len = f->len;
+	const struct ui_file *f = find(name);
+
+	ASSERT(f != NULL);
+	return (const char *)f->data;
+}
+
+void page_headers(struct response *rs)
+{
 	response_header(rs, "Content-Security-Policy", "default-src 'self'; object-src 'none'; "
 		"base-uri 'none'; form-action 'self'; frame-ancestors 'none'");
 	response_header(rs, "Referrer-Policy", "same-origin");
 	/* They change with the program alone; a shared cache has no business with them. */
 	response_header(rs, "Cache-Control", "private, no-cache");
+}
+
+static void give(const struct ui_file *f, struct response *rs)
+{
+	rs->type = mime_of(f->path);
+	rs->data = f->data;
+	rs->data_len = f->len;
+	page_headers(rs);
 }
 
 /* 0, or the status that refuses the page. */

@@ -27,4 +27,9 @@ void page_serve(struct node *n, const struct request *rq, struct response *rs)
  * are yp/x. "/yp/" is index.html. */
 void page_serve_yp(const struct request *rq, const struct settings *st, struct response *rs);
 
+/* A page's text (NUL-terminated, static) by its name below http/ui/; it must be there. And the headers all
+ * pages have. */
+const char *page_file(const char *name);
+void page_headers(struct response *rs);
+
 #endif

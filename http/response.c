@@ -123,6 +123,14 @@ static size_t body_len(const struct response *rs)
 	return rs->data != NULL ? rs->data_len : rs->body.len;
 }
 
+/* Pages have one of their own; what else is answered is no page, whatever a browser takes it for. */
+static bool has_policy(const struct buf *extra)
+{
+	static const char name[] = "Content-Security-Policy:";
+
+	return extra->len > 0 && memmem(extra->p, extra->len, name, sizeof(name) - 1) != NULL;
+}
+
 void response_head(const struct response *rs, struct buf *out)
 {
 	char date[HTTP_DATE];
@@ -138,12 +146,15 @@ void response_head(const struct response *rs, struct buf *out)
 		buf_printf(out, "WWW-Authenticate: Basic realm=\"%s\", charset=\"UTF-8\"\r\n",
 			rs->realm);
 	buf_put(out, rs->extra.p, rs->extra.len);
-	if (rs->type != NULL) {
+	if (rs->type != NULL)
 		put_header(out, "Content-Type", rs->type);
+	if (rs->status != 204 && rs->status != 304) {
 		put_header(out, "X-Content-Type-Options", "nosniff");
-	}
-	if (rs->status != 204 && rs->status != 304)
+		if (!has_policy(&rs->extra))
+			put_header(out, "Content-Security-Policy",
+				"default-src 'none'; frame-ancestors 'none'");
 		buf_printf(out, "Content-Length: %zu\r\n", rs->type != NULL ? body_len(rs) : 0);
+	}
 	buf_puts(out, "\r\n");
 }
 

@@ -12,6 +12,7 @@
 #include "http/events.h"
 #include "http/getgmt.h"
 #include "http/jsonrpc.h"
+#include "http/login.h"
 #include "http/page.h"
 #include "http/playlist.h"
 #include "http/response.h"
@@ -21,7 +22,6 @@
 #include "http/ypindex.h"
 
 #define BODY_TIME (10 * NSEC_PER_SEC)
-#define REALM "PeerCast Admin"
 
 /* What a handler works on. */
 struct exchange {
@@ -96,7 +96,10 @@ static enum status serve_pls(struct exchange *x)
 
 static enum status serve_html(struct exchange *x)
 {
-	page_serve(x->node, x->rq, x->rs);
+	if (login_is_page(x->rq->path))
+		login_page(x->rs);
+	else
+		page_serve(x->node, x->rq, x->rs);
 	return ST_OK;
 }
 
@@ -231,6 +234,8 @@ static const struct route routes[] = {
 	{ "/pls/", BELOW, READ, ALLOW_DIRECT, OPEN, true, BODY, 0, serve_pls },
 	{ "/stream/", BELOW, READ, 0, OPEN, true, BODY, 0, serve_not_found },
 	{ "/html/index.html", EXACT, READ, 0, OPEN, false, BODY, AUTH_PAGE, serve_html_index },
+	{ "/html/style.css", EXACT, READ, ALLOW_HTML, OPEN, false, BODY, AUTH_PAGE, serve_html },
+	{ "/html/icon.svg", EXACT, READ, ALLOW_HTML, OPEN, false, BODY, AUTH_PAGE, serve_html },
 	{ "/html/", BELOW, READ, ALLOW_HTML, ADMIN, false, BODY, AUTH_PAGE, serve_html },
 	{ "/public/index.txt", EXACT, READ, 0, OPEN, true, BODY, 0, serve_public_index },
 	{ "/public", EXACT, READ, 0, OPEN, false, BODY, 0, serve_forbidden },
@@ -314,31 +319,11 @@ static void allow_preflight(struct response *rs)
 /* Fills in the refusal; true = go on. */
 static bool let_in(struct exchange *x)
 {
-	bool script = request_header(x->rq, "X-Requested-With") != NULL;
-	const struct settings *st;
+	const enum auth auth = auth_admin(x->node, x->sv, x->rq, x->form);
 
-	switch (auth_admin(x->node, x->sv, x->rq, x->form)) {
-	case AUTH_OK:
-		return true;
-	case AUTH_TOO_MANY:
-		response_error(x->rs, 429, "too many wrong passwords; wait a minute");
-		return false;
-	case AUTH_MISSING:
-		/* A script must not make the browser ask, unless that is the way to log in. */
-		st = conf_get(x->node->conf);
-		script = script && st->auth_type != AUTHTYPE_BASIC;
-		settings_unref(&st);
-		if (script) {
-			response_error(x->rs, 403, NULL);
-			return false;
-		}
-		break;
-	case AUTH_WRONG:
-		break;
-	}
-	response_error(x->rs, 401, NULL);
-	x->rs->realm = REALM;
-	return false;
+	if (auth != AUTH_OK)
+		login_refuse(x->node, x->rq, x->form, auth, x->rs);
+	return auth == AUTH_OK;
 }
 
 /* Read the body of a POST; false = rs, or *st, says why not. */

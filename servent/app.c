@@ -12,6 +12,7 @@
 
 #include "core/conf/roots.h"
 #include "core/sys/log.h"
+#include "http/session.h"
 #include "http/yp.h"
 #include "pcp/pcp.h"
 #include "servent/addr.h"
@@ -508,6 +509,7 @@ enum status app_start(struct app *a, const char *ini, int *exit_code)
 		.check_viewer = portcheck_start, .history = op_history,
 	};
 	app_apply_settings(a);
+	sessions_load(conf);
 	set = conf_get(conf);
 	st = open_port(a, set, exit_code);
 	settings_unref(&set);
@@ -597,6 +599,7 @@ void app_stop(struct app *a)
 	clean = thr_join(&a->house_thr, deadline) == ST_OK && clean;
 	chanlogd_stop(&a->chanlog, deadline);
 	historyd_stop(&a->history, deadline);
+	sessions_save(a->node.conf);
 	st = conf_save(a->node.conf);
 	if (st != ST_OK)
 		log_error("settings: not saved: %s", status_str(st));

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "core/sys/file.h"
 #include "core/sys/lock.h"
 #include "core/sys/log.h"
 #include "core/sys/text.h"
@@ -278,26 +279,6 @@ static void free_all(struct historyd *h) LOCK_IMPL /* the only thread left */
 	free(h);
 }
 
-/* The file lies beside the ini. NULL: no memory, or no ini. */
-static char *path_of(const struct conf *c)
-{
-	const char *ini = conf_path(c), *slash;
-	size_t n, room;
-	char *p;
-
-	if (ini == NULL)
-		return NULL;
-	slash = strrchr(ini, '/');
-	n = slash != NULL ? (size_t)(slash - ini) + 1 : 0;
-	room = n + sizeof(FILE_NAME);
-	p = malloc(room);
-	if (p != NULL) {
-		memcpy(p, ini, n);
-		memcpy(p + n, FILE_NAME, sizeof(FILE_NAME));
-	}
-	return p;
-}
-
 enum status historyd_start(struct historyd **out, struct node *n) LOCK_IMPL /* nobody else yet */
 {
 	struct historyd *h = calloc(1, sizeof(*h));
@@ -310,7 +291,7 @@ enum status historyd_start(struct historyd **out, struct node *n) LOCK_IMPL /* n
 	mtx_init(&h->mtx, &lk_log);
 	cond_init(&h->wake);
 	cond_init(&h->answered);
-	h->path = path_of(n->conf);
+	h->path = conf_path(n->conf) != NULL ? file_beside(conf_path(n->conf), FILE_NAME) : NULL;
 	if (h->path != NULL)
 		st = thr_start(&h->thr, "history", run, h);
 	if (st == ST_OK)

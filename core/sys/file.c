@@ -214,3 +214,16 @@ enum status file_mkdirs(const char *path)
 	}
 	return make_folder(part);
 }
+
+char *file_beside(const char *path, const char *name)
+{
+	const char *slash = strrchr(path, '/');
+	const size_t n = slash != NULL ? (size_t)(slash - path) + 1 : 0, len = strlen(name) + 1;
+	char *p = malloc(n + len);
+
+	if (p != NULL) {
+		memcpy(p, path, n);
+		memcpy(p + n, name, len);
+	}
+	return p;
+}

@@ -24,4 +24,7 @@ enum status file_write_all(int fd, const void *p, size_t n) NODISCARD;
 /* Create a folder and its parents, 0700. */
 enum status file_mkdirs(const char *path) NODISCARD;
 
+/* The path of a file in the folder of another; heap text, NULL when out of memory. */
+char *file_beside(const char *path, const char *name) NODISCARD;
+
 #endif

@@ -163,6 +163,16 @@ bool host_equal(const struct host *a, const struct host *b)
 	return host_same_ip(a, b) && a->port == b->port;
 }
 
+struct host host_subscriber(const struct host *h)
+{
+	struct host who = *h;
+
+	who.port = 0;
+	if (!host_is_v4(h))
+		memset(who.ip + 8, 0, 8);
+	return who;
+}
+
 /* --- text ------------------------------------------------------------------------------------- */
 
 const char *host_ip_str(const struct host *h, char *dst)

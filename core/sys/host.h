@@ -36,6 +36,8 @@ bool host_is_multicast(const struct host *h);
 bool host_is_global(const struct host *h);      /* pcp.md 6.6, the safe superset */
 bool host_same_ip(const struct host *a, const struct host *b);
 bool host_equal(const struct host *a, const struct host *b);   /* address and port */
+/* Whose address it is: an IPv4 address, or the /64 of an IPv6 one, all of it one subscriber's. Port 0. */
+struct host host_subscriber(const struct host *h);
 
 /* "a.b.c.d:port" or "[v6]:port"; dst holds HOST_STRLEN. Returns dst. */
 const char *host_str(const struct host *h, char *dst);
