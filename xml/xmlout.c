@@ -11,10 +11,16 @@
 
 /* The longest escape is six bytes (&quot;), for one byte. */
 #define ESCAPED_MAX ((size_t)XMLOUT_TEXT * 6 + 1)
+#define ATTR_ROOM   4                           /* quotes, a space and an equals sign around a name */
+#define ATTR_NAME   ((size_t)32)                /* bytes of one; they are ours */
 
+/* The attributes of an element are one attribute to libxml2, with quotes in its value: each call to it costs
+ * more than a value of ours, and a root makes a record for every announcement. */
 struct xmlout {
 	xmlTextWriterPtr w;     /* NULL after a fault it could not recover from */
 	struct buf out;
+	struct buf attr;        /* behind the first one's opening quote, up to the last one's closing quote */
+	bool in_attr;
 	enum status err;        /* ST_LIMIT after the first fault */
 };
 
@@ -61,6 +67,7 @@ struct xmlout *xmlout_new(size_t max)
 	if (x == NULL)
 		return NULL;
 	buf_init(&x->out, max);
+	buf_init(&x->attr, max + ATTR_ROOM + ATTR_NAME + ESCAPED_MAX);
 	writer_open(x);
 	if (x->w == NULL)
 		xmlout_free(&x);
@@ -78,6 +85,7 @@ void xmlout_free(struct xmlout **xp)
 	if (x->w != NULL)
 		xmlFreeTextWriter(x->w);
 	buf_fini(&x->out);
+	buf_fini(&x->attr);
 	free(x);
 }
 
@@ -87,8 +95,25 @@ static void check(struct xmlout *x, int rc)
 		x->err = ST_LIMIT;
 }
 
+/* Nothing more is an attribute of the element just started. */
+static void end_attributes(struct xmlout *x)
+{
+	if (!x->in_attr)
+		return;
+	x->in_attr = false;
+	if (x->attr.err != ST_OK)
+		x->err = ST_LIMIT;
+	if (x->err == ST_OK) {
+		/* Raw: libxml2 leaves the apostrophe alone, and readers know the reference's &#039;. */
+		check(x, xmlTextWriterWriteRawLen(x->w, x->attr.p, (int)x->attr.len));
+		check(x, xmlTextWriterEndAttribute(x->w));
+	}
+	buf_reset(&x->attr);
+}
+
 void xmlout_reset(struct xmlout *x)
 {
+	end_attributes(x);
 	/* A writer that failed half way has open elements: only a new one is clean. */
 	if (x->err != ST_OK && x->w != NULL) {
 		xmlFreeTextWriter(x->w);
@@ -113,12 +138,14 @@ void xmlout_decl(struct xmlout *x)
 
 void xmlout_start(struct xmlout *x, const char *name)
 {
+	end_attributes(x);
 	if (x->err == ST_OK)
 		check(x, xmlTextWriterStartElement(x->w, BAD_CAST name));
 }
 
 void xmlout_end(struct xmlout *x)
 {
+	end_attributes(x);
 	if (x->err == ST_OK)
 		check(x, xmlTextWriterEndElement(x->w));
 }
@@ -157,17 +184,36 @@ static size_t put(char *dst, size_t at, const char *s, size_t n)
 	return at + n;
 }
 
-/* Into dst (ESCAPED_MAX), terminated. */
-static void escape(char *dst, const char *src)
+/* How many of the first n bytes stay as they are. */
+static size_t plain_run(const uint8_t *p, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && p[i] >= 0x20 && p[i] < 0x7f && p[i] != '&' && p[i] != '<' && p[i] != '>' &&
+	       p[i] != '"' && p[i] != '\'')
+		i++;
+	return i;
+}
+
+/* Into dst (ESCAPED_MAX), terminated. Returns the length. */
+static size_t escape(char *dst, const char *src)
 {
 	const uint8_t *p = (const uint8_t *)src;
 	size_t left = strlen(src), used = 0, at = 0;
 
 	while (left > 0) {
+		const size_t run = plain_run(p, MIN(left, XMLOUT_TEXT - used));
+		size_t n, cost;
 		uint32_t c = 0;
-		size_t n = utf8_char(p, left, &c);
-		size_t cost = n > 0 ? n : 3;    /* U+FFFD */
 
+		at = put(dst, at, (const char *)p, run);
+		used += run;
+		p += run;
+		left -= run;
+		if (left == 0)
+			break;
+		n = utf8_char(p, left, &c);
+		cost = n > 0 ? n : 3;           /* U+FFFD */
 		if (used + cost > XMLOUT_TEXT)
 			break;
 		used += cost;
@@ -192,24 +238,39 @@ static void escape(char *dst, const char *src)
 		left -= n;
 	}
 	dst[at] = '\0';
+	return at;
 }
 
-static void attribute(struct xmlout *x, const char *name, const char *escaped)
+/* Room for a value (ESCAPED_MAX) of which as much counts as is added to attr.len. NULL: there is none. */
+static char *start_attribute(struct xmlout *x, const char *name)
 {
-	check(x, xmlTextWriterStartAttribute(x->w, BAD_CAST name));
-	/* Raw: libxml2 leaves the apostrophe alone, and readers know the reference's &#039;. */
-	check(x, xmlTextWriterWriteRaw(x->w, BAD_CAST escaped));
-	check(x, xmlTextWriterEndAttribute(x->w));
+	const size_t len = strlen(name);
+	char *to = (char *)buf_reserve(&x->attr, ATTR_ROOM + len + ESCAPED_MAX);
+	size_t at = 0;
+
+	if (!x->in_attr) {
+		check(x, xmlTextWriterStartAttribute(x->w, BAD_CAST name));
+		x->in_attr = true;
+		return to;
+	}
+	if (to == NULL)
+		return NULL;
+	at = put(to, at, "\" ", 2);
+	at = put(to, at, name, len);
+	at = put(to, at, "=\"", 2);
+	x->attr.len += at;
+	return to + at;
 }
 
 void xmlout_text(struct xmlout *x, const char *name, const char *value)
 {
-	char text[ESCAPED_MAX];
+	char *to;
 
 	if (x->err != ST_OK)
 		return;
-	escape(text, value);
-	attribute(x, name, text);
+	to = start_attribute(x, name);
+	if (to != NULL)
+		x->attr.len += escape(to, value);
 }
 
 void xmlout_body(struct xmlout *x, const char *value)
@@ -217,6 +278,7 @@ void xmlout_body(struct xmlout *x, const char *value)
 	char piece[XMLOUT_TEXT + 1], text[ESCAPED_MAX];
 	size_t left = strlen(value), n;
 
+	end_attributes(x);
 	for (; left > 0 && x->err == ST_OK; value += n, left -= n) {
 		n = left > XMLOUT_TEXT ? text_cut(value, XMLOUT_TEXT) : left;
 		memcpy(piece, value, n);
@@ -236,21 +298,23 @@ void xmlout_escape(struct buf *out, const char *value)
 
 void xmlout_u64(struct xmlout *x, const char *name, uint64_t value)
 {
-	char digits[24];
-	size_t at = sizeof(digits) - 1;
+	char digits[24], *to;
+	size_t at = sizeof(digits);
 
 	if (x->err != ST_OK)
 		return;
-	digits[at] = '\0';
 	do {
 		digits[--at] = (char)('0' + value % 10);
 		value /= 10;
 	} while (value > 0);
-	attribute(x, name, digits + at);
+	to = start_attribute(x, name);
+	if (to != NULL)
+		x->attr.len += put(to, 0, digits + at, sizeof(digits) - at);
 }
 
 enum status xmlout_bytes(struct xmlout *x, const uint8_t **p, size_t *n)
 {
+	end_attributes(x);
 	if (x->err == ST_OK)
 		check(x, xmlTextWriterFlush(x->w));
 	if (x->out.err != ST_OK)

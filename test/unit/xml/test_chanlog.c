@@ -225,6 +225,36 @@ START_TEST(cut)
 }
 END_TEST
 
+/* Attributes are gathered: what is an element's stays with it, whatever comes next. */
+START_TEST(attributes)
+{
+	struct xmlout *x = xmlout_new(8192);
+	const uint8_t *p;
+	size_t n;
+
+	xmlout_start(x, "a");
+	xmlout_text(x, "none", "");
+	xmlout_u64(x, "n", 0);
+	xmlout_text(x, "q", "\"'<&>");
+	xmlout_start(x, "b");
+	xmlout_u64(x, "m", UINT64_MAX);
+	xmlout_end(x);
+	xmlout_start(x, "c");
+	xmlout_end(x);
+	xmlout_start(x, "d");
+	xmlout_text(x, "t", "\t\xff");
+	xmlout_text(x, "last", "");
+	xmlout_body(x, "text");
+	xmlout_end(x);
+	xmlout_end(x);
+	ck_assert_int_eq(xmlout_bytes(x, &p, &n), ST_OK);
+	ck_assert_str_eq((const char *)p, "<a none=\"\" n=\"0\" q=\"&quot;&#039;&lt;&amp;&gt;\">\n"
+		"<b m=\"18446744073709551615\"/>\n<c/>\n"
+		"<d t=\" \xef\xbf\xbd\" last=\"\">text</d>\n</a>\n");
+	xmlout_free(&x);
+}
+END_TEST
+
 /* The longest record there can be fits, and a writer that met its maximum works again. */
 START_TEST(limits)
 {
@@ -262,9 +292,10 @@ START_TEST(limits)
 	ck_assert_int_eq(chanlog_update(w, &u, &small), ST_LIMIT);
 	ck_assert_uint_eq(small.len, 0);
 
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < 6; i++) {
 		xmlout_start(x, "e");
-		xmlout_text(x, "t", m.text[CT_NAME]);
+		for (int k = 0; k <= i; k++)
+			xmlout_text(x, "t", m.text[CT_NAME]);
 		ck_assert_int_eq(xmlout_bytes(x, &p, &n), ST_LIMIT);
 		xmlout_reset(x);
 		xmlout_start(x, "e");
@@ -355,6 +386,7 @@ Suite *unit_suite(void)
 	tcase_add_loop_test(t, end_records, 0, 3);
 	tcase_add_loop_test(t, hostile, 0, (int)NELEM(texts));
 	tcase_add_loop_test(t, cut, 0, (int)NELEM(cuts));
+	tcase_add_test(t, attributes);
 	tcase_add_test(t, limits);
 	tcase_add_loop_test(t, torn, 0, NELEM(tails));
 	tcase_add_test(t, torn_anywhere);
