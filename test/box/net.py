@@ -38,7 +38,6 @@ CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
 
 PREFIXES = ("203.0.113", "198.51.100", "192.0.2")
-GATE = "169.254.0.1"    # the hub, as every machine sees it
 GATE6 = "fe80::1"
 
 
@@ -143,7 +142,12 @@ class Place:
 
 
 class Router(Place):
-    """A place that machines are linked to."""
+    """A place that machines are linked to.
+
+    gate     its IPv4 address on every link
+    """
+
+    gate = "169.254.0.1"
 
     def __init__(self):
         super().__init__()
@@ -164,7 +168,7 @@ class Router(Place):
             m.router, m.port_name = self, "m%d" % len(self.machines)
             self.machines.append(m)
             lines += ["link add %s type veth peer name eth0 netns %s" % (m.port_name, m.path),
-                      "addr add %s/32 dev %s" % (GATE, m.port_name),
+                      "addr add %s/32 dev %s" % (self.gate, m.port_name),
                       "addr add %s/64 dev %s nodad" % (GATE6, m.port_name),
                       "link set %s up" % m.port_name]
             lines += ["route add %s dev %s" % (a, m.port_name) for a in m.v4]
@@ -175,8 +179,8 @@ class Router(Place):
                 ["link set lo up", "link set eth0 up"] +
                 ["addr add %s/32 dev eth0" % a for a in m.v4] +
                 ["addr add %s/128 dev eth0 nodad" % a for a in m.v6] +
-                (["route add %s dev eth0" % GATE,
-                  "route add default via %s src %s" % (GATE, m.v4[0])] if m.v4 else []) +
+                (["route add %s dev eth0" % self.gate,
+                  "route add default via %s src %s" % (self.gate, m.v4[0])] if m.v4 else []) +
                 (["route add default via %s dev eth0 src %s" % (GATE6, m.v6[0])] if m.v6 else []))
 
 
@@ -199,7 +203,7 @@ class Machine(Place):
         old, self.v4[0] = self.v4[0], address
         self.router.ip_batch(["route del %s" % old, "route add %s dev %s" % (address, self.port_name)])
         self.ip_batch(["addr add %s/32 dev eth0" % address,
-                       "route replace default via %s src %s" % (GATE, address),
+                       "route replace default via %s src %s" % (self.router.gate, address),
                        "addr del %s/32 dev eth0" % old])
 
     def firewall(self, how="drop", ports="0-65535"):
@@ -240,6 +244,8 @@ class Lan(Router, Machine):
     Nobody outside gets in but through forward(). IPv6 is not translated: machines behind it have
     public addresses, and the router lets nobody in.
     """
+
+    gate = "169.254.0.2"        # not the hub's: ARP requests from an address of its own are not answered
 
     def __init__(self, v4, v6, prefix, prefix6):
         Machine.__init__(self, v4, v6)

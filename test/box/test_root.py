@@ -294,7 +294,8 @@ class History(BoxCase):
         wait_until(root.chanlog, what="the announcement")
         self.restarted(root)
         got = self.json(root, TEXTS["name"])
-        self.assertEqual([(s["listeners"], s["relays"], s["bitrate"]) for s in got["samples"]], [(7, 3, 500)])
+        # one for the end, and one more when a minute ended meanwhile
+        self.assertEqual({(s["listeners"], s["relays"], s["bitrate"]) for s in got["samples"]}, {(7, 3, 500)})
         self.assertEqual(got["infos"][0]["desc"], TEXTS["desc"])
         self.assertEqual(got["infos"][0]["comment"], TEXTS["comment"])
         self.assertEqual(got["days"], [got["date"]])
@@ -319,7 +320,7 @@ class History(BoxCase):
         c.announce(new_id(), name="elsewhere", genre="x", listeners=7)
         wait_until(lambda: len(root.chanlog()) == 2)
         self.restarted(root)
-        self.assertEqual([s["listeners"] for s in self.json(root, "hides")["samples"]], [-1])
+        self.assertEqual({s["listeners"] for s in self.json(root, "hides")["samples"]}, {-1})
         self.assertEqual(self.json(root, "elsewhere")["samples"], [])
 
     def test_bad_requests(self):
@@ -344,7 +345,7 @@ class History(BoxCase):
         self.control(root).announce(new_id(), name="x")
         wait_until(root.chanlog, what="the announcement")
         self.restarted(root)
-        self.assertEqual(len(self.json(root, "x")["samples"]), 1)
+        self.assertTrue(self.json(root, "x")["samples"])
         self.assertTrue(os.path.exists(path + ".bad"))
 
     def test_no_disk(self):
