@@ -156,6 +156,10 @@ class Lines:
             return "\n".join(self.lines)
 
 
+class NodeFault(AssertionError):
+    """A node died, hung at its end, or a sanitizer spoke: no matter of time, so never given a second run."""
+
+
 class Node:
     """One peercast process with an ini and a folder of its own.
 
@@ -270,7 +274,7 @@ class Node:
         self.proc = None
         if self.problems:
             problems, self.problems = self.problems, []
-            raise AssertionError("\n".join(problems))
+            raise NodeFault("\n".join(problems))
 
     def expect_exit(self, seconds=WAIT):
         """The status of a node that ends by itself (bad arguments, taken port)."""
@@ -278,7 +282,7 @@ class Node:
         self.check_sanitizers()
         self.proc = None
         if self.problems:
-            raise AssertionError("\n".join(self.problems))
+            raise NodeFault("\n".join(self.problems))
         return rc
 
     def check_sanitizers(self):
