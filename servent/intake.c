@@ -7,7 +7,6 @@
 #include "core/media/dechunk.h"
 #include "core/sys/log.h"
 #include "http/response.h"
-#include "servent/source.h"
 
 #define INTAKE_READ (64 * 1024)
 #define SLOW_TIME   (60 * NSEC_PER_SEC)         /* a channel's input brings SLOW_BYTES in this time, */
@@ -21,9 +20,7 @@ struct inflow {
 	bool chunked, has_length, answers;
 	uint64_t left;                  /* of Content-Length */
 	nsec idle;
-	nsec now, last_byte;
-	nsec slow_since;                /* of slow_bytes; 0 = no channel yet */
-	uint64_t slow_bytes;
+	nsec now;
 	uint8_t buf[INTAKE_READ];
 };
 
@@ -50,13 +47,15 @@ static enum status body(void *ctx, const void *p, size_t n)
 }
 
 /* n bytes of the connection. ST_EOF: the body has ended in an orderly way. */
-static enum status take(struct inflow *x, size_t n)
+static enum status take(void *ctx, const uint8_t *p, size_t n, nsec now)
 {
+	struct inflow *x = ctx;
 	enum status st;
 	size_t used;
 
+	x->now = now;
 	if (x->chunked) {
-		st = dechunk_feed(&x->dechunk, x->buf, n, &used, body, x);
+		st = dechunk_feed(&x->dechunk, p, n, &used, body, x);
 		if ((st == ST_PROTO || st == ST_LIMIT) && dechunk_error(&x->dechunk)[0] != '\0' &&
 		    x->src.error[0] == '\0')
 			(void)text_copy(x->src.error, sizeof(x->src.error), dechunk_error(&x->dechunk));
@@ -65,44 +64,51 @@ static enum status take(struct inflow *x, size_t n)
 	if (x->has_length)
 		n = (size_t)MIN((uint64_t)n, x->left);
 	x->left -= x->has_length ? n : 0;
-	st = n > 0 ? body(x, x->buf, n) : ST_OK;
+	st = n > 0 ? body(x, p, n) : ST_OK;
 	return st == ST_OK && x->has_length && x->left == 0 ? ST_EOF : st;
 }
 
-/* Does the input of a channel merely drip? */
-static bool drips(struct inflow *x, size_t got)
-{
-	x->slow_bytes += got;
-	if (x->slow_since == 0 || x->now - x->slow_since >= SLOW_TIME) {
-		bool slow = x->slow_since != 0 && x->slow_bytes < SLOW_BYTES;
+/* --- reading ---------------------------------------------------------------------------------- */
 
-		x->slow_since = x->src.c != NULL ? x->now : 0;
-		x->slow_bytes = 0;
+struct drip {
+	nsec since;                     /* of bytes; 0 = no channel yet */
+	uint64_t bytes;
+};
+
+/* Does the input of a channel merely drip? */
+static bool drips(struct drip *d, const struct source *src, size_t got, nsec now)
+{
+	d->bytes += got;
+	if (d->since == 0 || now - d->since >= SLOW_TIME) {
+		bool slow = d->since != 0 && d->bytes < SLOW_BYTES;
+
+		d->since = src->c != NULL ? now : 0;
+		d->bytes = 0;
 		return slow;
 	}
 	return false;
 }
 
-/* Read until the input is over; the reason comes back. */
-static enum status receive(struct inflow *x)
+enum status intake_read(const struct intake_read *r)
 {
+	struct drip drip = { 0 };
+	nsec last_byte = clk_now();
 	enum status st = ST_OK;
 
-	x->last_byte = clk_now();
 	while (st == ST_OK) {
-		nsec wake = MIN(x->last_byte + x->idle, source_deadline(&x->src));
+		nsec wake = MIN(last_byte + r->idle, source_deadline(r->src)), now;
 		size_t got;
 		int what;
 
-		st = sock_wait(&x->sock, SOCK_IN, &what, wake);
-		x->now = clk_now();
+		st = sock_wait(r->sock, SOCK_IN, &what, wake);
+		now = clk_now();
 		if (st == ST_OK && (what & SOCK_IN)) {
-			st = sock_read(&x->sock, x->buf, sizeof(x->buf), &got, x->now);
+			st = sock_read(r->sock, r->buf, r->size, &got, now);
 			if (st == ST_OK) {
-				x->last_byte = x->now;
-				st = take(x, got);
-				if (st == ST_OK && drips(x, got)) {
-					(void)text_copy(x->src.error, sizeof(x->src.error),
+				last_byte = now;
+				st = r->take(r->ctx, r->buf, got, now);
+				if (st == ST_OK && drips(&drip, r->src, got, now)) {
+					(void)text_copy(r->src->error, sizeof(r->src->error),
 					                "less than 1 KiB/s for a minute");
 					st = ST_TIMEOUT;
 				}
@@ -110,13 +116,15 @@ static enum status receive(struct inflow *x)
 				st = ST_OK;
 			}
 		} else if (st == ST_TIMEOUT) {
-			st = x->now - x->last_byte >= x->idle ? ST_TIMEOUT : ST_OK;
+			st = now - last_byte >= r->idle ? ST_TIMEOUT : ST_OK;
 		}
 		if (st == ST_OK)
-			st = source_tick(&x->src, x->now);
+			st = source_tick(r->src, now);
 	}
 	return st;
 }
+
+/* --- the end ---------------------------------------------------------------------------------- */
 
 /* How it ended. */
 static void answer(struct inflow *x, enum status st, bool bad)
@@ -133,14 +141,17 @@ static void answer(struct inflow *x, enum status st, bool bad)
 static void run(struct inflow *x)
 {
 	char peer[HOST_STRLEN];
-	enum status st = receive(x);
+	enum status st = intake_read(&(struct intake_read){
+		.src = &x->src, .sock = &x->sock, .idle = x->idle, .take = take, .ctx = x,
+		.buf = x->buf, .size = sizeof(x->buf),
+	});
 	bool bad = st == ST_PROTO || st == ST_LIMIT || (st == ST_TIMEOUT && x->src.c == NULL);
 
 	host_str(&x->sock.peer, peer);
 	if (bad)
 		log_warn("%s %s: %s", x->name, peer, x->src.error[0] != '\0' ? x->src.error : status_str(st));
 	if (st == ST_EOF && x->src.c == NULL) {
-		enum status end = media_end(x->src.media, x->now);
+		enum status end = media_end(x->src.media, clk_now());
 
 		bad = x->src.c == NULL;
 		if (end != ST_OK && x->src.error[0] == '\0')

@@ -10,6 +10,7 @@
 #include "core/chan/chan.h"
 #include "core/sys/sock.h"
 #include "servent/app.h"
+#include "servent/source.h"
 
 struct intake {
 	const char *name;               /* of the input, for the log: "push" */
@@ -27,6 +28,20 @@ struct intake {
 /* Move the socket to a thread that reads it.
  * returns  ST_OK; ST_LIMIT, ST_SYS, ST_STOPPED: nothing was said, and the socket is the caller's still */
 enum status intake_start(struct app *a, struct sock *sock, const struct intake *in) NODISCARD;
+
+/* How the bytes of a connection become those of its source. */
+struct intake_read {
+	struct source *src;
+	struct sock *sock;
+	nsec idle;                      /* as above */
+	/* what has come: feeds the source. Anything but ST_OK ends it: ST_EOF in an orderly way. */
+	enum status (*take)(void *ctx, const uint8_t *p, size_t n, nsec now);
+	void *ctx;
+	uint8_t *buf;                   /* to read into */
+	size_t size;
+};
+/* Read until the input is over, stands still, drips, or the source is stopped; the reason comes back. */
+enum status intake_read(const struct intake_read *r) NODISCARD;
 
 /* Say an HTTP status to an encoder, and see that it arrives; detail may be NULL. */
 void intake_answer(struct sock *s, int status, const char *detail);
