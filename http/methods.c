@@ -336,7 +336,8 @@ static const char *source_state(const struct chan_view *v)
 static json_t *source_connection(const struct chan_view *v, bool *ok)
 {
 	json_t *o = connection(
-		-1, "source", v->src == CHAN_SRC_PEERCAST ? "PCP" : "HTTP", source_state(v), ok);
+		-1, "source", v->src == CHAN_SRC_PEERCAST ? "PCP" : v->src == CHAN_SRC_RTMP ? "RTMP" : "HTTP",
+		source_state(v), ok);
 	static const struct host none;
 
 	put(o, "contentPosition", json_integer((json_int_t)(v->pos & UINT32_MAX)), ok);

@@ -23,6 +23,7 @@
 #include "servent/historyd.h"
 #include "servent/opts.h"
 #include "servent/portcheck.h"
+#include "servent/rtmp.h"
 #include "servent/source.h"
 #include "xml/xmlout.h"
 
@@ -181,6 +182,7 @@ static void op_settings_changed(struct node *n)
 	tell_port(app_of(n));
 	app_wake_cout(app_of(n));       /* another YP; and the housekeeper */
 	historyd_wake(app_of(n)->history);
+	rtmpd_wake(app_of(n)->rtmp);
 }
 
 static void op_shutdown(struct node *n)
@@ -507,6 +509,7 @@ enum status app_start(struct app *a, const char *ini, int *exit_code)
 		.shutdown = op_shutdown, .chanlog_counts = op_chanlog_counts,
 		.check_firewall = firewall_ask,
 		.check_viewer = portcheck_start, .history = op_history,
+		.rtmp_prepare = rtmpd_prepare, .rtmp_switch = rtmpd_switch, .rtmp_status = rtmpd_status,
 	};
 	app_apply_settings(a);
 	sessions_load(conf);
@@ -519,6 +522,8 @@ enum status app_start(struct app *a, const char *ini, int *exit_code)
 	st = chanlogd_start(&a->chanlog, conf);
 	if (st == ST_OK)
 		st = historyd_start(&a->history, &a->node);
+	if (st == ST_OK)
+		st = rtmpd_start(&a->rtmp, a);
 	if (st == ST_OK)
 		st = start_threads(a);
 	if (st != ST_OK) {
@@ -582,6 +587,7 @@ void app_stop(struct app *a)
 	if (thr_join(&a->server_thr, deadline) != ST_OK)
 		log_error("server: does not end");
 	close(a->listen_fd);
+	rtmpd_stop(a->rtmp, deadline);
 	/* softly: they say good-bye first; what hangs is cut at half time */
 	servmgr_stop_all(a->node.sm, true);
 	app_lock(a);
@@ -608,6 +614,7 @@ void app_stop(struct app *a)
 		return;         /* threads still use it; the process ends now anyway */
 	mbox_fini(&a->server_mb);
 	mbox_fini(&a->house_mb);
+	rtmpd_free(&a->rtmp);
 	yp_free(&a->node.yp);
 	chanmgr_free(&a->node.cm);
 	servmgr_free(&a->node.sm);

@@ -23,12 +23,14 @@
 
 struct chanlogd;
 struct historyd;
+struct rtmpd;
 struct source;
 
 struct app {
 	struct node node;
 	struct chanlogd *chanlog;       /* constant after start-up */
 	struct historyd *history;       /* the same; NULL = built without */
+	struct rtmpd *rtmp;             /* the same */
 	int listen_fd;                  /* the SERVER thread's */
 	struct thr server_thr, house_thr;
 	struct mbox server_mb, house_mb;

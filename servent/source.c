@@ -67,10 +67,11 @@ static enum status list_channel(struct source *s)
 
 	memcpy(bcid.b, st->broadcast_id, sizeof(bcid.b));
 	s->meta->bcid = bcid;
-	s->meta->id = st->randomize_broadcasting_channel_id ? gnuid_random(0)
-	            : gnuid_of_chan(&bcid, s->meta->text[CT_NAME],
-	                            s->mount[0] != '\0' ? s->mount : s->meta->text[CT_GENRE],
-	                            s->meta->bitrate_kbps);
+	if (!gnuid_is_set(&s->meta->id))
+		s->meta->id = st->randomize_broadcasting_channel_id ? gnuid_random(0)
+		            : gnuid_of_chan(&bcid, s->meta->text[CT_NAME],
+		                            s->mount[0] != '\0' ? s->mount : s->meta->text[CT_GENRE],
+		                            s->meta->bitrate_kbps);
 	settings_unref(&st);
 	info = chaninfo_new(s->meta);
 	if (info == NULL)

@@ -25,7 +25,7 @@ struct source {
 	enum chan_src kind;
 	struct mbox mbox;               /* of the thread; the channel's way to reach it */
 	struct host peer;               /* the encoder */
-	char key[TEXT_MAX];             /* what the encoder calls its stream; the name, or source_set_key() */
+	char key[TEXT_MAX];             /* what the encoder calls its stream; the name, or what its owner sets at once */
 	char mount[TEXT_MAX];           /* goes into the channel's id in place of the genre; "" = none */
 	struct chanmeta *meta;          /* what was asked for; owned, gone once the channel is there */
 	bool listed;                    /* its channel is, or was; lk_app */
@@ -52,7 +52,8 @@ struct source {
 	char error[160];                /* why it failed, for log and answer; "" = not */
 };
 
-/* meta is copied: name and texts set, type "UNKNOWN" when not declared, id unset.
+/* meta is copied: name and texts set, type "UNKNOWN" when not declared; id unset, or
+ * the one a new channel shall have.
  * returns  ST_OK, ST_LIMIT, ST_SYS, ST_STOPPED (the node is stopping) */
 enum status source_init(struct source *s, struct app *a, enum chan_src kind, const struct chanmeta *meta,
 	const struct host *peer, bool v6) NODISCARD;

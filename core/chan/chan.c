@@ -85,7 +85,7 @@ const char *chan_src_str(enum chan_src s)
 	static const char *const name[] = {
 		[CHAN_SRC_PEERCAST] = "PEERCAST", [CHAN_SRC_HTTPPUSH] = "HTTPPUSH",
 		[CHAN_SRC_URL] = "URL", [CHAN_SRC_ICECAST] = "ICECAST",
-		[CHAN_SRC_SHOUTCAST] = "SHOUTCAST",
+		[CHAN_SRC_SHOUTCAST] = "SHOUTCAST", [CHAN_SRC_RTMP] = "RTMP",
 	};
 
 	return (size_t)s < NELEM(name) ? name[s] : "NONE";

@@ -30,7 +30,9 @@ enum chan_status {
 	CHAN_IDLE, CHAN_ERROR
 };
 
-enum chan_src { CHAN_SRC_PEERCAST, CHAN_SRC_HTTPPUSH, CHAN_SRC_URL, CHAN_SRC_ICECAST, CHAN_SRC_SHOUTCAST };
+enum chan_src {
+	CHAN_SRC_PEERCAST, CHAN_SRC_HTTPPUSH, CHAN_SRC_URL, CHAN_SRC_ICECAST, CHAN_SRC_SHOUTCAST, CHAN_SRC_RTMP
+};
 
 const char *chan_status_str(enum chan_status s);        /* "WAIT" "CONNECT" "SEARCH" "RECEIVE" ... */
 const char *chan_src_str(enum chan_src s);              /* "PEERCAST" "HTTPPUSH" ... */

@@ -30,6 +30,15 @@ struct chanlog_counts {
 	uint64_t written, dropped, failed;
 };
 
+/* The RTMP input (media.md 2.5). */
+struct rtmp_status {
+	bool on;                        /* it is wanted */
+	bool listening;
+	struct host at;                 /* where it listens, or should */
+	uint32_t publishers;            /* encoders that publish now */
+	char problem[128];              /* why it does not listen, though wanted; "" = nothing */
+};
+
 /* Upward calls from http: what needs a thread of the servent room. None may be called under a lock. */
 struct node_ops {
 	/* Create, list and start a relay of id; tip NULL = look in the hit lists. A channel that is
@@ -60,6 +69,13 @@ struct node_ops {
 	 * ST_OK (out may be empty); ST_STOPPED: nothing is kept here; ST_TIMEOUT, ST_SYS, ST_LIMIT */
 	enum status (*history)(struct node *n, const char *name, int64_t from_s, int64_t to_s,
 		nsec deadline, struct history *out);
+	/* What an encoder that names no channel publishes by RTMP with this key; "" = with any that has nothing
+	 * of its own prepared. m->id is set: the channel will have it. ST_OK, ST_LIMIT (too many keys) */
+	enum status (*rtmp_prepare)(struct node *n, const char *key, const struct chanmeta *m, bool v6);
+	/* Take RTMP or do not, whatever the settings say, until they change or the node ends; off ends what is
+	 * published. port 0 = as set. */
+	void (*rtmp_switch)(struct node *n, bool on, uint16_t port);
+	void (*rtmp_status)(struct node *n, struct rtmp_status *s);
 };
 
 struct yp;

@@ -187,7 +187,8 @@ class Node:
         self.out = self.err = None
         self.problems = []      # what stop() found wrong
         if raw is None:
-            keys = {"serverPort": self.port, "serverName": name, "rootHost": "", "logLevel": 2}
+            keys = {"serverPort": self.port, "serverName": name, "rootHost": "", "logLevel": 2,
+                    "rtmpServer": "No"}
             keys.update(ini or {})
             if keys.get("isRoot") == "Yes":
                 keys.setdefault("chanLog", self.chanlog_path)

@@ -1139,7 +1139,7 @@ START_TEST(status)
 	for (int s = CHAN_WAIT; s <= CHAN_ERROR; s++)
 		ck_assert_str_ne(chan_status_str((enum chan_status)s), "NONE");
 	ck_assert_str_eq(chan_status_str((enum chan_status)99), "NONE");
-	for (int s = CHAN_SRC_PEERCAST; s <= CHAN_SRC_SHOUTCAST; s++)
+	for (int s = CHAN_SRC_PEERCAST; s <= CHAN_SRC_RTMP; s++)
 		ck_assert_str_ne(chan_src_str((enum chan_src)s), "NONE");
 	chan_unref(&c);
 }

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The listener of the RTMP input, and who publishes (rtmp.h). */
+#include "servent/rtmp.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <utlist.h>
+
+#include "core/sys/log.h"
+#include "servent/handshake.h"
+
+#define PREPARED 16
+#define RETRY    (5 * NSEC_PER_SEC)             /* for a port that is taken */
+#define PAUSE    (100 * NSEC_PER_MSEC)          /* after an accept that failed */
+
+struct rtmpd {
+	struct app *app;
+	struct thr thr;
+	struct mbox mb;
+	struct sock ls;                 /* the listener; its fd -1 = none; the thread's */
+
+	struct rtmp_pub *pubs           GUARDED_BY(lk_app);
+	struct rtmp_status status       GUARDED_BY(lk_app);
+	/* rtmp_switch(): what counts instead of the settings while they stay as they were */
+	bool forced                     GUARDED_BY(lk_app);
+	bool forced_on                  GUARDED_BY(lk_app);
+	uint16_t forced_port            GUARDED_BY(lk_app);     /* 0 = as set */
+	bool set_on                     GUARDED_BY(lk_app);     /* the settings at that time */
+	uint16_t set_port               GUARDED_BY(lk_app);
+	struct {
+		char key[TEXT_MAX];
+		struct chanmeta meta;
+		bool v6;
+	} prepared[PREPARED]            GUARDED_BY(lk_app);
+	unsigned n_prepared             GUARDED_BY(lk_app);
+};
+
+/* --- listening --------------------------------------------------------------------------------- */
+
+struct want {
+	bool on;
+	bool keyed;                     /* a key must be given */
+	struct host at;
+};
+
+static bool same(const struct want *a, const struct want *b)
+{
+	return a->on == b->on && a->keyed == b->keyed && host_equal(&a->at, &b->at);
+}
+
+/* What the settings, or rtmp_switch(), want. problem: why that cannot be; "" = it can. */
+static void look(struct rtmpd *d, struct want *w, char problem[128])
+{
+	const struct settings *set = conf_get(d->app->node.conf);
+	const bool on = set->rtmp_server;
+	const uint16_t port = (uint16_t)set->rtmp_port;
+
+	problem[0] = '\0';
+	*w = (struct want){ .keyed = set->rtmp_key[0] != '\0' };
+	if (set->rtmp_bind[0] != '\0' && !host_parse(&w->at, set->rtmp_bind, 0))
+		snprintf(problem, 128, "rtmpBind: %.60s is not an address", set->rtmp_bind);
+	settings_unref(&set);
+	app_lock(d->app);
+	if (d->forced && (d->set_on != on || d->set_port != port))
+		d->forced = false;
+	w->on = d->forced ? d->forced_on : on;
+	w->at.port = d->forced && d->forced_port != 0 ? d->forced_port : port;
+	app_unlock(d->app);
+}
+
+/* Remember how things stand; a new problem is logged. */
+static void note(struct rtmpd *d, const struct want *w, const char *problem)
+{
+	bool news;
+
+	app_lock(d->app);
+	news = strcmp(d->status.problem, problem) != 0;
+	d->status.on = w->on;
+	d->status.listening = d->ls.fd != -1;
+	d->status.at = w->at;
+	(void)text_copy(d->status.problem, sizeof(d->status.problem), problem);
+	app_unlock(d->app);
+	if (news && problem[0] != '\0')
+		log_warn("rtmp: %s", problem);
+}
+
+static void listen_on(struct rtmpd *d, const struct want *w, char problem[128])
+{
+	enum status st = sock_listen(&d->ls.fd, &w->at);
+	char at[HOST_STRLEN];
+
+	host_str(&w->at, at);
+	if (st != ST_OK) {
+		d->ls.fd = -1;
+		snprintf(problem, 128, "cannot listen on %s: %s", at, status_str(st));
+		return;
+	}
+	log_info("rtmp: listening on %s", at);
+	if (!host_is_loopback(&w->at) && !w->keyed)
+		log_warn("rtmp: without rtmpKey nobody can publish from another machine");
+}
+
+static void admit(struct app *a, int fd, const struct host *peer)
+{
+	struct incoming *in = malloc(sizeof(*in));
+	struct servent *sv = NULL;
+	enum status st = in != NULL ? servent_new(a->node.sm, fd, peer, false, &sv) : ST_LIMIT;
+
+	if (st == ST_OK) {
+		*in = (struct incoming){ .app = a, .sv = sv };
+		st = thr_start(NULL, "rtmp", rtmp_run, in);
+		if (st == ST_OK)
+			return;
+		servent_end(&sv);
+	} else {
+		close(fd);
+	}
+	free(in);
+	log_peer(LOG_WARN, peer, "rtmp: no room for an encoder: %s", status_str(st));
+}
+
+/* Take in one, or learn that settings changed. */
+static enum status serve(struct rtmpd *d)
+{
+	struct host peer;
+	enum status st;
+	int what, fd;
+
+	st = sock_wait(&d->ls, SOCK_IN, &what, NSEC_NEVER);
+	if (st != ST_OK || (what & SOCK_IN) == 0)
+		return st;
+	st = sock_accept(d->ls.fd, &d->mb, &fd, &peer, clk_now());
+	if (st == ST_OK)
+		admit(d->app, fd, &peer);
+	else if (st == ST_SYS)          /* out of files: the SERVER thread says so too */
+		st = mbox_wait(&d->mb, clk_now() + PAUSE);
+	return st == ST_STOPPED ? st : ST_OK;
+}
+
+static void rtmpd_run(void *arg)
+{
+	struct rtmpd *d = arg;
+	struct want have = { 0 };
+	enum status st = ST_OK;
+	nsec retry = 0;
+
+	while (st != ST_STOPPED) {
+		char problem[128];
+		struct want want;
+
+		look(d, &want, problem);
+		if (!same(&want, &have)) {
+			if (d->ls.fd != -1)
+				log_info("rtmp: no longer listening");
+			sock_close(&d->ls);
+			have = want;
+			retry = 0;
+			note(d, &want, problem);
+		}
+		if (want.on && d->ls.fd == -1 && clk_now() >= retry) {
+			if (problem[0] == '\0')
+				listen_on(d, &want, problem);
+			retry = clk_now() + RETRY;
+			note(d, &want, problem);
+		}
+		if (d->ls.fd != -1)
+			st = serve(d);
+		else
+			st = mbox_wait(&d->mb, want.on ? retry : NSEC_NEVER);
+	}
+	sock_close(&d->ls);
+}
+
+/* --- life -------------------------------------------------------------------------------------- */
+
+enum status rtmpd_start(struct rtmpd **out, struct app *a)
+{
+	struct rtmpd *d = calloc(1, sizeof(*d));
+	enum status st;
+
+	*out = NULL;
+	if (d == NULL)
+		return ST_LIMIT;
+	d->app = a;
+	st = mbox_init(&d->mb);
+	if (st != ST_OK) {
+		free(d);
+		return st;
+	}
+	d->ls = (struct sock){ .fd = -1, .mb = &d->mb };
+	*out = d;
+	st = thr_start(&d->thr, "rtmpd", rtmpd_run, d);
+	if (st != ST_OK)
+		rtmpd_free(out);
+	return st;
+}
+
+void rtmpd_stop(struct rtmpd *d, nsec deadline)
+{
+	if (d == NULL)
+		return;
+	mbox_stop(&d->mb);
+	if (thr_join(&d->thr, deadline) != ST_OK)
+		log_error("rtmp: does not end");
+}
+
+void rtmpd_free(struct rtmpd **dp)
+{
+	struct rtmpd *d = *dp;
+
+	if (d == NULL)
+		return;
+	*dp = NULL;
+	mbox_fini(&d->mb);
+	free(d);
+}
+
+void rtmpd_wake(struct rtmpd *d)
+{
+	mbox_wake(&d->mb);
+}
+
+/* --- what http asks for ------------------------------------------------------------------------ */
+
+enum status rtmpd_prepare(struct node *n, const char *key, const struct chanmeta *m, bool v6)
+{
+	struct app *a = app_of(n);
+	struct rtmpd *d = a->rtmp;
+	enum status st = ST_OK;
+	unsigned i = 0;
+
+	app_lock(a);
+	while (i < d->n_prepared && strcmp(d->prepared[i].key, key) != 0)
+		i++;
+	if (i < PREPARED) {
+		(void)text_copy(d->prepared[i].key, TEXT_MAX, key);
+		d->prepared[i].meta = *m;
+		d->prepared[i].v6 = v6;
+		d->n_prepared = MAX(d->n_prepared, i + 1);
+	} else {
+		st = ST_LIMIT;
+	}
+	app_unlock(a);
+	return st;
+}
+
+bool rtmpd_prepared(struct rtmpd *d, const char *key, struct chanmeta *m, bool *v6)
+{
+	bool found = false;
+
+	app_lock(d->app);
+	for (unsigned i = 0; i < d->n_prepared; i++) {
+		const bool own = key[0] != '\0' && strcmp(d->prepared[i].key, key) == 0;
+
+		if (!own && (found || d->prepared[i].key[0] != '\0'))
+			continue;
+		*m = d->prepared[i].meta;
+		*v6 = d->prepared[i].v6;
+		found = true;
+		if (own)
+			break;
+	}
+	app_unlock(d->app);
+	return found;
+}
+
+/* End everything that is published now: the user wants it. */
+static void end_all(struct rtmpd *d)
+{
+	struct gnuid *ids = NULL;
+	struct rtmp_pub *p;
+	size_t n = 0, i = 0;
+
+	app_lock(d->app);
+	DL_COUNT(d->pubs, p, n);
+	ids = calloc(MAX(n, (size_t)1), sizeof(*ids));
+	DL_FOREACH(d->pubs, p) {
+		if (!gnuid_is_set(&p->chan))
+			mbox_stop_soft(p->mb);
+		else if (ids != NULL)
+			ids[i++] = p->chan;
+	}
+	app_unlock(d->app);
+	while (ids != NULL && i > 0) {
+		struct chan *c = chanmgr_find(d->app->node.cm, &ids[--i]);
+
+		if (c == NULL)
+			continue;
+		chan_close(c);
+		chanmgr_remove(d->app->node.cm, c);
+		chan_unref(&c);
+	}
+	free(ids);
+}
+
+void rtmpd_switch(struct node *n, bool on, uint16_t port)
+{
+	struct app *a = app_of(n);
+	const struct settings *set = conf_get(n->conf);
+	struct rtmpd *d = a->rtmp;
+
+	app_lock(a);
+	d->forced = true;
+	d->forced_on = on;
+	d->forced_port = port;
+	d->set_on = set->rtmp_server;
+	d->set_port = (uint16_t)set->rtmp_port;
+	app_unlock(a);
+	settings_unref(&set);
+	if (!on)
+		end_all(d);
+	rtmpd_wake(d);
+}
+
+void rtmpd_status(struct node *n, struct rtmp_status *s)
+{
+	struct app *a = app_of(n);
+	struct rtmp_pub *p;
+
+	app_lock(a);
+	*s = a->rtmp->status;
+	s->publishers = 0;
+	DL_FOREACH(a->rtmp->pubs, p)
+		s->publishers += !p->over;
+	app_unlock(a);
+}
+
+/* --- publishers -------------------------------------------------------------------------------- */
+
+bool rtmpd_enter(struct rtmpd *d, struct rtmp_pub *p)
+{
+	const nsec now = clk_now();
+	struct rtmp_pub *o;
+	bool free_key = true;
+
+	atomic_store_explicit(&p->heard, now, memory_order_relaxed);
+	app_lock(d->app);
+	DL_FOREACH(d->pubs, o)
+		if (!o->over && strcmp(o->key, p->key) == 0 &&
+		    now - atomic_load_explicit(&o->heard, memory_order_relaxed) < RTMP_SILENT)
+			free_key = false;
+	if (free_key)
+		DL_APPEND(d->pubs, p);
+	app_unlock(d->app);
+	return free_key;
+}
+
+void rtmpd_set_chan(struct rtmpd *d, struct rtmp_pub *p, const struct gnuid *id)
+{
+	app_lock(d->app);
+	p->chan = *id;
+	app_unlock(d->app);
+}
+
+void rtmpd_over(struct rtmpd *d, struct rtmp_pub *p)
+{
+	app_lock(d->app);
+	p->over = true;
+	app_unlock(d->app);
+}
+
+void rtmpd_leave(struct rtmpd *d, struct rtmp_pub *p)
+{
+	app_lock(d->app);
+	DL_DELETE(d->pubs, p);
+	app_unlock(d->app);
+}
