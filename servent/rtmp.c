@@ -246,12 +246,10 @@ static enum status say(struct publisher *x, struct sock *s, nsec patience)
 
 static enum status feed(struct publisher *x, struct sock *s, const uint8_t *p, size_t n)
 {
-	enum status st = rtmp_feed(x->rtmp, p, n), sent;
+	enum status st = rtmp_feed(x->rtmp, p, n);
 
-	if (st != ST_OK)
-		return st;              /* the last words are said elsewhere */
-	sent = say(x, s, SAY_DEADLINE);
-	return sent;
+	/* the last words are said elsewhere */
+	return st == ST_OK ? say(x, s, SAY_DEADLINE) : st;
 }
 
 static enum status take(void *ctx, const uint8_t *p, size_t n, nsec now)
