@@ -106,6 +106,7 @@ static const struct {
 	{ "customizeAppearance", true, admin_look },
 	{ "chooseLanguage", true, admin_language },
 	/* the node */
+	{ "control_rtmp", true, admin_control_rtmp },
 	{ "portcheck4", true, admin_portcheck4 },
 	{ "portcheck6", true, admin_portcheck6 },
 	{ "clear", true, admin_clear },

@@ -45,6 +45,8 @@ enum status admin_go_back(struct admin *a, const char *page);
 admin_handler admin_stop, admin_bump, admin_keep, admin_update_info, admin_setmeta, admin_stop_servent;
 /* admin_settings.c */
 admin_handler admin_apply, admin_applyflags, admin_look, admin_language;
+/* admin_rtmp.c */
+admin_handler admin_control_rtmp;
 /* admin_node.c: the node itself */
 admin_handler admin_viewxml, admin_portcheck4, admin_portcheck6, admin_clear, admin_clearlog,
 	admin_dump_hitlists, admin_redirect, admin_shutdown;

@@ -92,13 +92,15 @@ static bool value(const char *app, const char *name, const char *key, char dst[T
 	char raw[HTTP_VALUE_MAX];
 
 	dst[0] = '\0';
-	if (!query_get(query_of(name), key, raw, sizeof(raw)) && !query_get(query_of(app), key, raw, sizeof(raw)))
+	if (!query_get(query_of(name), key, raw, sizeof(raw)) &&
+	    !query_get(query_of(app), key, raw, sizeof(raw)))
 		return false;
 	(void)text_clean(dst, TEXT_MAX, raw, strlen(raw));
 	return true;
 }
 
-/* May it publish? NULL = yes, with the key in x->pub.key, and its number among ours in *index (-1: any is good). */
+/* May it publish? NULL = yes, with the key in x->pub.key, and its number among ours in *index (-1: any is
+ * good). */
 static NOINLINE const char *check_key(struct publisher *x, const char *app, const char *name, int *index)
 {
 	const struct settings *set;

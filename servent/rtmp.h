@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* RTMP input: a thread that listens (rtmpd.c) and one for each encoder (rtmp.c).
  *
- * A key is a channel of its own. Who comes with a key that is in use is refused, unless the other one has been
- * silent for RTMP_SILENT; when its encoder has left, the next with that key takes the channel over.
+ * A key is a channel of its own. Who comes with a key that is in use is refused, unless the other one has
+ * been silent for RTMP_SILENT; when its encoder has left, the next with that key takes the channel over.
  *
  * lock     lk_app guards the list of publishers and what was prepared.
  * source   media.md 2.5; http.md 6; settings.md decisions 4, 5, 25, 26
@@ -29,7 +29,8 @@ void rtmpd_free(struct rtmpd **d);
 void rtmpd_wake(struct rtmpd *d);
 
 /* As in node_ops. */
-enum status rtmpd_prepare(struct node *n, const char *key, const struct chanmeta *m, bool v6) EXCLUDES(lk_app);
+enum status rtmpd_prepare(struct node *n, const char *key, const struct chanmeta *m, bool v6)
+	EXCLUDES(lk_app);
 void rtmpd_switch(struct node *n, bool on, uint16_t port) EXCLUDES(lk_app);
 void rtmpd_status(struct node *n, struct rtmp_status *s) EXCLUDES(lk_app);
 

@@ -200,7 +200,8 @@ static enum status on_create_stream(struct rtmp *r, const struct rtmp_cmd *cmd)
 static enum status on_publish(struct rtmp *r, struct rtmp_cmd *cmd, uint32_t stream)
 {
 	const uint8_t stream_begin[6] = {
-		0, 0, (uint8_t)(stream >> 24), (uint8_t)(stream >> 16), (uint8_t)(stream >> 8), (uint8_t)stream,
+		0, 0, (uint8_t)(stream >> 24), (uint8_t)(stream >> 16), (uint8_t)(stream >> 8),
+		(uint8_t)stream,
 	};
 	char name[RTMP_TEXT];
 	const char *why;

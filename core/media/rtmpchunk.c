@@ -186,7 +186,7 @@ static enum status begin(struct rtmp_chunks *c, struct rtmp_lane *l, unsigned fm
 		l->type = f[6];
 	}
 	if (fmt == 0) {
-		l->stream = (uint32_t)f[7] | (uint32_t)f[8] << 8 | (uint32_t)f[9] << 16 | (uint32_t)f[10] << 24;
+		l->stream = f[7] | (uint32_t)f[8] << 8 | (uint32_t)f[9] << 16 | (uint32_t)f[10] << 24;
 		l->time = field;
 		/* the interval for a header without one, says the specification */
 		l->delta = field < FIRST_MS ? field : 0;
@@ -281,8 +281,8 @@ enum status rtmp_chunks_feed(struct rtmp_chunks *c, const void *p, size_t n)
 
 /* --- writing ------------------------------------------------------------------------------------ */
 
-void rtmp_put(struct buf *b, uint32_t chunk, uint8_t lane, enum rtmp_type type, uint32_t stream, const void *p,
-	size_t n)
+void rtmp_put(struct buf *b, uint32_t chunk, uint8_t lane, enum rtmp_type type, uint32_t stream,
+	const void *p, size_t n)
 {
 	const uint8_t head[12] = {
 		lane, 0, 0, 0, (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n, (uint8_t)type,

@@ -25,15 +25,15 @@
 
 enum rtmp_type {
 	RTMP_SET_CHUNK = 1, RTMP_ABORT = 2, RTMP_ACK = 3, RTMP_USER = 4, RTMP_WINDOW = 5, RTMP_BANDWIDTH = 6,
-	RTMP_AUDIO = 8, RTMP_VIDEO = 9, RTMP_DATA3 = 15, RTMP_COMMAND3 = 17, RTMP_DATA0 = 18, RTMP_COMMAND0 = 20,
-	RTMP_AGGREGATE = 22,
+	RTMP_AUDIO = 8, RTMP_VIDEO = 9, RTMP_DATA3 = 15, RTMP_COMMAND3 = 17, RTMP_DATA0 = 18,
+	RTMP_COMMAND0 = 20, RTMP_AGGREGATE = 22,
 };
 
 struct rtmp_msg {
 	uint8_t type;
 	uint32_t stream;                /* message stream id */
 	uint32_t time;                  /* ms, modulo 2^32 */
-	uint8_t *p;                     /* n bytes, with RTMP_FRONT and RTMP_BACK around; until the call returns */
+	uint8_t *p;                     /* n bytes, with RTMP_FRONT and RTMP_BACK around; borrowed */
 	size_t n;
 };
 
@@ -70,8 +70,8 @@ void rtmp_chunks_fini(struct rtmp_chunks *c);
 enum status rtmp_chunks_feed(struct rtmp_chunks *c, const void *p, size_t n) NODISCARD;
 
 /* One message, as chunks of `chunk` bytes on chunk stream `lane` (2..63), with time 0. */
-void rtmp_put(struct buf *b, uint32_t chunk, uint8_t lane, enum rtmp_type type, uint32_t stream, const void *p,
-	size_t n);
+void rtmp_put(struct buf *b, uint32_t chunk, uint8_t lane, enum rtmp_type type, uint32_t stream,
+	const void *p, size_t n);
 /* A message of one 32-bit number, on chunk stream 2. */
 void rtmp_put_u32(struct buf *b, enum rtmp_type type, uint32_t v);
 
