@@ -113,6 +113,8 @@ static const struct {
 	{ "clearlog", true, admin_clearlog },
 	{ "dump_hitlists", false, admin_dump_hitlists },
 	{ "redirect", false, admin_redirect },
+	{ "fetch_feeds", true, admin_fetch_feeds },
+	{ "chanfeedlog", false, admin_feedlog },
 	{ "shutdown", true, admin_shutdown },
 };
 

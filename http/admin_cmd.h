@@ -50,5 +50,7 @@ admin_handler admin_control_rtmp;
 /* admin_node.c: the node itself */
 admin_handler admin_viewxml, admin_portcheck4, admin_portcheck6, admin_clear, admin_clearlog,
 	admin_dump_hitlists, admin_redirect, admin_shutdown;
+/* admin_feed.c: the lists of yellow pages */
+admin_handler admin_fetch_feeds, admin_feedlog;
 
 #endif

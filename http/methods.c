@@ -640,6 +640,8 @@ const struct rpc_method rpc_methods[] = {
 		"Limits of what is sent; 0 = no limit, for players none at all." },
 	{ "getStatus", NOTHING, get_status, RPC_IS_OBJECT, "Addresses, firewall state, uptime." },
 	{ "getVersionInfo", NOTHING, get_version_info, RPC_IS_OBJECT, "Agent and API version." },
+	{ "getYPChannels", NOTHING, method_get_yp_channels, RPC_IS_ARRAY,
+		"What the user's yellow pages list, most listeners first; counts below 0 are hidden." },
 	{ "getYellowPageProtocols", NOTHING, method_get_yp_protocols, RPC_IS_ARRAY,
 		"How a yellow page can be announced to." },
 	{ "getYellowPages", NOTHING, method_get_yps, RPC_IS_ARRAY,
@@ -663,5 +665,7 @@ const struct rpc_method rpc_methods[] = {
 		"End the connection to a player or relay; true if there was one." },
 	{ "stopChannelOutput", CONNECTION("outputId"), method_stop_output, RPC_IS_NULL,
 		"End the connection to a player or relay." },
+	{ "updateYPChannels", NOTHING, method_update_yp_channels, RPC_IS_ARRAY,
+		"getYPChannels, fetched anew if the last time was more than a minute ago." },
 };
 const size_t rpc_methods_n = NELEM(rpc_methods);

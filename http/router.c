@@ -181,6 +181,13 @@ static enum status serve_yp_page(struct exchange *x)
 	return ST_OK;
 }
 
+static enum status serve_ypchannels(struct exchange *x)
+{
+	x->rs->type = "text/plain; charset=utf-8";
+	response_header(x->rs, "Cache-Control", "no-cache");
+	return ypindex_merged(x->node, &x->rs->body);
+}
+
 /* A root's is its /index.txt; any other node shows what it has. */
 static enum status serve_public_index(struct exchange *x)
 {
@@ -219,6 +226,8 @@ static const struct route routes[] = {
 	{ "/api/index.json", EXACT, READ, ALLOW_HTML, OPEN, true, BODY, 0, serve_yp_json },
 	{ "/index.txt", EXACT, READ, ALLOW_HTML, OPEN, true, BODY, 0, serve_yp_index },
 	{ "/index.rss", EXACT, READ, ALLOW_HTML, OPEN, true, BODY, 0, serve_yp_rss },
+	{ "/ypchannels/index.txt", EXACT, READ, ALLOW_HTML, ADMIN, false, BODY, AUTH_SITE,
+		serve_ypchannels },
 	{ "/yp4g.xml", EXACT, READ, ALLOW_HTML, OPEN, true, BODY, 0, serve_yp4g },
 	{ UPTEST_PATH, EXACT, HTTP_POST, ALLOW_HTML, OPEN, false, BODY_RAW, AUTH_SITE,
 		serve_uptest },

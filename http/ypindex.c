@@ -323,3 +323,39 @@ enum status ypindex_own(struct node *n, struct buf *out)
 		st = put_found(n, out);
 	return st != ST_OK ? st : out->err;
 }
+
+/* --- lines of other YPs ------------------------------------------------------------------------- */
+
+static void put_listed(struct buf *out, const struct feedchan *c)
+{
+	char id[GNUID_STRLEN];
+
+	field(out, c->text[FEED_NAME]);
+	field(out, gnuid_str(&c->id, id));
+	field(out, c->text[FEED_TIP]);
+	field(out, c->text[FEED_URL]);
+	field(out, c->text[FEED_GENRE]);
+	field(out, c->text[FEED_DESC]);
+	number(out, c->listeners);
+	number(out, c->relays);
+	number(out, c->bitrate_kbps);
+	field(out, c->text[FEED_TYPE]);
+	field(out, c->text[FEED_ARTIST]);
+	field(out, c->text[FEED_ALBUM]);
+	field(out, c->text[FEED_TITLE]);
+	field(out, c->text[FEED_TRACK_URL]);
+	url_field(out, c->text[FEED_NAME]);
+	buf_printf(out, "%u:%02u<>click<>", c->uptime_s / 3600, c->uptime_s / 60 % 60);
+	field(out, c->text[FEED_COMMENT]);
+	buf_printf(out, "%d\n", c->direct);
+}
+
+enum status ypindex_merged(struct node *n, struct buf *out)
+{
+	struct dirview *v = chandir_get(&n->chandir);
+
+	for (size_t i = 0; v != NULL && i < v->n_entries; i++)
+		put_listed(out, v->entries[i].chan);
+	dirview_unref(&v);
+	return out->err;
+}

@@ -28,6 +28,10 @@ void ypindex_emit(const struct yplist *l, const struct ypquery *q, const struct 
  * returns  ST_OK, ST_LIMIT (memory) */
 enum status ypindex_own(struct node *n, struct buf *out) NODISCARD;
 
+/* The merged list of the user's yellow pages, as they have it: most listeners first.
+ * returns  ST_OK, ST_LIMIT (memory) */
+enum status ypindex_merged(struct node *n, struct buf *out) NODISCARD;
+
 /* Append text as HTML: & < > " ' escaped; what would end a line is a space. */
 void ypindex_escape(struct buf *out, const char *text);
 

@@ -19,6 +19,7 @@
 #include "servent/banlist.h"
 #include "servent/chanlogd.h"
 #include "servent/conn.h"
+#include "servent/feedd.h"
 #include "servent/firewall.h"
 #include "servent/historyd.h"
 #include "servent/opts.h"
@@ -183,6 +184,7 @@ static void op_settings_changed(struct node *n)
 	app_wake_cout(app_of(n));       /* another YP; and the housekeeper */
 	historyd_wake(app_of(n)->history);
 	rtmpd_wake(app_of(n)->rtmp);
+	feedd_wake(app_of(n)->feeds);
 }
 
 static void op_shutdown(struct node *n)
@@ -220,6 +222,11 @@ static enum status op_history(struct node *n, const char *name, int64_t from_s, 
 	nsec deadline, struct history *out)
 {
 	return historyd_ask(app_of(n)->history, name, from_s, to_s, deadline, out);
+}
+
+static enum status op_fetch_feeds(struct node *n, nsec pace, nsec deadline)
+{
+	return feedd_fetch(app_of(n)->feeds, pace, deadline);
 }
 
 /* --- settings ----------------------------------------------------------------------------------- */
@@ -508,7 +515,7 @@ enum status app_start(struct app *a, const char *ini, int *exit_code)
 		.settings_changed = op_settings_changed,
 		.shutdown = op_shutdown, .chanlog_counts = op_chanlog_counts,
 		.check_firewall = firewall_ask,
-		.check_viewer = portcheck_start, .history = op_history,
+		.check_viewer = portcheck_start, .history = op_history, .fetch_feeds = op_fetch_feeds,
 		.rtmp_prepare = rtmpd_prepare, .rtmp_switch = rtmpd_switch, .rtmp_status = rtmpd_status,
 	};
 	app_apply_settings(a);
@@ -524,6 +531,8 @@ enum status app_start(struct app *a, const char *ini, int *exit_code)
 		st = historyd_start(&a->history, &a->node);
 	if (st == ST_OK)
 		st = rtmpd_start(&a->rtmp, a);
+	if (st == ST_OK)
+		st = feedd_start(&a->feeds, &a->node);
 	if (st == ST_OK)
 		st = start_threads(a);
 	if (st != ST_OK) {
@@ -576,6 +585,7 @@ void app_stop(struct app *a)
 	enum status st;
 
 	log_info("stopping");
+	feedd_end(a->feeds);
 	keep_channels(a);
 	app_lock(a);
 	a->stopping = true;
@@ -605,6 +615,7 @@ void app_stop(struct app *a)
 	clean = thr_join(&a->house_thr, deadline) == ST_OK && clean;
 	chanlogd_stop(&a->chanlog, deadline);
 	historyd_stop(&a->history, deadline);
+	clean = feedd_stop(&a->feeds, deadline) && clean;
 	sessions_save(a->node.conf);
 	st = conf_save(a->node.conf);
 	if (st != ST_OK)

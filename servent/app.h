@@ -22,6 +22,7 @@
 #define GOODBYE       (500 * NSEC_PER_MSEC)     /* for the last words to one peer */
 
 struct chanlogd;
+struct feedd;
 struct historyd;
 struct rtmpd;
 struct source;
@@ -31,6 +32,7 @@ struct app {
 	struct chanlogd *chanlog;       /* constant after start-up */
 	struct historyd *history;       /* the same; NULL = built without */
 	struct rtmpd *rtmp;             /* the same */
+	struct feedd *feeds;            /* the same */
 	int listen_fd;                  /* the SERVER thread's */
 	struct thr server_thr, house_thr;
 	struct mbox server_mb, house_mb;

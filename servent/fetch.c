@@ -329,13 +329,15 @@ static bool find_yp(struct fetch *f, const char *name)
 static bool pick_yp(struct fetch *f, nsec *when)
 {
 	const struct settings *set = conf_get(f->a->node.conf);
-	const size_t n = roots_count(set->root_host);
-	char name[SETTINGS_TEXT];
+	char name[SETTINGS_TEXT], listed[SETTINGS_TEXT];
+	/* the YP that lists the channel knows it best (node.md 9.4) */
+	const char *roots = chandir_root(&f->a->node.chandir, &f->id, listed) ? listed : set->root_host;
+	const size_t n = roots_count(roots);
 	bool ok = false;
 	nsec at;
 
 	for (size_t i = 0; i < n && !ok && f->yp_tries < YP_TRIES * n; i++) {
-		(void)roots_get(set->root_host, f->yp_at++ % n, name);
+		(void)roots_get(roots, f->yp_at++ % n, name);
 		if (!servmgr_take_turn(f->a->node.sm, name, &at)) {
 			*when = MIN(*when, at);
 			continue;
@@ -634,6 +636,7 @@ enum status fetch_start(struct node *n, const struct gnuid *id, const struct hos
 {
 	struct chanmeta meta = { .id = *id };
 	struct hitlist_view lv;
+	struct host listed;
 
 	if (chanmgr_list_view(n->cm, id, false, &lv)) {
 		if (lv.info != NULL)
@@ -641,5 +644,8 @@ enum status fetch_start(struct node *n, const struct gnuid *id, const struct hos
 		hitlist_view_fini(&lv);
 	}
 	meta.id = *id;
+	/* the user's yellow pages may know where it is */
+	if ((tip == NULL || !host_is_set(tip)) && chandir_tip(&n->chandir, id, &listed))
+		tip = &listed;
 	return fetch_restore(n, &meta, tip, false, out);
 }

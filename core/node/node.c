@@ -17,6 +17,7 @@ enum status node_init(struct node *n, struct conf *conf, struct chanmgr *cm, str
 	*n = (struct node){ .conf = conf, .cm = cm, .sm = sm };
 	mtx_init(&n->mtx, &lk_conf);
 	notices_init(&n->notices);
+	chandir_init(&n->chandir);
 	node_lock(n);
 	n->filters = none;
 	node_unlock(n);
@@ -28,6 +29,7 @@ void node_fini(struct node *n) LOCK_IMPL /* the only thread left */
 	filterset_unref(&n->filters);
 	bans_unref(&n->bans);
 	notices_fini(&n->notices);
+	chandir_fini(&n->chandir);
 	mtx_fini(&n->mtx);
 }
 

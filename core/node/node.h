@@ -11,6 +11,7 @@
 #include "core/chan/chanmgr.h"
 #include "core/conf/conf.h"
 #include "core/node/bans.h"
+#include "core/node/chandir.h"
 #include "core/node/filter.h"
 #include "core/node/history.h"
 #include "core/node/notice.h"
@@ -76,6 +77,9 @@ struct node_ops {
 	 * is published. port 0 = as set. */
 	void (*rtmp_switch)(struct node *n, bool on, uint16_t port);
 	void (*rtmp_status)(struct node *n, struct rtmp_status *s);
+	/* Fetch the lists of the user's yellow pages, unless the last time is younger than pace; returns when
+	 * they are there, in chandir. ST_OK, ST_TIMEOUT; ST_STOPPED: nothing is fetched here */
+	enum status (*fetch_feeds)(struct node *n, nsec pace, nsec deadline);
 };
 
 struct yp;
@@ -101,6 +105,7 @@ struct node {
 	struct bans *bans GUARDED_BY(lk_conf);                  /* NULL = none */
 	_Atomic uint64_t root_counts[ROOT_COUNTS];              /* relaxed: statistics */
 	struct notices notices;
+	struct chandir chandir;         /* what the user's yellow pages list */
 };
 
 static inline void node_count(struct node *n, enum root_count c)

@@ -97,7 +97,7 @@ void servent_set_remote(struct servent *sv, const struct gnuid *sid) EXCLUDES(lk
 void servent_set_private(struct servent *sv, bool yes) EXCLUDES(lk_servmgr);
 /* The handshake is over: it no longer counts as pending. */
 void servent_settled(struct servent *sv) EXCLUDES(lk_servmgr);
-/* It is an operator's who stays: a type COMMAND that is connected, and no limit of servmgr.h counts it. Whoever
+/* It is an operator's who stays: a connected COMMAND, and no limit of servmgr.h counts it. Whoever
  * calls this has a limit of his own. */
 void servent_set_command(struct servent *sv) EXCLUDES(lk_servmgr);
 /* A session was heard of through this connection (pcp.md 10.1 step 2); see struct routelist. */

@@ -66,8 +66,8 @@ enum status event_watch(struct event_watcher *w, struct mbox *mb, unsigned topic
 	EXCLUDES(lk_event) NODISCARD;
 void event_unwatch(struct event_watcher *w) EXCLUDES(lk_event);
 
-/* The oldest event of these topics with a number above *after, which becomes its number; a reference, or NULL:
- * there is none yet. *missed: some between are not kept any more. */
+/* The oldest event of these topics with a number above *after, which becomes its number; a reference, or
+ * NULL: there is none yet. *missed: some between are not kept any more. */
 struct event *event_next(uint64_t *after, unsigned topics, bool *missed) EXCLUDES(lk_event);
 void event_unref(struct event **e);
 

@@ -1,0 +1,618 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "servent/feedd.h"
+
+#ifdef HAVE_CURL
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/sys/event.h"
+#include "core/sys/log.h"
+#include "core/sys/text.h"
+#include "core/sys/thr.h"
+#include "servent/curl.h"
+
+#define CONNECT_TIME (5 * NSEC_PER_SEC)
+#define URL_MAX      (SETTINGS_LONG + 32)       /* with what we append */
+
+/* A feed being fetched. */
+struct job {
+	struct dirfeed *feed;
+	const struct curl_api *curl;
+	CURL *easy;
+	struct curl_slist *headers;
+	struct buf body;
+	char etag[CHANDIR_TAG], modified[CHANDIR_TAG];
+	char why[CURL_ERROR_SIZE];
+	bool asked;                     /* an address was looked at: the next ones are judged by it */
+	bool near;
+	bool astray;                    /* it was led where it must not go */
+};
+
+struct feedd {
+	struct node *node;
+	struct thr thr;
+	struct mbox mb;
+
+	struct mtx mtx;                                 /* lk_log */
+	struct cond done;                               /* a round has ended, or we stop */
+	uint64_t begun, ended   GUARDED_BY(lk_log);     /* rounds */
+	nsec last               GUARDED_BY(lk_log);     /* when the last one began; 0 = never */
+	bool asked, stopping    GUARDED_BY(lk_log);
+
+	/* the thread's own */
+	struct dirfeed *feeds;
+	size_t n;
+};
+
+LOCK_DEFINE(fd, struct feedd, mtx, lk_log)
+
+/* --- where a request may go ------------------------------------------------------------------- */
+
+/* The socket for an address libcurl wants to connect to; CURL_SOCKET_BAD refuses it. */
+static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *a)
+{
+	const struct host h = host_from_sockaddr(&a->addr);
+	const bool near = !host_is_global(&h);
+	struct job *j = ctx;
+
+	(void)purpose;
+	if (!j->asked)
+		j->near = near;
+	j->asked = true;
+	if (near && !j->near) {
+		j->astray = true;
+		return CURL_SOCKET_BAD;
+	}
+	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+}
+
+static size_t on_body(char *p, size_t size, size_t n, void *ctx)
+{
+	struct job *j = ctx;
+
+	(void)size;                     /* 1, says libcurl */
+	buf_put(&j->body, p, n);
+	return j->body.err == ST_OK ? n : 0;
+}
+
+/* "Name: value" of exactly that name: the value, clean and bounded, into dst. */
+static void take_header(const char *line, size_t n, const char *name, char dst[CHANDIR_TAG])
+{
+	const size_t len = strlen(name);
+
+	if (n <= len || line[len] != ':' || ascii_ncasecmp(line, name, len) != 0)
+		return;
+	line += len + 1;
+	n -= len + 1;
+	while (n > 0 && ascii_isspace((uint8_t)line[0])) {
+		line++;
+		n--;
+	}
+	while (n > 0 && ascii_isspace((uint8_t)line[n - 1]))
+		n--;
+	/* one cut short, or with bytes that are none of a header's, would only mislead */
+	if (n < CHANDIR_TAG && text_is_clean(line, n)) {
+		memcpy(dst, line, n);
+		dst[n] = '\0';
+	}
+}
+
+static size_t on_header(char *p, size_t size, size_t n, void *ctx)
+{
+	struct job *j = ctx;
+
+	(void)size;
+	if (n >= 5 && memcmp(p, "HTTP/", 5) == 0)       /* of another answer, behind a redirect */
+		j->etag[0] = j->modified[0] = '\0';
+	take_header(p, n, "ETag", j->etag);
+	take_header(p, n, "Last-Modified", j->modified);
+	return n;
+}
+
+/* --- one request ------------------------------------------------------------------------------ */
+
+/* The feed's address and where our node answers, as YPs want it. */
+static void url_of(struct feedd *f, const struct dirfeed *feed, char dst[URL_MAX])
+{
+	struct own own;
+
+	servmgr_own(f->node->sm, &own);
+	(void)snprintf(dst, URL_MAX, "%s%chost=localhost:%u", feed->url,
+		strchr(feed->url, '?') != NULL ? '&' : '?', own.port);
+}
+
+static void add_condition(struct job *j, const char *name, const char *value)
+{
+	char line[CHANDIR_TAG + 32];
+	struct curl_slist *more;
+
+	if (value[0] == '\0')
+		return;
+	(void)snprintf(line, sizeof(line), "%s: %s", name, value);
+	more = j->curl->slist_append(j->headers, line);
+	if (more != NULL)
+		j->headers = more;
+}
+
+static bool set_schemes(const struct curl_api *curl, CURL *h)
+{
+#if LIBCURL_VERSION_NUM >= 0x075500
+	/* the library at run time may be older than the headers */
+	if (curl->easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK)
+		return curl->easy_setopt(h, CURLOPT_REDIR_PROTOCOLS_STR, "http,https") == CURLE_OK;
+#endif
+	/* the same by number, which newer headers call deprecated */
+	return curl->easy_setopt(h, (CURLoption)181, 3L) == CURLE_OK &&
+	       curl->easy_setopt(h, (CURLoption)182, 3L) == CURLE_OK;
+}
+
+static bool set_up(struct job *j, const char *url)
+{
+	const struct curl_api *c = j->curl;
+	CURL *h = j->easy;
+	bool ok = set_schemes(c, h);
+
+	ok = c->easy_setopt(h, CURLOPT_URL, url) == CURLE_OK && ok;
+	ok = c->easy_setopt(h, CURLOPT_PROXY, "") == CURLE_OK && ok;
+	ok = c->easy_setopt(h, CURLOPT_NOSIGNAL, 1L) == CURLE_OK && ok;
+	ok = c->easy_setopt(h, CURLOPT_FOLLOWLOCATION, 1L) == CURLE_OK && ok;
+	ok = c->easy_setopt(h, CURLOPT_MAXREDIRS, (long)FEEDD_REDIRECTS) == CURLE_OK && ok;
+	ok = c->easy_setopt(h, CURLOPT_TIMEOUT_MS, (long)(FEEDD_TIME / NSEC_PER_MSEC)) == CURLE_OK && ok;
+	ok = c->easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, (long)(CONNECT_TIME / NSEC_PER_MSEC)) ==
+		CURLE_OK && ok;
+	ok = c->easy_setopt(h, CURLOPT_MAXFILESIZE, (long)FEED_BODY) == CURLE_OK && ok;
+	ok = c->easy_setopt(h, CURLOPT_OPENSOCKETFUNCTION, open_socket) == CURLE_OK && ok;
+	ok = c->easy_setopt(h, CURLOPT_OPENSOCKETDATA, j) == CURLE_OK && ok;
+	ok = c->easy_setopt(h, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK && ok;
+	ok = c->easy_setopt(h, CURLOPT_WRITEDATA, j) == CURLE_OK && ok;
+	ok = c->easy_setopt(h, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK && ok;
+	ok = c->easy_setopt(h, CURLOPT_HEADERDATA, j) == CURLE_OK && ok;
+	ok = c->easy_setopt(h, CURLOPT_ERRORBUFFER, j->why) == CURLE_OK && ok;
+	ok = c->easy_setopt(h, CURLOPT_PRIVATE, j) == CURLE_OK && ok;
+	/* these two may be missing: lists come uncompressed then, and a slow name server holds up our end */
+	(void)c->easy_setopt(h, CURLOPT_ACCEPT_ENCODING, "");
+	(void)c->easy_setopt(h, CURLOPT_USERAGENT, NODE_AGENT);
+#if LIBCURL_VERSION_NUM >= 0x075700
+	(void)c->easy_setopt(h, CURLOPT_QUICK_EXIT, 1L);
+#endif
+	if (j->feed->list != NULL) {
+		add_condition(j, "If-None-Match", j->feed->etag);
+		add_condition(j, "If-Modified-Since", j->feed->modified);
+	}
+	if (j->headers != NULL)
+		ok = c->easy_setopt(h, CURLOPT_HTTPHEADER, j->headers) == CURLE_OK && ok;
+	return ok;
+}
+
+/* --- its end ---------------------------------------------------------------------------------- */
+
+/* A line into the feed's own log; the oldest ones give way. */
+static void note(struct dirfeed *f, const char *text)
+{
+	char line[600];
+	const time_t t = (time_t)clk_wall_s();
+	struct tm tm = { .tm_mday = 1, .tm_year = 70 };
+	size_t n, have = strlen(f->log);
+
+	(void)localtime_r(&t, &tm);
+	(void)snprintf(line, sizeof(line), "%04d/%02d/%02d %02d:%02d:%02d %.500s\n", tm.tm_year + 1900,
+		tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, text);
+	n = strlen(line);
+	while (have + n >= sizeof(f->log)) {
+		const char *lf = memchr(f->log, '\n', have);
+		const size_t cut = lf != NULL ? (size_t)(lf - f->log) + 1 : have;
+
+		memmove(f->log, f->log + cut, have - cut + 1);
+		have -= cut;
+	}
+	memcpy(f->log + have, line, n + 1);
+}
+
+static void failed(struct dirfeed *f, const char *why)
+{
+	char clean[300];
+
+	/* what a server has a hand in is text like any other */
+	(void)text_clean(clean, sizeof(clean), why, strlen(why));
+	if (f->status != FEEDSTATUS_ERROR)
+		log_warn("feed %s: %s", f->url, clean);
+	f->status = FEEDSTATUS_ERROR;
+	note(f, clean);
+	event_tell(EVENT_FEED, "failed", NULL, NULL, 0, NULL, f->url);
+}
+
+static void take_list(struct job *j)
+{
+	struct dirfeed *f = j->feed;
+	struct feedlist *l;
+	char text[200];
+
+	if (feed_parse(j->body.p != NULL ? (const void *)j->body.p : "", j->body.len, &l) != ST_OK) {
+		failed(f, "out of memory");
+		return;
+	}
+	if (l->bad > 0 && l->n == 0) {
+		(void)snprintf(text, sizeof(text), "this is no list of channels (line %u is the first that "
+			"is none)", l->first_bad);
+		feedlist_unref(&l);
+		failed(f, text);
+		return;
+	}
+	feedlist_unref(&f->list);
+	f->list = l;
+	f->near = j->near;
+	memcpy(f->etag, j->etag, sizeof(f->etag));
+	memcpy(f->modified, j->modified, sizeof(f->modified));
+	f->updated_s = clk_wall_s();
+	if (l->bad > 0) {
+		(void)snprintf(text, sizeof(text), "%zu channels, %u bad lines; the first is line %u", l->n,
+			l->bad, l->first_bad);
+		failed(f, text);
+		return;
+	}
+	(void)snprintf(text, sizeof(text), "%zu channels", l->n);
+	note(f, text);
+	if (f->status != FEEDSTATUS_OK)
+		log_info("feed %s: %s", f->url, text);
+	f->status = FEEDSTATUS_OK;
+	event_tell(EVENT_FEED, "updated", NULL, NULL, (uint32_t)l->n, NULL, f->url);
+}
+
+static void judge(struct job *j, CURLcode rc)
+{
+	struct dirfeed *f = j->feed;
+	long http = 0;
+	char text[64];
+
+	(void)j->curl->easy_getinfo(j->easy, CURLINFO_RESPONSE_CODE, &http);
+	f->tried_s = clk_wall_s();
+	if (j->astray) {
+		failed(f, "it leads into our own network");
+	} else if (j->body.err != ST_OK || rc == CURLE_FILESIZE_EXCEEDED) {
+		failed(f, "the list is too long");
+	} else if (rc != CURLE_OK) {
+		failed(f, j->why[0] != '\0' ? j->why : j->curl->easy_strerror(rc));
+	} else if (http == 304 && f->list != NULL) {
+		f->status = f->list->bad > 0 ? FEEDSTATUS_ERROR : FEEDSTATUS_OK;
+		f->updated_s = f->tried_s;
+		note(f, "unchanged");
+	} else if (http == 200) {
+		take_list(j);
+	} else {
+		(void)snprintf(text, sizeof(text), "the server answers %ld", http);
+		failed(f, text);
+	}
+}
+
+/* --- a round ---------------------------------------------------------------------------------- */
+
+static void job_end(struct job *j, CURLM *multi)
+{
+	if (j->easy == NULL)
+		return;
+	(void)j->curl->multi_remove_handle(multi, j->easy);
+	j->curl->easy_cleanup(j->easy);
+	j->easy = NULL;
+	j->curl->slist_free_all(j->headers);
+	j->headers = NULL;
+	buf_fini(&j->body);
+}
+
+static void job_begin(struct feedd *f, const struct curl_api *curl, struct job *j, CURLM *multi)
+{
+	char url[URL_MAX];
+
+	j->curl = curl;
+	buf_init(&j->body, FEED_BODY);
+	j->easy = curl->easy_init();
+	url_of(f, j->feed, url);
+	if (j->easy != NULL && set_up(j, url) && curl->multi_add_handle(multi, j->easy) == CURLM_OK)
+		return;
+	failed(j->feed, "out of memory");
+	if (j->easy != NULL)
+		curl->easy_cleanup(j->easy);
+	j->easy = NULL;
+	curl->slist_free_all(j->headers);
+	j->headers = NULL;
+}
+
+static void publish(struct feedd *f)
+{
+	if (chandir_put(&f->node->chandir, f->feeds, f->n) != ST_OK)
+		log_error("feeds: no memory for the list of channels; the old one stays");
+}
+
+/* Those that are through. */
+static void reap(struct feedd *f, const struct curl_api *curl, CURLM *multi)
+{
+	bool any = false;
+	CURLMsg *m;
+	int left;
+
+	while ((m = curl->multi_info_read(multi, &left)) != NULL) {
+		struct job *j = NULL;
+
+		if (m->msg != CURLMSG_DONE)
+			continue;
+		(void)curl->easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &j);
+		judge(j, m->data.result);
+		job_end(j, multi);
+		any = true;
+	}
+	if (any)
+		publish(f);
+}
+
+/* All at once, until the last has ended or we are stopped. */
+static void transfer(struct feedd *f, const struct curl_api *curl, CURLM *multi)
+{
+	struct curl_waitfd wake = { .fd = f->mb.efd, .events = CURL_WAIT_POLLIN };
+	int running = 1;
+
+	while (!mbox_is_stopped(&f->mb)) {
+		if (curl->multi_perform(multi, &running) != CURLM_OK)
+			return;
+		reap(f, curl, multi);
+		if (running == 0)
+			return;
+		/* libcurl's own timers end it sooner */
+		if (curl->multi_poll(multi, &wake, 1, 60 * 1000, NULL) != CURLM_OK)
+			return;
+		if (wake.revents != 0)
+			mbox_drain(&f->mb);
+	}
+}
+
+static void round_of(struct feedd *f)
+{
+	const struct curl_api *curl = f->n > 0 ? curl_api() : NULL;
+	struct job *jobs = calloc(f->n + 1, sizeof(*jobs));
+	CURLM *multi = curl != NULL ? curl->multi_init() : NULL;
+
+	for (size_t i = 0; i < f->n && (jobs == NULL || multi == NULL); i++)
+		failed(&f->feeds[i], curl == NULL ? curl_missing() : "out of memory");
+	if (jobs != NULL && multi != NULL) {
+		for (size_t i = 0; i < f->n; i++) {
+			jobs[i].feed = &f->feeds[i];
+			job_begin(f, curl, &jobs[i], multi);
+		}
+		transfer(f, curl, multi);
+		for (size_t i = 0; i < f->n; i++)
+			job_end(&jobs[i], multi);
+	}
+	if (multi != NULL)
+		(void)curl->multi_cleanup(multi);
+	free(jobs);
+	publish(f);
+}
+
+/* --- the thread ------------------------------------------------------------------------------- */
+
+static const struct dirfeed *known_feed(const struct feedd *f, const char *url)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (strcmp(f->feeds[i].url, url) == 0)
+			return &f->feeds[i];
+	return NULL;
+}
+
+/* Take over what the settings name; what is known of a feed stays. Returns true when there are others than
+ * before. */
+static bool take_settings(struct feedd *f)
+{
+	const struct settings *set = conf_get(f->node->conf);
+	const struct settings_feed *want;
+	struct dirfeed *new;
+	size_t n, same = 0;
+
+	want = settings_feeds(set, &n);
+	new = calloc(n + 1, sizeof(*new));
+	for (size_t i = 0; new != NULL && i < n; i++) {
+		const struct dirfeed *old = known_feed(f, want[i].url);
+
+		if (old != NULL) {
+			new[i] = *old;
+			same++;
+		}
+		if (new[i].list != NULL)
+			(void)feedlist_ref(new[i].list);
+		(void)text_copy(new[i].url, sizeof(new[i].url), want[i].url);
+		(void)text_copy(new[i].root_host, sizeof(new[i].root_host),
+			want[i].root_host[0] != '\0' ? want[i].root_host : chandir_known_root(want[i].url));
+	}
+	settings_unref(&set);
+	if (new == NULL)
+		return false;
+	same = same == n && n == f->n ? 1 : 0;
+	for (size_t i = 0; i < f->n; i++)
+		feedlist_unref(&f->feeds[i].list);
+	free(f->feeds);
+	f->feeds = new;
+	f->n = n;
+	return same == 0;
+}
+
+/* Is a round due? Then it has begun. */
+static bool is_due(struct feedd *f, bool changed, nsec *next)
+{
+	const nsec now = clk_now();
+	bool due;
+
+	fd_lock(f);
+	due = changed || f->asked || f->last == 0 || now - f->last >= FEEDD_EVERY;
+	if (due) {
+		f->asked = false;
+		f->last = now;
+		f->begun++;
+	}
+	*next = f->last + FEEDD_EVERY;
+	fd_unlock(f);
+	return due;
+}
+
+static void run(void *arg)
+{
+	struct feedd *f = arg;
+	enum status st = ST_OK;
+
+	while (st != ST_STOPPED) {
+		const bool changed = take_settings(f);
+		nsec next;
+
+		if (changed)
+			publish(f);
+		if (is_due(f, changed && f->n > 0, &next)) {
+			round_of(f);
+			fd_lock(f);
+			f->ended = f->begun;
+			cond_broadcast(&f->done);
+			fd_unlock(f);
+		}
+		/* without feeds there is nothing to come round to */
+		st = mbox_wait(&f->mb, f->n > 0 ? next : NSEC_NEVER);
+	}
+	fd_lock(f);
+	f->stopping = true;
+	cond_broadcast(&f->done);
+	fd_unlock(f);
+}
+
+enum status feedd_fetch(struct feedd *f, nsec pace, nsec deadline)
+{
+	enum status st = ST_OK;
+	uint64_t want;
+
+	if (f == NULL)
+		return ST_STOPPED;
+	fd_lock(f);
+	want = f->begun;
+	/* one that runs is as good as a new one; one that is young as well */
+	if (f->begun == f->ended && (f->last == 0 || clk_now() - f->last >= pace)) {
+		f->asked = true;
+		want++;
+	}
+	fd_unlock(f);
+	mbox_wake(&f->mb);
+	fd_lock(f);
+	while (st == ST_OK && f->ended < want && !f->stopping)
+		st = cond_wait(&f->done, &f->mtx, deadline);
+	if (f->stopping)
+		st = ST_STOPPED;
+	fd_unlock(f);
+	return st;
+}
+
+void feedd_wake(struct feedd *f)
+{
+	if (f != NULL)
+		mbox_wake(&f->mb);
+}
+
+static void feedd_free(struct feedd **fp) LOCK_IMPL /* the only thread left */
+{
+	struct feedd *f = *fp;
+
+	*fp = NULL;
+	for (size_t i = 0; i < f->n; i++)
+		feedlist_unref(&f->feeds[i].list);
+	free(f->feeds);
+	mbox_fini(&f->mb);
+	cond_fini(&f->done);
+	mtx_fini(&f->mtx);
+	free(f);
+}
+
+enum status feedd_start(struct feedd **out, struct node *n)
+{
+	struct feedd *f = calloc(1, sizeof(*f));
+	enum status st;
+
+	*out = NULL;
+	if (f == NULL)
+		return ST_LIMIT;
+	f->node = n;
+	st = mbox_init(&f->mb);
+	if (st != ST_OK) {
+		free(f);
+		return st;
+	}
+	mtx_init(&f->mtx, &lk_log);
+	cond_init(&f->done);
+	st = thr_start(&f->thr, "feeds", run, f);
+	if (st != ST_OK)
+		feedd_free(&f);
+	*out = f;
+	return st;
+}
+
+void feedd_end(struct feedd *f)
+{
+	if (f != NULL)
+		mbox_stop_soft(&f->mb);
+}
+
+bool feedd_stop(struct feedd **fp, nsec deadline)
+{
+	struct feedd *f = *fp;
+
+	*fp = NULL;
+	if (f == NULL)
+		return true;
+	feedd_end(f);
+	if (thr_join(&f->thr, deadline) != ST_OK) {
+		log_error("feeds: the thread does not end");
+		return false;
+	}
+	feedd_free(&f);
+	return true;
+}
+
+#else
+
+#include "core/sys/log.h"
+#include "servent/curl.h"
+
+enum status feedd_start(struct feedd **out, struct node *n)
+{
+	const struct settings *set = conf_get(n->conf);
+	size_t feeds;
+
+	*out = NULL;
+	(void)settings_feeds(set, &feeds);
+	settings_unref(&set);
+	if (feeds > 0)
+		log_warn("feeds: not fetched: %s", curl_missing());
+	return ST_OK;
+}
+
+void feedd_end(struct feedd *f)
+{
+	(void)f;
+}
+
+bool feedd_stop(struct feedd **f, nsec deadline)
+{
+	(void)deadline;
+	*f = NULL;
+	return true;
+}
+
+void feedd_wake(struct feedd *f)
+{
+	(void)f;
+}
+
+enum status feedd_fetch(struct feedd *f, nsec pace, nsec deadline)
+{
+	(void)f;
+	(void)pace;
+	(void)deadline;
+	return ST_STOPPED;
+}
+
+#endif
