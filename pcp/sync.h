@@ -165,7 +165,7 @@ enum sync_drop {
 	SYNC_DROP_FRAGMENT,             /* message: fragments that do not fit together, or too late */
 	SYNC_DROP_DUPLICATE,            /* message: had it (multicast and unicast both) */
 	SYNC_DROP_ATOM,                 /* message: malformed body */
-	SYNC_DROP_AFTER_BYE,            /* packet or record: older than a BYE or GONE */
+	SYNC_DROP_OVERTAKEN,            /* packet or record: older than what came before it (BYE, GONE ...) */
 	SYNC_DROP_FOREIGN,              /* record: an info_hash that is no channel id */
 	SYNC_DROP_CHANNEL,              /* record: channel id of zeros */
 	SYNC_DROP_ADDRESS,              /* record: unusable address or port */

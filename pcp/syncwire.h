@@ -20,6 +20,7 @@
 #include "core/sys/cc.h"
 #include "core/sys/host.h"
 #include "core/sys/status.h"
+#include "pcp/atom.h"
 
 /* The second word of a packet. 1 is two things, told apart by the length. */
 enum {
@@ -57,6 +58,16 @@ enum {
 	SYNC_GONE_REC    = 17,
 	SYNC_DIGEST_REC  = 24,
 };
+
+/* Flags of the extension header. */
+enum {
+	SYNC_F_ALL    = 0x01,           /* HOSTS: there are no others */
+	SYNC_F_ANSWER = 0x02,           /* HOSTS: asked for */
+};
+
+/* HOSTS, between the host atoms: u16, how many seconds ago the tracker of those that follow was heard. What
+ * is too old to stand may not live on because it was told of late. */
+#define SYNC_ATOM_AGE ATOM_ID4('a', 'g', 'e', 0)
 
 /* Flags of LIVE, first byte. The second is the hit's flg1, 0 = not known. */
 enum {

@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "pcp/synctab.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <utlist.h>
+
+#include "core/sys/log.h"
+
+#define FORGET_SILENT (600 * NSEC_PER_SEC)      /* an instance that told nothing that stands */
+#define FORGET_MS     300000                    /* its sealed packets would be refused by their age */
+
+void sync_drop(struct sync *s, struct syncinst *i, enum sync_drop why)
+{
+	s->st.dropped[why]++;
+	if (i != NULL)
+		i->pub.dropped[why]++;
+}
+
+/* --- channels ----------------------------------------------------------------------------------- */
+
+struct syncchan *sync_chan_find(struct sync *s, const struct gnuid *id)
+{
+	struct syncchan *c;
+
+	HASH_FIND(hh, s->chans, id, sizeof(*id), c);
+	return c;
+}
+
+struct syncchan *sync_chan_get(struct sync *s, const struct gnuid *id)
+{
+	struct syncchan *c = sync_chan_find(s, id);
+
+	if (c != NULL)
+		return c;
+	c = calloc(1, sizeof(*c));
+	if (c == NULL)
+		return NULL;
+	c->id = *id;
+	HASH_ADD(hh, s->chans, id, sizeof(c->id), c);
+	if (c->hh.tbl == NULL) {
+		free(c);
+		return NULL;
+	}
+	return c;
+}
+
+void sync_chan_tidy(struct sync *s, struct syncchan *c)
+{
+	if (c->own != NULL || c->claims != NULL)
+		return;
+	if (s->tell_cur == c)
+		s->tell_cur = c->hh.next;
+	HASH_DEL(s->chans, c);
+	free(c);
+}
+
+bool sync_chan_is_listed(const struct syncchan *c)
+{
+	const struct syncclaim *cl;
+	const struct synchit *x;
+
+	if (c->own != NULL)
+		DL_FOREACH(c->own->hits, x)
+			if (x->h.flags & HIT_TRACKER)
+				return true;
+	DL_FOREACH(c->claims, cl)
+		DL_FOREACH(cl->hits, x)
+			if (!x->dead && !cl->refused && (x->h.flags & HIT_TRACKER))
+				return true;
+	return false;
+}
+
+bool sync_chan_has_info(const struct syncchan *c)
+{
+	const struct syncclaim *cl;
+
+	if (c->own != NULL && c->own->info != NULL)
+		return true;
+	DL_FOREACH(c->claims, cl)
+		if (cl->has_info && !cl->refused)
+			return true;
+	return false;
+}
+
+nsec sync_chan_newest(const struct syncchan *c)
+{
+	const struct syncclaim *cl;
+	const struct synchit *x;
+	nsec newest = 0;
+
+	if (c->own != NULL)
+		DL_FOREACH(c->own->hits, x)
+			newest = MAX(newest, x->h.heard);
+	DL_FOREACH(c->claims, cl)
+		DL_FOREACH(cl->hits, x)
+			if (!x->dead && !cl->refused)
+				newest = MAX(newest, x->h.heard);
+	return newest;
+}
+
+void sync_chan_peak(struct syncchan *c)
+{
+	const struct syncclaim *cl;
+	const struct synchit *x;
+	uint64_t sum = 0;
+
+	if (c->own != NULL)
+		DL_FOREACH(c->own->hits, x)
+			sum += x->h.listeners;
+	DL_FOREACH(c->claims, cl)
+		DL_FOREACH(cl->hits, x)
+			if (x->shown)
+				sum += x->h.listeners;
+	c->peak = MAX(c->peak, sum);
+}
+
+uint64_t sync_listed(struct sync *s, nsec now)
+{
+	const struct syncchan *c;
+
+	if (s->counted_at != 0 && now - s->counted_at < NSEC_PER_SEC)
+		return s->counted;
+	s->counted = 0;
+	for (c = s->chans; c != NULL; c = c->hh.next)
+		s->counted += sync_chan_is_listed(c);
+	s->counted_at = now;
+	return s->counted;
+}
+
+/* --- which hit is shown ------------------------------------------------------------------------- */
+
+static bool same_node(const struct hit *a, const struct hit *b)
+{
+	if (gnuid_is_set(&a->sid) && gnuid_is_set(&b->sid))
+		return gnuid_equal(&a->sid, &b->sid);
+	if (!host_same_ip(&a->rhost[0], &b->rhost[0]))
+		return false;
+	/* LIVE tells no port of a firewalled host. */
+	return a->rhost[0].port == b->rhost[0].port ||
+	       ((a->flags & b->flags & HIT_PUSH) && (a->rhost[0].port == 0 || b->rhost[0].port == 0));
+}
+
+struct synchit *sync_hit_find(struct synchit *list, const struct hit *h)
+{
+	struct synchit *x, *found = NULL;
+
+	DL_FOREACH(list, x) {
+		if (!same_node(&x->h, h))
+			continue;
+		if (!x->dead && gnuid_equal(&x->h.sid, &h->sid))
+			return x;
+		if (found == NULL || (found->dead && !x->dead))
+			found = x;
+	}
+	return found;
+}
+
+static struct sync_from from_of(const struct syncclaim *cl)
+{
+	return (struct sync_from){ .instance = cl->inst->pub.id, .addr = cl->inst->pub.addr };
+}
+
+static void show(struct sync *s, struct syncclaim *cl, struct synchit *x)
+{
+	const struct sync_from from = from_of(cl);
+	struct syncchan *c = cl->chan;
+	struct syncclaim *other;
+	struct synchit *o;
+
+	if (cl->refused || (c->own != NULL && sync_hit_find(c->own->hits, &x->h) != NULL)) {
+		x->shown = false;
+		return;
+	}
+	DL_FOREACH(c->claims, other) {
+		if (other == cl)
+			continue;
+		DL_FOREACH(other->hits, o) {
+			if (!o->shown || !same_node(&o->h, &x->h))
+				continue;
+			if (o->h.heard > x->h.heard)
+				return;
+			o->shown = false;
+		}
+	}
+	x->shown = true;
+	sync_chan_peak(c);
+	s->ops->hit(s->ctx, &from, &x->h);
+}
+
+/* Show the newest that others say of that node. */
+static bool show_other(struct sync *s, struct syncchan *c, const struct hit *h)
+{
+	struct syncclaim *cl, *best_of = NULL;
+	struct synchit *x, *best = NULL;
+
+	DL_FOREACH(c->claims, cl)
+		DL_FOREACH(cl->hits, x)
+			if (!x->dead && !x->shown && !cl->refused && same_node(&x->h, h) &&
+			    (best == NULL || best->h.heard < x->h.heard)) {
+				best = x;
+				best_of = cl;
+			}
+	if (best == NULL)
+		return false;
+	show(s, best_of, best);
+	return best->shown;
+}
+
+void sync_own_hides(struct syncchan *c, const struct hit *h)
+{
+	struct syncclaim *cl;
+	struct synchit *x;
+
+	DL_FOREACH(c->claims, cl)
+		DL_FOREACH(cl->hits, x)
+			if (x->shown && same_node(&x->h, h))
+				x->shown = false;
+}
+
+void sync_own_bares(struct sync *s, struct syncchan *c, const struct hit *h)
+{
+	(void)show_other(s, c, h);
+}
+
+/* Hits of a channel that others tell of. */
+static uint32_t live_hosts(const struct syncchan *c)
+{
+	const struct syncclaim *cl;
+	uint32_t n = 0;
+
+	DL_FOREACH(c->claims, cl)
+		n += cl->n_live;
+	return n;
+}
+
+struct synchit *sync_hit_put(struct sync *s, struct syncclaim *cl, struct synchit *at, const struct hit *h,
+	nsec now)
+{
+	struct synchit *x = at;
+
+	if ((x == NULL || x->dead) && live_hosts(cl->chan) >= s->conf.max_hosts) {
+		sync_drop(s, cl->inst, SYNC_DROP_FULL);
+		return NULL;
+	}
+	if (x == NULL) {
+		x = calloc(1, sizeof(*x));
+		if (x == NULL) {
+			sync_drop(s, cl->inst, SYNC_DROP_MEMORY);
+			return NULL;
+		}
+		x->dead = true;
+		DL_APPEND(cl->hits, x);
+	}
+	if (x->dead) {
+		x->dead = false;
+		x->h = *h;
+		cl->n_live++;
+	} else {
+		const nsec heard = MAX(x->h.heard, h->heard);
+
+		x->h = *h;
+		x->h.heard = heard;
+	}
+	x->gone_at = 0;
+	x->h.via = sync_via(cl->inst->pub.id);
+	cl->touched = now;
+	show(s, cl, x);
+	return x;
+}
+
+void sync_hit_end(struct sync *s, struct syncclaim *cl, struct synchit *x, enum sync_reason why, nsec now)
+{
+	const struct sync_from from = from_of(cl);
+	const bool shown = x->shown;
+
+	if (x->dead)
+		return;
+	x->dead = true;
+	x->shown = false;
+	x->died = now;
+	cl->n_live--;
+	if (shown && !show_other(s, cl->chan, &x->h))
+		s->ops->gone(s->ctx, &from, &x->h, why);
+}
+
+void sync_hit_free(struct syncclaim *cl, struct synchit **xp)
+{
+	struct synchit *x = *xp;
+
+	*xp = NULL;
+	cl->n_live -= !x->dead;
+	DL_DELETE(cl->hits, x);
+	free(x);
+}
+
+/* --- claims ------------------------------------------------------------------------------------- */
+
+struct syncclaim *sync_claim_find(const struct syncchan *c, const struct syncinst *i)
+{
+	struct syncclaim *cl;
+
+	DL_FOREACH(c->claims, cl)
+		if (cl->inst == i)
+			return cl;
+	return NULL;
+}
+
+struct syncclaim *sync_claim_get(struct sync *s, struct syncinst *i, const struct gnuid *chan, nsec now)
+{
+	struct syncchan *c = sync_chan_find(s, chan);
+	struct syncclaim *cl = c != NULL ? sync_claim_find(c, i) : NULL;
+
+	if (cl != NULL)
+		return cl;
+	if ((c == NULL || c->claims == NULL) && s->n_learnt >= s->conf.max_chans) {
+		sync_drop(s, i, SYNC_DROP_FULL);
+		return NULL;
+	}
+	cl = calloc(1, sizeof(*cl));
+	if (c == NULL && cl != NULL)
+		c = sync_chan_get(s, chan);
+	if (cl == NULL || c == NULL) {
+		free(cl);
+		sync_drop(s, i, SYNC_DROP_MEMORY);
+		return NULL;
+	}
+	s->n_learnt += c->claims == NULL;
+	cl->chan = c;
+	cl->inst = i;
+	cl->touched = now;
+	DL_APPEND(c->claims, cl);
+	DL_APPEND2(i->claims, cl, iprev, inext);
+	return cl;
+}
+
+void sync_claim_free(struct sync *s, struct syncclaim **clp)
+{
+	struct syncclaim *cl = *clp;
+	struct syncchan *c = cl->chan;
+	struct synchit *x, *next;
+
+	*clp = NULL;
+	DL_FOREACH_SAFE(cl->hits, x, next)
+		sync_hit_free(cl, &x);
+	sync_want_done(cl, true, true);
+	DL_DELETE(c->claims, cl);
+	DL_DELETE2(cl->inst->claims, cl, iprev, inext);
+	free(cl);
+	s->n_learnt -= c->claims == NULL;
+	/* The owner that counted has left: the next to tell may be it. */
+	if (!sync_chan_has_info(c))
+		DL_FOREACH(c->claims, cl)
+			cl->refused = cl->has_info = false;
+	sync_chan_tidy(s, c);
+}
+
+void sync_claim_refuse(struct sync *s, struct syncclaim *cl, nsec now)
+{
+	struct synchit *x;
+
+	sync_drop(s, cl->inst, SYNC_DROP_OWNER);
+	if (cl->refused)
+		return;
+	cl->refused = true;
+	sync_want_done(cl, true, true);
+	DL_FOREACH(cl->hits, x)
+		sync_hit_end(s, cl, x, SYNC_STOP, now);
+}
+
+/* --- what is wanted ----------------------------------------------------------------------------- */
+
+void sync_want(struct sync *s, struct syncclaim *cl, bool info, bool hosts, nsec now)
+{
+	struct syncinst *i = cl->inst;
+
+	if (cl->refused || i->bye_at != 0)
+		return;
+	cl->need_info |= info;
+	cl->need_hosts |= hosts;
+	if (!cl->wanted) {
+		cl->wanted = true;
+		cl->tries = 0;
+		cl->asked = 0;
+		DL_APPEND2(i->wants, cl, wprev, wnext);
+	}
+	if (i->want_at == NSEC_NEVER)
+		i->want_at = now + (nsec)(s->ops->random(s->ctx) % 1000) * (s->conf.want_delay / 1000);
+}
+
+void sync_want_done(struct syncclaim *cl, bool info, bool hosts)
+{
+	cl->need_info &= !info;
+	cl->need_hosts &= !hosts;
+	if (!cl->wanted || cl->need_info || cl->need_hosts)
+		return;
+	cl->wanted = false;
+	DL_DELETE2(cl->inst->wants, cl, wprev, wnext);
+	if (cl->inst->wants == NULL)
+		cl->inst->want_at = NSEC_NEVER;
+}
+
+void sync_info_again(struct sync *s, struct syncchan *c, nsec now)
+{
+	struct syncclaim *cl;
+
+	DL_FOREACH(c->claims, cl) {
+		memset(cl->hash, 0, sizeof(cl->hash));
+		if (cl->n_live > 0)
+			sync_want(s, cl, true, false, now);
+	}
+}
+
+/* --- instances ---------------------------------------------------------------------------------- */
+
+struct syncinst *sync_inst_find(const struct sync *s, uint32_t id)
+{
+	for (size_t k = 0; k < s->n_inst; k++)
+		if (s->inst[k]->pub.id == id)
+			return s->inst[k];
+	return NULL;
+}
+
+void syncmsg_reset(struct syncmsg *m)
+{
+	for (size_t k = 0; k < SYNC_FRAGS_MAX; k++)
+		free(m->part[k]);
+	memset(m, 0, sizeof(*m));
+}
+
+void sync_inst_free(struct sync *s, struct syncinst *i)
+{
+	struct syncclaim *cl, *next;
+	size_t k = 0;
+
+	DL_FOREACH_SAFE2(i->claims, cl, next, inext)
+		sync_claim_free(s, &cl);
+	for (size_t m = 0; m < SYNC_OPEN_MAX; m++)
+		syncmsg_reset(&i->open[m]);
+	while (s->inst[k] != i)
+		k++;
+	s->n_inst--;
+	memmove(&s->inst[k], &s->inst[k + 1], (s->n_inst - k) * sizeof(s->inst[0]));
+	free(i);
+}
+
+/* --- ageing ------------------------------------------------------------------------------------- */
+
+static void sweep_claim(struct sync *s, struct syncclaim *cl, nsec now)
+{
+	struct synchit *x, *next;
+
+	DL_FOREACH_SAFE(cl->hits, x, next) {
+		const bool bye = x->gone_at != 0 && x->gone_at <= now;
+
+		if (x->dead ? now - x->died < SYNC_LINGER
+		            : !bye && now - x->h.heard < s->conf.hit_timeout)
+			continue;
+		sync_hit_end(s, cl, x, bye ? SYNC_SHUTDOWN : SYNC_TIMEOUT, now);
+		sync_hit_free(cl, &x);
+	}
+	if (cl->hits == NULL && now - cl->touched >= s->conf.hit_timeout)
+		sync_claim_free(s, &cl);
+}
+
+static bool is_forgotten(const struct sync *s, const struct syncinst *i, nsec now)
+{
+	if (i->claims != NULL || now - i->pub.heard < FORGET_SILENT || i->pub.ignored_until > now)
+		return false;
+	/* Its old packets must not be news to us. */
+	return !i->pub.sealed || (int64_t)i->last_ms + FORGET_MS < s->ops->wall_ms(s->ctx);
+}
+
+static void sweep_inst(struct sync *s, struct syncinst *i, nsec now)
+{
+	struct syncclaim *cl, *next;
+
+	DL_FOREACH_SAFE2(i->claims, cl, next, inext)
+		sweep_claim(s, cl, now);
+	for (size_t k = 0; k < SYNC_OPEN_MAX; k++)
+		if (i->open[k].frags != 0 && now - i->open[k].since >= SYNC_REASSEMBLY) {
+			syncmsg_reset(&i->open[k]);
+			sync_drop(s, i, SYNC_DROP_FRAGMENT);
+		}
+}
+
+void sync_sweep(struct sync *s, nsec now)
+{
+	char hs[HOST_STRLEN];
+
+	for (size_t k = 0; k < s->n_inst;) {
+		struct syncinst *i = s->inst[k];
+
+		sweep_inst(s, i, now);
+		if (!is_forgotten(s, i, now)) {
+			k++;
+			continue;
+		}
+		log_info("live sync: instance %08x at %s: silent, forgotten", i->pub.id,
+			host_str(&i->pub.addr, hs));
+		sync_inst_free(s, i);
+	}
+	sync_own_sweep(s, now);
+}
