@@ -22,6 +22,7 @@
 #include "servent/feedd.h"
 #include "servent/firewall.h"
 #include "servent/historyd.h"
+#include "servent/listen.h"
 #include "servent/opts.h"
 #include "servent/portcheck.h"
 #include "servent/rtmp.h"
@@ -151,36 +152,22 @@ static void op_root_broadcast(struct node *n, bool upd)
 	app_wake_house(a);
 }
 
+static void op_name_asked(struct node *n)
+{
+	app_wake_house(app_of(n));
+}
+
 static void op_info_changed(struct node *n, struct chan *c)
 {
 	chan_wake_source(c);
 	app_wake_cout(app_of(n));
 }
 
-/* The listener stays what it is: say so, once for each new number. */
-static void tell_port(struct app *a)
-{
-	const struct settings *set = conf_get(a->node.conf);
-	uint16_t want = (uint16_t)set->server_port, have = sock_local_port(a->listen_fd);
-	bool tell;
-
-	settings_unref(&set);
-	if (want == have)
-		want = 0;
-	app_lock(a);
-	tell = want != 0 && want != a->told_port;
-	a->told_port = want;
-	app_unlock(a);
-	if (tell)
-		log_warn("settings: serverPort %u counts from the next start; still listening on port %u",
-		         want, have);
-}
-
 static void op_settings_changed(struct node *n)
 {
 	app_apply_settings(app_of(n));
 	notice_add(&n->notices, NOTICE_PEERCAST, "settingsChanged", "info", NULL, "Settings were changed.");
-	tell_port(app_of(n));
+	listen_changed(app_of(n));
 	app_wake_cout(app_of(n));       /* another YP; and the housekeeper */
 	historyd_wake(app_of(n)->history);
 	rtmpd_wake(app_of(n)->rtmp);
@@ -240,16 +227,22 @@ void app_apply_settings(struct app *a)
 {
 	const struct settings *set = conf_get(a->node.conf);
 	struct gnuid bcid;
+	bool moved;
 
+	app_lock(a);
+	moved = strcmp(a->ban_list, set->ban_list) != 0;
+	(void)text_copy(a->ban_list, sizeof(a->ban_list), set->ban_list);
+	app_unlock(a);
 	log_set_level((enum log_level)set->log_level);
 	log_pause(set->pause_log);
 	memcpy(bcid.b, set->broadcast_id, sizeof(bcid.b));
 	servmgr_set_bcid(a->node.sm, &bcid);
 	settings_unref(&set);
-	if (node_apply_settings(&a->node, resolve) != ST_OK)
+	if (node_apply_settings(&a->node) != ST_OK)
 		log_error("settings: no memory for the filters; the old ones stay");
 	app_own_changed(a);
-	banlist_load(a);
+	if (moved)
+		banlist_load(a);
 }
 
 static void reload_task(struct app *a, void *arg)
@@ -263,6 +256,7 @@ static void reload_task(struct app *a, void *arg)
 	}
 	atomic_store_explicit(&a->own_ask, true, memory_order_relaxed);
 	op_settings_changed(&a->node);
+	banlist_load(a);        /* the file may say something else */
 	log_info("settings read again");
 }
 
@@ -273,7 +267,7 @@ void app_reload(struct app *a)
 	if (st != ST_OK)
 		log_error("log: %s", status_str(st));
 	chanlogd_reopen(a->chanlog);
-	/* apart: names among the filters are looked up, and signals are still to be heard */
+	/* apart: files are read, and signals are still to be heard */
 	st = app_task(a, "reload", reload_task, NULL);
 	if (st != ST_OK)
 		log_error("settings: not read again: %s", status_str(st));
@@ -438,25 +432,21 @@ static void raise_file_limit(void)
 static enum status open_port(struct app *a, const struct settings *set, int *exit_code)
 {
 	char text[HOST_STRLEN];
-	struct host at = { .port = (uint16_t)set->server_port };
-	enum status st;
+	struct host at;
+	enum status st = listen_open(a, set);
 
-	if (set->bind_address[0] != '\0' && !host_parse(&at, set->bind_address, 0)) {
+	if (st == ST_PROTO) {
 		fprintf(stderr, "peercast: bindAddress: %s is not an address\n", set->bind_address);
 		*exit_code = EXIT_USAGE;
-		return ST_PROTO;
-	}
-	at.port = (uint16_t)set->server_port;
-	st = sock_listen(&a->listen_fd, &at);
-	if (st != ST_OK) {
+	} else if (st != ST_OK) {
+		const char *why = status_str(st);
+
+		(void)listen_wanted(set, &at);
 		fprintf(stderr, "peercast: cannot listen on port %u%s%s: %s\n", set->server_port,
-		        host_is_set(&at) ? " of " : "", host_is_set(&at) ? host_ip_str(&at, text) : "",
-		        status_str(st));
+		        host_is_set(&at) ? " of " : "", host_is_set(&at) ? host_ip_str(&at, text) : "", why);
 		*exit_code = EXIT_LISTEN;
-		return st;
 	}
-	(void)servmgr_set_port(a->node.sm, sock_local_port(a->listen_fd));
-	return ST_OK;
+	return st;
 }
 
 static enum status start_threads(struct app *a)
@@ -513,7 +503,7 @@ enum status app_start(struct app *a, const char *ini, int *exit_code)
 		.relay_start = fetch_start, .root_broadcast = op_root_broadcast,
 		.info_changed = op_info_changed, .kept_changed = op_kept_changed,
 		.settings_changed = op_settings_changed,
-		.shutdown = op_shutdown, .chanlog_counts = op_chanlog_counts,
+		.shutdown = op_shutdown, .chanlog_counts = op_chanlog_counts, .name_asked = op_name_asked,
 		.check_firewall = firewall_ask,
 		.check_viewer = portcheck_start, .history = op_history, .fetch_feeds = op_fetch_feeds,
 		.rtmp_prepare = rtmpd_prepare, .rtmp_switch = rtmpd_switch, .rtmp_status = rtmpd_status,
@@ -544,6 +534,10 @@ enum status app_start(struct app *a, const char *ini, int *exit_code)
 	log_info("session %s, broadcast id %.8s...", gnuid_str(&own.sid, sid), gnuid_str(&own.bcid, bcid));
 	log_info("settings: %s", ini);
 	log_info("listening on port %u, page http://127.0.0.1:%u/", own.port, own.port);
+	set = conf_get(conf);
+	if (!set->auto_serve)
+		log_warn("autoServe is off: the port is open to this machine alone");
+	settings_unref(&set);
 	if (app_task(a, "restore", restore_task, NULL) != ST_OK)
 		log_error("settings: saved channels are left alone: no thread");
 	return ST_OK;
@@ -586,6 +580,7 @@ void app_stop(struct app *a)
 
 	log_info("stopping");
 	feedd_end(a->feeds);
+	host_stop_lookups(true);
 	keep_channels(a);
 	app_lock(a);
 	a->stopping = true;
@@ -596,7 +591,8 @@ void app_stop(struct app *a)
 	mbox_stop(&a->server_mb);
 	if (thr_join(&a->server_thr, deadline) != ST_OK)
 		log_error("server: does not end");
-	close(a->listen_fd);
+	if (a->listen_fd != -1)
+		close(a->listen_fd);
 	rtmpd_stop(a->rtmp, deadline);
 	/* softly: they say good-bye first; what hangs is cut at half time */
 	servmgr_stop_all(a->node.sm, true);

@@ -33,7 +33,8 @@ struct app {
 	struct historyd *history;       /* the same; NULL = built without */
 	struct rtmpd *rtmp;             /* the same */
 	struct feedd *feeds;            /* the same */
-	int listen_fd;                  /* the SERVER thread's */
+	int listen_fd;                  /* the SERVER thread's, and */
+	struct host listen_at;          /* where it is */
 	struct thr server_thr, house_thr;
 	struct mbox server_mb, house_mb;
 
@@ -42,10 +43,13 @@ struct app {
 	_Atomic int root_ask;
 	/* For the housekeeper: look at the interfaces and at the port again. Relaxed, as above. */
 	_Atomic bool own_ask;
+	_Atomic unsigned resolvers;     /* threads that ask name servers; relaxed: a count */
 	_Atomic bool forcing;           /* forceIP is being looked up; release by its task, acquire */
 
 	struct mtx mtx;                                 /* lk_app */
 	struct cond idle;
+	uint32_t listen_asked   GUARDED_BY(lk_app);     /* how often the listener was to look again */
+	uint32_t listen_done    GUARDED_BY(lk_app);     /* and has */
 	uint32_t tasks          GUARDED_BY(lk_app);     /* running */
 	bool stopping           GUARDED_BY(lk_app);
 	struct mbox *cout_mb    GUARDED_BY(lk_app);     /* of the COUT thread while it runs */
@@ -60,7 +64,7 @@ struct app {
 	struct own told         GUARDED_BY(lk_app);     /* of ourselves, in the log */
 	struct source *sources  GUARDED_BY(lk_app);     /* pushed inputs, with a channel or not yet */
 	nsec end_at             GUARDED_BY(lk_app);     /* somebody asked for the end: then; 0 = nobody */
-	uint16_t told_port      GUARDED_BY(lk_app);     /* serverPort that waits for a restart; 0 = none */
+	char ban_list[SETTINGS_LONG] GUARDED_BY(lk_app); /* as last read from */
 	uint32_t tests          GUARDED_BY(lk_app);     /* port tests in flight */
 	struct host tested[8]   GUARDED_BY(lk_app);     /* and of whom */
 

@@ -10,6 +10,7 @@
 #include "http/target.h"
 #include "servent/conn.h"
 #include "servent/giv.h"
+#include "servent/listen.h"
 
 /* settings.md decision 18 */
 #define FIRST_BYTE (5 * NSEC_PER_SEC)
@@ -83,7 +84,7 @@ static void dispatch(struct app *a, struct servent *sv, nsec patience)
 		goto out;
 	request_init(rq);
 	st = sock_fill(&sv->sock, deadline);
-	if (st != ST_OK)
+	if (st != ST_OK || !listen_serves(a, sv))
 		goto out;               /* a probe, or nothing to say */
 	if (is_tls(&sv->sock)) {
 		log_peer(LOG_INFO, &sv->peer, "servent %u: TLS is not spoken here", sv->id);

@@ -17,6 +17,7 @@
 #include "servent/addr.h"
 #include "servent/chanlogd.h"
 #include "servent/firewall.h"
+#include "servent/resolver.h"
 
 #define SWEEP_TIME    (1 * NSEC_PER_SEC)        /* of the hit lists, while there are any, or may be */
 #define SAMPLE_BUSY   (2 * NSEC_PER_SEC)        /* of the rates, while there are connections */
@@ -325,6 +326,7 @@ static nsec tick(struct house *h)
 	next = MIN(next, addr_round(h, now));
 	next = MIN(next, force_round(h, now));
 	next = MIN(next, firewall_round(h, now));
+	next = MIN(next, resolver_round(h->a, now));
 	next = MIN(next, app_end_round(h->a, now));
 	return next;
 }

@@ -14,8 +14,10 @@
 #include "core/sys/log.h"
 #include "pcp/pcp.h"
 #include "servent/handshake.h"
+#include "servent/listen.h"
 
 #define PAUSE    (100 * NSEC_PER_MSEC)          /* after an accept that failed */
+#define LISTEN_AGAIN (10 * NSEC_PER_SEC)
 #define LOG_TIME (10 * NSEC_PER_SEC)            /* between two lines about that */
 
 /* Accepting without files or memory to do it. */
@@ -116,7 +118,13 @@ void server_run(void *arg)
 		struct host peer;
 		int fd;
 
-		st = sock_accept(a->listen_fd, &a->server_mb, &fd, &peer, NSEC_NEVER);
+		listen_follow(a);
+		if (a->listen_fd == -1)         /* lost when it was to move */
+			st = mbox_wait(&a->server_mb, clk_deadline(LISTEN_AGAIN));
+		else
+			st = sock_accept(a->listen_fd, &a->server_mb, &fd, &peer, NSEC_NEVER);
+		if (a->listen_fd == -1)
+			continue;
 		if (st == ST_OK)
 			admit(a, fd, &peer);
 		else if (st == ST_SYS)

@@ -73,7 +73,7 @@ const struct key key_table[] = {
 	U32(SECT_SERVER, "serverPort", server_port, "7144", 1, 65535,
 		"Port for everything, 1-65535."),
 	BOOL(SECT_SERVER, "autoServe", auto_serve, "Yes",
-		"Accept connections; No closes the port, these pages with it."),
+		"Accept connections; No closes the port to all but this machine."),
 	T_BOOL(SECT_SERVER, "autoConnect", struct settings, auto_connect, "Yes", KEY_READONLY,
 		UNUSED_DOC),
 	WHOLE(SECT_SERVER, "forceIP", force_ip, "",

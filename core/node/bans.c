@@ -87,7 +87,7 @@ static enum status add_address(struct bans *b, const char *text)
 	bool name;
 	enum status st = filterset_add(b->addresses, text, FILTER_BAN, &name);
 
-	if (st == ST_OK && name)
+	if (st == ST_OK && (name || text[0] == '.'))
 		return ST_PROTO;        /* it stays, and matches nothing */
 	b->n_addresses += st == ST_OK;
 	return st;

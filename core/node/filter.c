@@ -11,7 +11,7 @@
 #define V4_AT 12                /* the four bytes of an IPv4 address among the sixteen */
 #define NAME_MAX_LEN 255
 
-enum kind { KIND_OCTETS, KIND_NET, KIND_NAME };
+enum kind { KIND_OCTETS, KIND_NET, KIND_NAME, KIND_SUFFIX };
 
 struct filter {
 	uint8_t ip[16];
@@ -20,12 +20,14 @@ struct filter {
 	uint8_t kind;           /* enum kind */
 	bool v4;
 	int flags;
+	char *suffix;           /* KIND_SUFFIX: owned, with its dot; else NULL */
 };
 
 struct filterset {
 	_Atomic uint32_t refs;  /* relaxed up, acq_rel down */
 	size_t n, cap;
 	struct filter *v;
+	bool suffixes;          /* there are some */
 };
 
 struct filterset *filterset_new(void)
@@ -53,6 +55,8 @@ void filterset_unref(struct filterset **fp)
 	*fp = NULL;
 	if (f == NULL || atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel) != 1)
 		return;
+	for (size_t i = 0; i < f->n; i++)
+		free(f->v[i].suffix);
 	free(f->v);
 	free(f);
 }
@@ -142,6 +146,7 @@ static bool parse_address(struct filter *e, const char *pattern)
 enum status filterset_add(struct filterset *f, const char *pattern, int flags, bool *name)
 {
 	struct filter e = { .flags = flags };
+	enum status st;
 
 	if (name != NULL)
 		*name = false;
@@ -150,11 +155,21 @@ enum status filterset_add(struct filterset *f, const char *pattern, int flags, b
 	if (!parse_address(&e, pattern)) {
 		if (!is_name(pattern))
 			return ST_PROTO;
-		e.kind = KIND_NAME;
+		e.kind = *pattern == '.' ? KIND_SUFFIX : KIND_NAME;
 		if (name != NULL)
-			*name = true;
+			*name = e.kind == KIND_NAME;
 	}
-	return put(f, &e);
+	if (e.kind == KIND_SUFFIX) {
+		e.suffix = strdup(pattern);
+		if (e.suffix == NULL)
+			return ST_LIMIT;
+	}
+	st = put(f, &e);
+	if (st == ST_OK)
+		f->suffixes = f->suffixes || e.kind == KIND_SUFFIX;
+	else
+		free(e.suffix);
+	return st;
 }
 
 enum status filterset_add_host(struct filterset *f, const struct host *h, int flags)
@@ -176,7 +191,7 @@ static bool same_bits(const uint8_t *a, const uint8_t *b, unsigned bits)
 
 static bool matches(const struct filter *e, const struct host *h, bool v4)
 {
-	if (e->kind == KIND_NAME || e->v4 != v4)
+	if (e->kind == KIND_NAME || e->kind == KIND_SUFFIX || e->v4 != v4)
 		return false;
 	if (e->kind == KIND_NET)
 		return same_bits(e->ip, h->ip, e->bits);
@@ -196,6 +211,26 @@ int filterset_flags(const struct filterset *f, const struct host *h)
 	for (size_t i = 0; i < f->n; i++)
 		if ((f->v[i].flags & ~flags) != 0 && matches(&f->v[i], h, v4))
 			flags |= f->v[i].flags;
+	return flags;
+}
+
+bool filterset_has_suffix(const struct filterset *f)
+{
+	return f->suffixes;
+}
+
+int filterset_name_flags(const struct filterset *f, const char *name)
+{
+	const size_t len = strlen(name);
+	int flags = 0;
+
+	for (size_t i = 0; f->suffixes && i < f->n; i++) {
+		const char *suffix = f->v[i].suffix;
+		const size_t n = suffix != NULL ? strlen(suffix) : 0;
+
+		if (suffix != NULL && len > n && ascii_casecmp(name + len - n, suffix) == 0)
+			flags |= f->v[i].flags;
+	}
 	return flags;
 }
 

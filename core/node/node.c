@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/node/node.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/sys/assert.h"
@@ -14,7 +15,11 @@ enum status node_init(struct node *n, struct conf *conf, struct chanmgr *cm, str
 
 	if (none == NULL)
 		return ST_LIMIT;
-	*n = (struct node){ .conf = conf, .cm = cm, .sm = sm };
+	*n = (struct node){ .conf = conf, .cm = cm, .sm = sm, .names = names_new() };
+	if (n->names == NULL) {
+		filterset_unref(&none);
+		return ST_LIMIT;
+	}
 	mtx_init(&n->mtx, &lk_conf);
 	notices_init(&n->notices);
 	chandir_init(&n->chandir);
@@ -30,15 +35,17 @@ void node_fini(struct node *n) LOCK_IMPL /* the only thread left */
 	bans_unref(&n->bans);
 	notices_fini(&n->notices);
 	chandir_fini(&n->chandir);
+	names_free(&n->names);
 	mtx_fini(&n->mtx);
 }
 
-static enum status add_filter(struct filterset *f, const struct settings_filter *sf,
-	node_resolve *resolve)
+/* One filter; a name goes into wanted[] too. */
+static enum status add_filter(struct node *n, struct filterset *f, const struct settings_filter *sf,
+	const char **wanted, size_t *n_wanted)
 {
 	const int flags = (sf->is_private ? FILTER_PRIVATE : 0) | (sf->ban ? FILTER_BAN : 0) |
 		(sf->network ? FILTER_NETWORK : 0) | (sf->direct ? FILTER_DIRECT : 0);
-	struct host h;
+	struct host pair[2];
 	bool name;
 	enum status st;
 
@@ -47,35 +54,96 @@ static enum status add_filter(struct filterset *f, const struct settings_filter 
 		log_warn("filter %s: not an address, network or name", sf->ip);
 		return ST_OK;
 	}
-	if (st == ST_OK && name && resolve != NULL && resolve(sf->ip, &h))
-		st = filterset_add_host(f, &h, flags);
+	if (st != ST_OK || !name)
+		return st;
+	wanted[(*n_wanted)++] = sf->ip;
+	(void)names_find(n->names, sf->ip, pair);
+	for (int i = 0; i < 2 && st == ST_OK; i++)
+		if (host_is_set(&pair[i]))
+			st = filterset_add_host(f, &pair[i], flags);
 	return st;
 }
 
-enum status node_apply_settings(struct node *n, node_resolve *resolve)
+/* The filters of these settings; NULL = no memory. */
+static struct filterset *filters_of(struct node *n, const struct settings *st)
+{
+	size_t count, n_wanted = 0;
+	const struct settings_filter *v = settings_filters(st, &count);
+	const char **wanted = calloc(count + 1, sizeof(*wanted));
+	struct filterset *f = filterset_new();
+	bool ok = f != NULL && wanted != NULL;
+
+	for (size_t i = 0; i < count && ok; i++)
+		ok = add_filter(n, f, &v[i], wanted, &n_wanted) == ST_OK;
+	ok = ok && names_want(n->names, wanted, n_wanted) == ST_OK;
+	if (!ok)
+		filterset_unref(&f);
+	free(wanted);
+	return f;
+}
+
+/* Put it in force unless something has changed since `seen`: then false, and it is gone. */
+static bool publish(struct node *n, struct filterset *f, uint32_t seen)
+{
+	struct filterset *old;
+	bool current;
+
+	node_lock(n);
+	current = atomic_load_explicit(&n->filter_changes, memory_order_relaxed) == seen;
+	old = current ? n->filters : f;
+	if (current)
+		n->filters = f;
+	node_unlock(n);
+	filterset_unref(&old);
+	return current;
+}
+
+enum status node_apply_filters(struct node *n)
+{
+	/* Who comes last has seen everything; who finds himself overtaken looks again. */
+	uint32_t seen = atomic_fetch_add_explicit(&n->filter_changes, 1, memory_order_relaxed) + 1;
+
+	for (;;) {
+		const struct settings *st = conf_get(n->conf);
+		struct filterset *f = filters_of(n, st);
+		bool unsafe;
+
+		settings_unref(&st);
+		if (f == NULL)
+			return ST_LIMIT;
+		unsafe = filterset_is_unsafe(f);
+		if (publish(n, f, seen)) {
+			if (unsafe)
+				log_warn("filters: every address is private, "
+					"so every visitor is exempt from limits");
+			return ST_OK;
+		}
+		seen = atomic_load_explicit(&n->filter_changes, memory_order_relaxed);
+	}
+}
+
+enum status node_apply_settings(struct node *n)
 {
 	const struct settings *st = conf_get(n->conf);
-	const struct settings_filter *v;
-	struct filterset *f = filterset_new();
-	enum status rc = f != NULL ? ST_OK : ST_LIMIT;
 	struct limits l;
-	size_t n_filters;
 
 	limits_of(st, &l);
 	servmgr_set_limits(n->sm, &l);
 	(void)servmgr_force_firewall(n->sm, firewall_forced(st));
-	v = settings_filters(st, &n_filters);
-	for (size_t i = 0; i < n_filters && rc == ST_OK; i++)
-		rc = add_filter(f, &v[i], resolve);
-	if (rc == ST_OK) {
-		if (filterset_is_unsafe(f))
-			log_warn("filters: every address is private, so every visitor is exempt from limits");
-		node_set_filters(n, f);
-		f = NULL;
-	}
-	filterset_unref(&f);
 	settings_unref(&st);
-	return rc;
+	return node_apply_filters(n);
+}
+
+/* What the visitor's name adds. */
+static int name_flags(struct node *n, const struct filterset *f, const struct host *h)
+{
+	char name[HOST_NAME];
+	bool ask;
+
+	names_of(n->names, h, name, &ask);
+	if (ask && n->ops.name_asked != NULL)
+		n->ops.name_asked(n);
+	return filterset_name_flags(f, name);
 }
 
 int node_filter(struct node *n, const struct host *h)
@@ -87,6 +155,8 @@ int node_filter(struct node *n, const struct host *h)
 	f = filterset_ref(n->filters);
 	node_unlock(n);
 	flags = filterset_flags(f, h);
+	if (filterset_has_suffix(f) && host_is_set(h) && !host_is_loopback(h))
+		flags |= name_flags(n, f, h);
 	filterset_unref(&f);
 	return flags;
 }

@@ -14,6 +14,7 @@
 #include "core/node/chandir.h"
 #include "core/node/filter.h"
 #include "core/node/history.h"
+#include "core/node/names.h"
 #include "core/node/notice.h"
 #include "core/node/servmgr.h"
 #include "core/sys/host.h"
@@ -57,6 +58,8 @@ struct node_ops {
 	void (*settings_changed)(struct node *n);
 	/* Orderly end of the process, in a moment: the answer to who asks still goes out. */
 	void (*shutdown)(struct node *n);
+	/* The name of a visitor is to be looked up. NULL = nobody does. */
+	void (*name_asked)(struct node *n);
 	void (*chanlog_counts)(struct node *n, struct chanlog_counts *c);
 	/* Forget whether our port can be reached over these families and ask the YP; returns when its
 	 * answer is known (servmgr_own()), or there is none to be had: within a minute. Soon again: what
@@ -100,6 +103,8 @@ struct node {
 	struct servmgr *sm;
 	struct yp *yp;                  /* the yellow page of a root, made by http; NULL without http */
 	struct node_ops ops;
+	struct names *names;            /* of the filters and visitors */
+	_Atomic uint32_t filter_changes;                        /* relaxed: read again under the lock */
 	struct mtx mtx;                                         /* lk_conf, for filters alone */
 	struct filterset *filters GUARDED_BY(lk_conf);          /* the current set */
 	struct bans *bans GUARDED_BY(lk_conf);                  /* NULL = none */
@@ -121,15 +126,15 @@ enum status node_init(struct node *n, struct conf *conf, struct chanmgr *cm, str
 void node_fini(struct node *n);
 
 /* Copy filters, limits and what is forced of our port from the settings, now: at start and when they
- * changed. Names among the filters are looked up with `resolve` (NULL = left out), which may block;
- * patterns that cannot be understood are logged. Never call it under a lock.
+ * changed. Names among the filters count as far as they are known (core/node/names.h); patterns that cannot
+ * be understood are logged. Never call it under a lock.
  * returns  ST_OK, ST_LIMIT (memory: the old filters stay) */
-typedef bool node_resolve(const char *name, struct host *h);
-enum status node_apply_settings(struct node *n, node_resolve *resolve) EXCLUDES(lk_conf, lk_servmgr)
-	NODISCARD;
+enum status node_apply_settings(struct node *n) EXCLUDES(lk_conf, lk_servmgr, lk_leaf) NODISCARD;
+/* The filters alone, anew: a name among them has another address. */
+enum status node_apply_filters(struct node *n) EXCLUDES(lk_conf, lk_leaf) NODISCARD;
 
-/* Flags of an address by the current filters (FILTER_*). */
-int node_filter(struct node *n, const struct host *h) EXCLUDES(lk_conf);
+/* Flags of an address by the current filters (FILTER_*), and of its name if that is known. */
+int node_filter(struct node *n, const struct host *h) EXCLUDES(lk_conf, lk_leaf);
 /* Replace the set (takes the reference). */
 void node_set_filters(struct node *n, struct filterset *f) EXCLUDES(lk_conf);
 

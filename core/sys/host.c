@@ -4,7 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
-#include <stdatomic.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -262,47 +262,39 @@ bool host_parse(struct host *h, const char *s, uint16_t dflt_port)
 
 /* One look-up, shared by the caller and its helper thread; the last one frees it. */
 struct lookup {
-	struct mtx mtx;                         /* lk_leaf */
-	struct cond ended;
 	unsigned refs   GUARDED_BY(lk_leaf);
 	bool done       GUARDED_BY(lk_leaf);
 	enum status st  GUARDED_BY(lk_leaf);
 	int err         GUARDED_BY(lk_leaf);    /* errno of ST_SYS */
 	struct host found[2] GUARDED_BY(lk_leaf); /* IPv4, IPv6; ports unset */
-	char name[NAME_LEN_MAX + 1];
+	struct host who;                        /* whose name is asked for; unset: addresses of a name */
+	char name[NAME_LEN_MAX + 1];            /* of `who`: once done */
 };
 
-LOCK_DEFINE(lookup, struct lookup, mtx, lk_leaf)
+/* What all look-ups share. One condition for all of them: they are few. */
+static struct lookups {
+	struct mtx mtx;                         /* lk_leaf */
+	struct cond ended;
+	unsigned n      GUARDED_BY(lk_leaf);    /* whose thread has not ended */
+	bool stopped    GUARDED_BY(lk_leaf);    /* nobody waits any more */
+} the = { .mtx = MTX_INIT(lk_leaf) };
 
-/* Look-ups whose thread has not ended. Relaxed: a count against a limit, it orders nothing. */
-static _Atomic unsigned lookups;
+static pthread_once_t the_once = PTHREAD_ONCE_INIT;
 
-static bool lookups_enter(void)
+LOCK_DEFINE(lookups, struct lookups, mtx, lk_leaf)
+
+static void the_init(void)
 {
-	if (atomic_fetch_add_explicit(&lookups, 1, memory_order_relaxed) < LOOKUPS_MAX)
-		return true;
-	(void)atomic_fetch_sub_explicit(&lookups, 1, memory_order_relaxed);
-	return false;
+	cond_init(&the.ended);
 }
 
-static void lookups_leave(void)
+void host_stop_lookups(bool stop)
 {
-	(void)atomic_fetch_sub_explicit(&lookups, 1, memory_order_relaxed);
-}
-
-static struct lookup *lookup_new(const char *name)
-{
-	struct lookup *l = calloc(1, sizeof(*l));
-
-	if (l == NULL)
-		return NULL;
-	mtx_init(&l->mtx, &lk_leaf);
-	cond_init(&l->ended);
-	(void)text_copy(l->name, sizeof(l->name), name);
-	lookup_lock(l);
-	l->refs = 2;    /* the caller's and the thread's */
-	lookup_unlock(l);
-	return l;
+	MUST_ZERO(pthread_once(&the_once, the_init));
+	lookups_lock(&the);
+	the.stopped = stop;
+	cond_broadcast(&the.ended);
+	lookups_unlock(&the);
 }
 
 /* Give back n references. */
@@ -310,15 +302,12 @@ static void lookup_drop(struct lookup *l, unsigned n)
 {
 	unsigned left;
 
-	lookup_lock(l);
+	lookups_lock(&the);
 	l->refs -= n;
 	left = l->refs;
-	lookup_unlock(l);
-	if (left > 0)
-		return;
-	cond_fini(&l->ended);
-	mtx_fini(&l->mtx);
-	free(l);
+	lookups_unlock(&the);
+	if (left == 0)
+		free(l);
 }
 
 static enum status status_of_eai(int rc, int *err)
@@ -344,36 +333,6 @@ static enum status status_of_eai(int rc, int *err)
 	}
 }
 
-static void lookup_main(void *arg)
-{
-	struct lookup *l = arg;
-	const struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
-	struct addrinfo *list = NULL;
-	struct host found[2] = { { .port = 0 }, { .port = 0 } };
-	int err = 0;
-	enum status st = status_of_eai(getaddrinfo(l->name, NULL, &hints, &list), &err);
-
-	for (const struct addrinfo *a = list; st == ST_OK && a != NULL; a = a->ai_next) {
-		const struct host h = host_from_sockaddr(a->ai_addr);
-
-		if (host_is_set(&h) && !host_is_set(&found[!host_is_v4(&h)]))
-			found[!host_is_v4(&h)] = h;
-	}
-	if (st == ST_OK) {
-		freeaddrinfo(list);
-		st = host_is_set(&found[0]) || host_is_set(&found[1]) ? ST_OK : ST_PROTO;
-	}
-	lookups_leave();
-	lookup_lock(l);
-	l->done = true;
-	l->st = st;
-	l->err = err;
-	memcpy(l->found, found, sizeof(l->found));
-	cond_broadcast(&l->ended);
-	lookup_unlock(l);
-	lookup_drop(l, 1);
-}
-
 /* Letters, digits, '-', '_' and '.'; and not one of the number forms ("1", "0x7f.1", "127.1") in
  * which the C library still sees an IPv4 address. */
 static bool name_is_usable(const char *name)
@@ -393,14 +352,134 @@ static bool name_is_usable(const char *name)
 	return !ascii_isdigit((uint8_t)*label);
 }
 
+/* The addresses of a name, the first of each family, into found; is `like` among all there are? */
+static enum status addresses_of(const char *name, struct host found[2], const struct host *like, bool *is,
+	int *err)
+{
+	const struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
+	struct addrinfo *list = NULL;
+	enum status st = status_of_eai(getaddrinfo(name, NULL, &hints, &list), err);
+
+	*is = false;
+	for (const struct addrinfo *a = list; st == ST_OK && a != NULL; a = a->ai_next) {
+		const struct host h = host_from_sockaddr(a->ai_addr);
+
+		*is = *is || host_same_ip(&h, like);
+		if (host_is_set(&h) && !host_is_set(&found[!host_is_v4(&h)]))
+			found[!host_is_v4(&h)] = h;
+	}
+	if (st == ST_OK)
+		freeaddrinfo(list);
+	return st;
+}
+
+/* The name of an address, if that name leads back to it. */
+static enum status name_of(const struct host *who, char name[NAME_LEN_MAX + 1], int *err)
+{
+	struct host found[2] = { { .port = 0 }, { .port = 0 } };
+	struct sockaddr_storage ss;
+	const socklen_t len = host_to_sockaddr(who, &ss);
+	enum status st;
+	bool is;
+
+	st = status_of_eai(getnameinfo((struct sockaddr *)&ss, len, name, NAME_LEN_MAX + 1, NULL, 0,
+		NI_NAMEREQD), err);
+	if (st == ST_OK && !name_is_usable(name))
+		return ST_PROTO;
+	if (st == ST_OK)
+		st = addresses_of(name, found, who, &is, err);
+	return st != ST_OK || is ? st : ST_PROTO;
+}
+
+static void lookup_main(void *arg)
+{
+	struct lookup *l = arg;
+	const bool reverse = host_is_set(&l->who);
+	struct host found[2] = { { .port = 0 }, { .port = 0 } };
+	char name[NAME_LEN_MAX + 1] = "";
+	enum status st;
+	int err = 0;
+	bool is;
+
+	if (reverse) {
+		st = name_of(&l->who, name, &err);
+	} else {
+		st = addresses_of(l->name, found, &l->who, &is, &err);
+		if (st == ST_OK && !host_is_set(&found[0]) && !host_is_set(&found[1]))
+			st = ST_PROTO;
+	}
+	lookups_lock(&the);
+	the.n--;
+	l->done = true;
+	l->st = st;
+	l->err = err;
+	memcpy(l->found, found, sizeof(l->found));
+	if (reverse)
+		memcpy(l->name, name, sizeof(l->name));
+	cond_broadcast(&the.ended);
+	lookups_unlock(&the);
+	lookup_drop(l, 1);
+}
+
+/* Ask on a helper thread, and wait for it.
+ * *out     what it found, with ST_OK: the caller gives it back with lookup_drop() */
+static enum status look_up(struct lookup **out, const char *name, const struct host *who, nsec deadline)
+{
+	struct lookup *l = calloc(1, sizeof(*l));
+	enum status st = ST_OK;
+	bool room;
+	int err = 0;
+
+	MUST_ZERO(pthread_once(&the_once, the_init));
+	*out = NULL;
+	if (l == NULL)
+		return ST_LIMIT;
+	(void)text_copy(l->name, sizeof(l->name), name);
+	l->who = *who;
+	lookups_lock(&the);
+	l->refs = 2;    /* the caller's and the thread's */
+	room = the.n < LOOKUPS_MAX;
+	the.n += room;
+	lookups_unlock(&the);
+	if (!room) {
+		free(l);
+		return ST_LIMIT;
+	}
+	st = thr_start(NULL, "resolve", lookup_main, l);
+	if (st != ST_OK) {
+		err = errno;
+		lookups_lock(&the);
+		the.n--;
+		lookups_unlock(&the);
+		free(l);
+		errno = err;
+		return st;
+	}
+	lookups_lock(&the);
+	while (!l->done && st == ST_OK)
+		st = the.stopped ? ST_STOPPED : cond_wait(&the.ended, &the.mtx, deadline);
+	if (l->done) {
+		st = l->st;
+		err = l->err;
+	}
+	lookups_unlock(&the);
+	if (st == ST_OK)
+		*out = l;
+	else
+		lookup_drop(l, 1);
+	if (st == ST_SYS)
+		errno = err;
+	return st;
+}
+
 enum status host_resolve_pair(struct host pair[2], const char *s, uint16_t dflt_port, nsec deadline)
 {
+	const struct host nobody = { .port = 0 };
 	struct host out = { .port = dflt_port };
 	char name[NAME_LEN_MAX + 1];
-	enum status st = ST_OK;
 	struct lookup *l;
+	enum status st;
 	bool bracket;
-	int err = 0;
 
 	if (!split_port(name, sizeof(name), &out.port, &bracket, s))
 		return ST_PROTO;
@@ -413,37 +492,35 @@ enum status host_resolve_pair(struct host pair[2], const char *s, uint16_t dflt_
 	}
 	if (bracket || !name_is_usable(name))
 		return ST_PROTO;
-	if (!lookups_enter())
-		return ST_LIMIT;
-	l = lookup_new(name);
-	if (l == NULL) {
-		lookups_leave();
-		return ST_LIMIT;
-	}
-	st = thr_start(NULL, "resolve", lookup_main, l);
-	if (st != ST_OK) {
-		err = errno;
-		lookups_leave();
-		lookup_drop(l, 2);
-		errno = err;
+	st = look_up(&l, name, &nobody, deadline);
+	if (st != ST_OK)
 		return st;
-	}
-	lookup_lock(l);
-	while (!l->done && st == ST_OK)
-		st = cond_wait(&l->ended, &l->mtx, deadline);
-	if (l->done) {
-		st = l->st;
-		err = l->err;
-	}
-	for (int i = 0; i < 2 && st == ST_OK; i++) {
+	lookups_lock(&the);
+	for (int i = 0; i < 2; i++) {
 		pair[i] = l->found[i];
 		pair[i].port = host_is_set(&pair[i]) ? out.port : 0;
 	}
-	lookup_unlock(l);
+	lookups_unlock(&the);
 	lookup_drop(l, 1);
-	if (st == ST_SYS)
-		errno = err;
-	return st;
+	return ST_OK;
+}
+
+enum status host_reverse(char name[HOST_NAME], const struct host *h, nsec deadline)
+{
+	struct lookup *l;
+	enum status st;
+
+	name[0] = '\0';
+	if (!host_is_set(h))
+		return ST_PROTO;
+	st = look_up(&l, "", h, deadline);
+	if (st != ST_OK)
+		return st;
+	lookups_lock(&the);
+	(void)text_copy(name, HOST_NAME, l->name);
+	lookups_unlock(&the);
+	lookup_drop(l, 1);
+	return ST_OK;
 }
 
 enum status host_resolve(struct host *h, const char *s, uint16_t dflt_port, nsec deadline)

@@ -50,13 +50,22 @@ bool host_parse(struct host *h, const char *s, uint16_t dflt_port);
 
 /* As host_parse(), then a name look-up with a deadline, on a helper thread because getaddrinfo
  * cannot be interrupted. Prefers IPv4. Never call it under a lock.
- * returns  ST_OK, ST_PROTO (unusable text, or the name does not exist), ST_TIMEOUT, ST_SYS,
- *          ST_LIMIT (too many look-ups hang) */
+ * returns  ST_OK, ST_PROTO (unusable text, or the name does not exist), ST_TIMEOUT, ST_STOPPED
+ *          (host_stop_lookups()), ST_SYS, ST_LIMIT (too many look-ups hang) */
 enum status host_resolve(struct host *h, const char *s, uint16_t dflt_port, nsec deadline) NODISCARD;
 
 /* The same, for both families: pair[0] is IPv4, pair[1] IPv6. What the name does not have is unset; with
  * ST_OK one of them is set. */
 enum status host_resolve_pair(struct host pair[2], const char *s, uint16_t dflt_port, nsec deadline)
 	NODISCARD;
+
+#define HOST_NAME 254           /* a DNS name and a NUL */
+/* The name of an address, by reverse DNS, if that name has the address: anybody may call his own address
+ * anything. Else as host_resolve(); ST_PROTO = it has none. */
+enum status host_reverse(char name[HOST_NAME], const struct host *h, nsec deadline) NODISCARD;
+
+/* The end: whoever waits for a name gets ST_STOPPED at once, and so does who asks from now on (false = no
+ * more). Threads that hang in a look-up are left behind. */
+void host_stop_lookups(bool stop);
 
 #endif

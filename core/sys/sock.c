@@ -606,8 +606,12 @@ enum status sock_accept(int lfd, struct mbox *mb, int *fd, struct host *peer, ns
 				continue;
 			return ST_SYS;
 		}
-		st = wait_fd(lfd, POLLIN, mb, false, deadline, &rev);
+		st = wait_fd(lfd, POLLIN, mb, true, deadline, &rev);
 		if (st != ST_OK)
 			return st;
+		if (rev == 0) {
+			mb->mail = false;
+			return ST_TIMEOUT;
+		}
 	}
 }

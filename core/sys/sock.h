@@ -119,8 +119,9 @@ uint16_t sock_local_port(int fd);
 struct host sock_local(int fd);
 
 /* Wait for a connection.
- * returns  ST_OK with *fd and *peer, ST_STOPPED, ST_TIMEOUT, ST_SYS (EMFILE, ENFILE, ENOMEM ...: the
- *          caller paces itself; a connection that died in the queue is skipped) */
+ * returns  ST_OK with *fd and *peer, ST_STOPPED, ST_TIMEOUT (also when somebody woke the mailbox), ST_SYS
+ *          (EMFILE, ENFILE, ENOMEM ...: the caller paces itself; a connection that died in the queue is
+ *          skipped) */
 enum status sock_accept(int lfd, struct mbox *mb, int *fd, struct host *peer, nsec deadline)
 	NODISCARD;
 

@@ -305,20 +305,6 @@ class Pushes(BoxCase):
         self.assertEqual(seen, list(range(seen[0], seen[0] + len(seen))))
 
 
-class Process(BoxCase):
-    def test_changed_port_is_told(self):
-        n = self.node()
-        with open(n.ini_path, encoding="utf-8") as f:
-            text = f.read()
-        with open(n.ini_path, "w", encoding="utf-8") as f:
-            f.write(text.replace("serverPort = %d" % n.port, "serverPort = 7999"))
-        n.send_signal(signal.SIGHUP)
-        n.wait_log("serverPort 7999 counts from the next start; still listening on port %d" % n.port)
-        n.send_signal(signal.SIGHUP)
-        self.wait(lambda: n.output().count("read again") == 2)
-        self.assertEqual(n.output().count("counts from"), 1)
-
-
 class Saved(BoxCase):
     ID = "00112233445566778899AABBCCDDEEFF"
 

@@ -47,7 +47,7 @@ static void make(struct app *a, bool root)
 	a->stopping = true;             /* pushes are not obeyed in earnest */
 	app_unlock(a);
 	ASSERT(node_init(&a->node, conf, chanmgr_new(), servmgr_new()) == ST_OK);
-	ASSERT(node_apply_settings(&a->node, NULL) == ST_OK);
+	ASSERT(node_apply_settings(&a->node) == ST_OK);
 }
 
 static struct servent *neighbour(struct app *a)

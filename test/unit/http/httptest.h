@@ -46,7 +46,7 @@ static inline void node_up(struct node *n, struct settings *draft)
 	ck_assert(cm != NULL && sm != NULL);
 	ck_assert_int_eq(conf_of(&conf, draft != NULL ? draft : draft_new()), ST_OK);
 	ck_assert_int_eq(node_init(n, conf, cm, sm), ST_OK);
-	ck_assert_int_eq(node_apply_settings(n, NULL), ST_OK);
+	ck_assert_int_eq(node_apply_settings(n), ST_OK);
 	(void)servmgr_set_port(sm, 7144);
 }
 

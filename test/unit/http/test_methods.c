@@ -13,7 +13,7 @@ static unsigned settings_told, infos_told;
 
 static void on_settings(struct node *n)
 {
-	ck_assert_int_eq(node_apply_settings(n, NULL), ST_OK);
+	ck_assert_int_eq(node_apply_settings(n), ST_OK);
 	settings_told++;
 }
 

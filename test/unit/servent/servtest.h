@@ -43,7 +43,7 @@ static inline void app_make(struct app *a, const char *const *keys)
 	cond_init(&a->idle);
 	ck_assert_int_eq(mbox_init(&a->house_mb), ST_OK);
 	ck_assert_int_eq(node_init(&a->node, conf, chanmgr_new(), servmgr_new()), ST_OK);
-	ck_assert_int_eq(node_apply_settings(&a->node, NULL), ST_OK);
+	ck_assert_int_eq(node_apply_settings(&a->node), ST_OK);
 }
 
 static inline void app_drop(struct app *a)

@@ -97,7 +97,7 @@ static const struct parse_row {
 	{ "10.0.0.0/8", ST_OK, false },
 	{ "fe80::/10", ST_OK, false },
 	{ "example.jp", ST_OK, true },
-	{ ".example.jp", ST_OK, true },
+	{ ".example.jp", ST_OK, false },        /* a suffix */
 	{ "my-host_1", ST_OK, true },
 	{ "1.2.3.4.example", ST_OK, true },
 	{ "localhost", ST_OK, true },
@@ -199,6 +199,31 @@ START_TEST(hosts_are_exact)
 }
 END_TEST
 
+static const struct { const char *name; int flags; } name_rows[] = {
+	{ "a.example.jp", FILTER_BAN }, { "A.EXAMPLE.JP", FILTER_BAN }, { "b.a.example.jp", FILTER_BAN },
+	{ "x.dial.example.jp", FILTER_BAN | FILTER_PRIVATE }, { "example.jp", 0 }, { ".example.jp", 0 },
+	{ "aexample.jp", 0 }, { "a.example.jp.", 0 }, { "a.example.jp.evil", 0 }, { "jp", 0 }, { "", 0 },
+};
+
+START_TEST(suffixes)
+{
+	struct filterset *f = filterset_new();
+	struct host h = host_v4(192, 0, 2, 1, 0);
+
+	ck_assert_int_eq(filterset_add(f, "example.jp", FILTER_DIRECT, NULL), ST_OK);
+	ck_assert(!filterset_has_suffix(f));
+	ck_assert_int_eq(filterset_name_flags(f, "a.example.jp"), 0);
+	ck_assert_int_eq(filterset_add(f, ".example.JP", FILTER_BAN, NULL), ST_OK);
+	ck_assert_int_eq(filterset_add(f, ".dial.example.jp", FILTER_PRIVATE, NULL), ST_OK);
+	ck_assert(filterset_has_suffix(f));
+	ck_assert_int_eq(filterset_flags(f, &h), 0);
+	for (size_t i = 0; i < NELEM(name_rows); i++)
+		ck_assert_msg(filterset_name_flags(f, name_rows[i].name) == name_rows[i].flags, "%s",
+			name_rows[i].name);
+	filterset_unref(&f);
+}
+END_TEST
+
 START_TEST(limits)
 {
 	struct filterset *f = filterset_new();
@@ -258,6 +283,7 @@ Suite *unit_suite(void)
 	tcase_add_test(t, long_patterns);
 	tcase_add_test(t, flags_add_up);
 	tcase_add_test(t, hosts_are_exact);
+	tcase_add_test(t, suffixes);
 	tcase_add_test(t, limits);
 	tcase_add_loop_test(t, unsafe, 0, NELEM(unsafe_rows));
 	suite_add_tcase(s, t);

@@ -46,7 +46,7 @@ static enum status set_up(struct settings *draft, void *ctx)
 static void configure(const char *const *kv)
 {
 	ck_assert_int_eq(conf_update(n.conf, set_up, (void *)(uintptr_t)kv), ST_OK);
-	ck_assert_int_eq(node_apply_settings(&n, NULL), ST_OK);
+	ck_assert_int_eq(node_apply_settings(&n), ST_OK);
 }
 
 static const struct host no_route[2];
@@ -88,10 +88,18 @@ static enum status add_filters(struct settings *draft, void *ctx)
 	return ST_OK;
 }
 
-static bool resolve(const char *name, struct host *h)
+/* What a thread of the node would do: ask the name server, which knows of this. */
+static void resolve(void)
 {
-	*h = host("198.51.100.77");
-	return strcmp(name, "known.example") == 0;
+	const struct host pair[2] = { host("198.51.100.77"), { .port = 0 } };
+	struct names_job j;
+	bool changed = false;
+
+	while (names_take(n.names, clk_now(), &j))
+		changed = names_done(n.names, &j, strcmp(j.name, "known.example") == 0 ? ST_OK : ST_PROTO, pair,
+			"", clk_now()) || changed;
+	if (changed)
+		ck_assert_int_eq(node_apply_filters(&n), ST_OK);
 }
 
 START_TEST(filters_follow_the_settings)
@@ -108,17 +116,59 @@ START_TEST(filters_follow_the_settings)
 	ck_assert_int_eq(node_filter(&n, &h), 0);       /* none yet */
 	ck_assert_int_eq(conf_update(n.conf, add_filters, NULL), ST_OK);
 	ck_assert_int_eq(node_filter(&n, &h), 0);       /* not applied yet */
-	ck_assert_int_eq(node_apply_settings(&n, resolve), ST_OK);
+	ck_assert_int_eq(node_apply_settings(&n), ST_OK);
+	/* what nobody has looked up yet matches nothing, and nobody waits for it */
+	h = host("198.51.100.77");
+	ck_assert_int_eq(node_filter(&n, &h), FILTER_NETWORK | FILTER_DIRECT);
+	resolve();
 	for (size_t i = 0; i < NELEM(rows); i++) {
 		h = host(rows[i].h);
 		ck_assert_msg(node_filter(&n, &h) == rows[i].flags, "%s", rows[i].h);
 	}
-	/* without a resolver names match nothing */
-	ck_assert_int_eq(node_apply_settings(&n, NULL), ST_OK);
+	/* other settings change nothing of what is known */
+	ck_assert_int_eq(node_apply_settings(&n), ST_OK);
 	h = host("198.51.100.77");
-	ck_assert_int_eq(node_filter(&n, &h), FILTER_NETWORK | FILTER_DIRECT);
+	ck_assert_int_eq(node_filter(&n, &h), FILTER_PRIVATE | FILTER_NETWORK | FILTER_DIRECT);
 	node_set_filters(&n, filterset_new());
 	ck_assert_int_eq(node_filter(&n, &h), 0);
+}
+END_TEST
+
+static enum status add_suffix(struct settings *draft, void *ctx)
+{
+	const struct settings_filter f = { .ip = ".evil.example", .ban = true };
+
+	(void)ctx;
+	return settings_filter_add(draft, &f, NULL);
+}
+
+static unsigned int asked;
+
+static void on_asked(struct node *node)
+{
+	(void)node;
+	asked++;
+}
+
+/* A suffix counts once the visitor's name is known: it is asked for, and not waited for. */
+START_TEST(suffixes)
+{
+	struct host h = host("203.0.113.66"), lo = host("127.0.0.1");
+	struct names_job j;
+
+	n.ops.name_asked = on_asked;
+	asked = 0;
+	ck_assert_int_eq(node_filter(&n, &h) & FILTER_BAN, 0);
+	ck_assert_uint_eq(asked, 0);            /* there is no suffix */
+	ck_assert_int_eq(conf_update(n.conf, add_suffix, NULL), ST_OK);
+	ck_assert_int_eq(node_apply_settings(&n), ST_OK);
+	ck_assert_int_eq(node_filter(&n, &h) & FILTER_BAN, 0);
+	ck_assert_int_eq(node_filter(&n, &lo) & FILTER_BAN, 0);
+	ck_assert_uint_eq(asked, 1);            /* nobody asks for loopback */
+	ck_assert(names_take(n.names, clk_now(), &j));
+	ck_assert(names_done(n.names, &j, ST_OK, NULL, "dsl-7.EVIL.example", clk_now()));
+	ck_assert_int_eq(node_filter(&n, &h) & FILTER_BAN, FILTER_BAN);
+	ck_assert_uint_eq(asked, 1);
 }
 END_TEST
 
@@ -140,7 +190,7 @@ START_TEST(trust)
 	(void)servmgr_set_interfaces(n.sm, &lan, 1, no_route);
 	(void)servmgr_learn_address(n.sm, &wan);
 	ck_assert_int_eq(conf_update(n.conf, add_filters, NULL), ST_OK);
-	ck_assert_int_eq(node_apply_settings(&n, NULL), ST_OK);
+	ck_assert_int_eq(node_apply_settings(&n), ST_OK);
 	for (size_t i = 0; i < NELEM(rows); i++) {
 		const struct host h = host(rows[i].h);
 
@@ -431,6 +481,7 @@ Suite *unit_suite(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, filters_follow_the_settings);
+	tcase_add_test(t, suffixes);
 	tcase_add_test(t, trust);
 	tcase_add_test(t, hit_of_a_loopback_node);
 	tcase_add_test(t, hit_of_a_tracker);

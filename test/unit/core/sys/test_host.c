@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/sys/cc.h"
+#include "core/sys/text.h"
 #include "test/unit/core/sys/death.h"
 #include "test/unit/unit.h"
 
@@ -38,6 +39,28 @@ static struct addrinfo *answer(const struct host *h, struct addrinfo *next)
 	a->ai_addr = (struct sockaddr *)ss;
 	a->ai_next = next;
 	return a;
+}
+
+int getnameinfo(const struct sockaddr *restrict sa, socklen_t len, char *restrict name, socklen_t cap,
+	char *restrict service, socklen_t service_cap, int flags)
+{
+	static const struct { const char *h, *name; } rows[] = {
+		{ "198.51.100.7", "both.test" }, { "198.51.100.8", "both.test" }, { "2001:db8::7", "six.test" },
+		{ "198.51.100.9", "none.test" }, { "198.51.100.10", "bad..name" }, { "198.51.100.11", "10.0.0.1" },
+		{ "198.51.100.12", "hang.test" },
+	};
+	const struct host who = host_from_sockaddr(sa);
+	char s[HOST_STRLEN];
+
+	ck_assert_int_ne(flags & NI_NAMEREQD, 0);
+	host_ip_str(&who, s);
+	for (size_t i = 0; i < NELEM(rows); i++)
+		if (strcmp(rows[i].h, s) == 0) {
+			ck_assert_uint_lt(strlen(rows[i].name), cap);
+			text_copy(name, cap, rows[i].name);
+			return 0;
+		}
+	return EAI_NONAME;
 }
 
 int getaddrinfo(const char *restrict name, const char *restrict service,
@@ -403,6 +426,60 @@ START_TEST(resolve_hanging)
 }
 END_TEST
 
+/* Only a name that leads back counts. */
+START_TEST(reverse)
+{
+	static const struct { const char *h; enum status st; const char *name; } rows[] = {
+		{ "198.51.100.7", ST_OK, "both.test" },
+		{ "198.51.100.8", ST_PROTO, "" },
+		{ "2001:db8::7", ST_OK, "six.test" },
+		{ "198.51.100.9", ST_PROTO, "" },
+		{ "198.51.100.10", ST_PROTO, "" },
+		{ "198.51.100.11", ST_PROTO, "" },
+		{ "203.0.113.1", ST_PROTO, "" },
+	};
+
+	for (size_t i = 0; i < NELEM(rows); i++) {
+		char name[HOST_NAME] = "before";
+		struct host h;
+
+		ck_assert(host_parse(&h, rows[i].h, 80));
+		ck_assert_msg(host_reverse(name, &h, clk_deadline(20 * NSEC_PER_SEC)) == rows[i].st, "%s", rows[i].h);
+		ck_assert_str_eq(name, rows[i].name);
+	}
+}
+END_TEST
+
+static void *stop_soon(void *arg)
+{
+	(void)arg;
+	pthread_mutex_lock(&gate);
+	while (inside < 1)
+		pthread_cond_wait(&gate_moved, &gate);
+	pthread_mutex_unlock(&gate);
+	host_stop_lookups(true);
+	return NULL;
+}
+
+/* The end of the node waits for no name server. */
+START_TEST(stopped)
+{
+	const struct host slow = host_v4(198, 51, 100, 12, 0);
+	char name[HOST_NAME];
+	struct host h;
+	pthread_t t;
+
+	gate_set(true);
+	ck_assert_int_eq(pthread_create(&t, NULL, stop_soon, NULL), 0);
+	ck_assert_int_eq(host_reverse(name, &slow, NSEC_NEVER), ST_STOPPED);
+	ck_assert_int_eq(host_resolve(&h, "hang.test", 1, NSEC_NEVER), ST_STOPPED);
+	ck_assert_int_eq(pthread_join(t, NULL), 0);
+	host_stop_lookups(false);
+	gate_set(false);
+	ck_assert_int_eq(host_resolve(&h, "both.test", 1, clk_deadline(20 * NSEC_PER_SEC)), ST_OK);
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
 	Suite *s = suite_create("core/sys/host");
@@ -419,6 +496,8 @@ Suite *unit_suite(void)
 	tcase_add_test(t, resolve_pair);
 	tcase_add_test(t, resolve_too_long);
 	tcase_add_test(t, resolve_hanging);
+	tcase_add_test(t, reverse);
+	tcase_add_test(t, stopped);
 	suite_add_tcase(s, t);
 	return s;
 }

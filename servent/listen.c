@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "servent/listen.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "core/sys/log.h"
+
+bool listen_wanted(const struct settings *set, struct host *at)
+{
+	*at = (struct host){ .port = 0 };
+	if (set->bind_address[0] != '\0' && !host_parse(at, set->bind_address, 0))
+		return false;
+	if (!set->auto_serve)
+		*at = host_v4(127, 0, 0, 1, 0);
+	at->port = (uint16_t)set->server_port;
+	return true;
+}
+
+enum status listen_open(struct app *a, const struct settings *set)
+{
+	struct host at;
+	enum status st;
+
+	if (!listen_wanted(set, &at))
+		return ST_PROTO;
+	st = sock_listen(&a->listen_fd, &at);
+	if (st != ST_OK)
+		return st;
+	a->listen_at = at;
+	(void)servmgr_set_port(a->node.sm, sock_local_port(a->listen_fd));
+	return ST_OK;
+}
+
+/* Open `at` in the place of what there is. Of one port two sockets cannot be had, so there the old one goes
+ * first, and is opened again when the new one fails. */
+static enum status move_to(struct app *a, const struct host *at)
+{
+	const bool same_port = a->listen_fd != -1 && at->port == a->listen_at.port;
+	const int old = a->listen_fd;
+	enum status st;
+	int fd, err;
+
+	if (same_port) {
+		close(old);
+		a->listen_fd = -1;
+	}
+	st = sock_listen(&fd, at);
+	err = errno;
+	if (st != ST_OK && same_port && sock_listen(&fd, &a->listen_at) == ST_OK)
+		a->listen_fd = fd;
+	if (st != ST_OK) {
+		if (a->listen_fd == -1)
+			a->listen_at = (struct host){ .port = 0 };
+		errno = err;
+		return st;
+	}
+	if (!same_port && old != -1)
+		close(old);
+	a->listen_fd = fd;
+	a->listen_at = *at;
+	return ST_OK;
+}
+
+static void follow(struct app *a)
+{
+	const struct settings *set = conf_get(a->node.conf);
+	char hs[HOST_STRLEN];
+	struct host at;
+	enum status st;
+
+	if (!listen_wanted(set, &at)) {
+		log_error("settings: bindAddress: %s is not an address", set->bind_address);
+	} else if (!host_equal(&at, &a->listen_at)) {
+		st = move_to(a, &at);
+		if (st == ST_OK)
+			log_info("listening on port %u%s", at.port,
+				set->auto_serve ? "" : " for this machine alone: autoServe is off");
+		else if (a->listen_fd == -1)
+			log_error("settings: cannot listen on %s: %s", host_str(&at, hs), status_str(st));
+		else
+			log_error("settings: cannot listen on %s: %s; still listening on port %u",
+				host_str(&at, hs), status_str(st), a->listen_at.port);
+	}
+	settings_unref(&set);
+	if (a->listen_fd != -1 && servmgr_set_port(a->node.sm, sock_local_port(a->listen_fd)))
+		app_own_changed(a);
+}
+
+void listen_follow(struct app *a)
+{
+	uint32_t asked;
+	bool news;
+
+	app_lock(a);
+	asked = a->listen_asked;
+	news = asked != a->listen_done || a->listen_fd == -1;
+	app_unlock(a);
+	if (!news)
+		return;
+	follow(a);
+	app_lock(a);
+	a->listen_done = asked;
+	cond_broadcast(&a->idle);
+	app_unlock(a);
+}
+
+void listen_changed(struct app *a)
+{
+	const nsec deadline = clk_deadline(LISTEN_TIME);
+	enum status st = ST_OK;
+	uint32_t ours;
+
+	app_lock(a);
+	ours = ++a->listen_asked;
+	app_unlock(a);
+	mbox_wake(&a->server_mb);
+	app_lock(a);
+	/* counted round the clock: a difference, not a comparison */
+	while ((int32_t)(a->listen_done - ours) < 0 && !a->stopping && st == ST_OK)
+		st = cond_wait(&a->idle, &a->mtx, deadline);
+	app_unlock(a);
+	if (st != ST_OK)
+		log_error("settings: the listener has not followed yet");
+}
+
+bool listen_serves(struct app *a, const struct servent *sv)
+{
+	const struct settings *set = conf_get(a->node.conf);
+	const bool yes = set->auto_serve || sv->local || sv->outgoing;
+
+	settings_unref(&set);
+	return yes;
+}

@@ -1,0 +1,330 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Who gets in: the listener as it follows the settings, and filters whose names a name server knows."""
+import contextlib
+import os
+import signal
+import socket
+import struct
+import subprocess
+import threading
+import time
+import unittest
+
+import harness
+from harness import PEERCAST, BoxCase, Client, free_port, http_request
+from net import NetCase
+
+
+def set_key(node, key, value):
+    """In the file, as its operator would."""
+    with open(node.ini_path, encoding="utf-8") as f:
+        lines = f.read().split("\n")
+    with open(node.ini_path, "w", encoding="utf-8") as f:
+        f.write("\n".join("%s = %s" % (key, value) if line.startswith(key + " =") else line for line in lines))
+
+
+def refused(port, host="127.0.0.1"):
+    """Nobody listens there."""
+    try:
+        socket.create_connection((host, port), 20).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+class Listener(BoxCase):
+    def test_another_port_by_signal(self):
+        """The port moves, whoever is served stays; and a file that says nothing new moves nothing."""
+        n = self.node()
+        self.push(n, "on air")
+        cid = n.wait_channel("on air")["channelId"]
+        view = self.closing(n.view(cid))
+        view.read(1000)
+        old, n.port = n.port, free_port()
+        set_key(n, "serverPort", n.port)
+        n.send_signal(signal.SIGHUP)
+        n.wait_log("listening on port %d" % n.port)
+        self.assertTrue(refused(old))
+        self.assertEqual(n.find_channel(cid=cid)["status"]["status"], "Receiving")
+        view.read(20000)
+        status = n.rpc("getStatus")
+        self.assertEqual(status["localRelayEndPoint"][1], n.port)
+        at = n.out.count()
+        n.send_signal(signal.SIGHUP)
+        n.wait_log("settings read again", since=at)
+        self.assertIsNone(n.out.find("listening on", since=at))
+
+    def test_port_that_is_taken(self):
+        n = self.node()
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            s.listen()
+            taken = s.getsockname()[1]
+            set_key(n, "serverPort", taken)
+            n.send_signal(signal.SIGHUP)
+            n.wait_log(r"cannot listen on .*:%d: Address already in use; still listening on port %d" % (taken, n.port))
+            self.assertEqual(n.get("/api/1").status, 200)
+            # the form says so by staying where it is
+            r = n.get("/admin?cmd=apply&port=%d" % taken)
+            self.assertEqual((r.status, r.headers["location"]), (302, "/html/en/settings.html"))
+        n.stop()
+        self.assertEqual(n.read_ini()["serverport"], str(taken))        # it counts from the next start
+
+    def test_form_leads_to_the_new_port(self):
+        n = self.node()
+        old, n.port = n.port, free_port()
+        r = http_request(old, "POST", "/admin", "cmd=apply&port=%d" % n.port)
+        self.assertEqual((r.status, r.headers["location"]),
+                         (302, "http://127.0.0.1:%d/html/en/settings.html" % n.port))
+        self.assertEqual(n.get("/html/en/settings.html").status, 200)
+        self.assertTrue(refused(old))
+        n.stop()
+        self.assertEqual(n.read_ini()["serverport"], str(n.port))
+
+    def test_many_changes_at_once(self):
+        """Forms from many threads, each with a port of its own: one of them is where the node is in the end."""
+        n = self.node()
+        ports = [free_port() for _ in range(6)]
+
+        def move(port):
+            with contextlib.suppress(OSError):
+                http_request(n.port, "GET", "/admin?cmd=apply&port=%d" % port)
+
+        threads = [threading.Thread(target=move, args=(p,)) for p in ports]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        self.wait(lambda: sum(not refused(p) for p in ports) == 1, what="one port is open")
+        n.port = next(p for p in ports if not refused(p))
+        self.assertEqual(n.get("/api/1").status, 200)
+
+    def test_flags_and_settings_are_kept(self):
+        n = self.node()
+        self.assertEqual(n.get("/admin?cmd=applyflags&persistTokenList=true").status, 302)
+        self.assertEqual(n.http("POST", "/admin", "cmd=apply&servername=%93%FA%96%7B&maxdirect=3").status, 302)
+        n.stop()
+        ini = n.read_ini()
+        self.assertEqual((ini["servername"], ini["maxdirect"], ini["allowhtml"]), ("日本", "3", "Yes"))
+        self.assertEqual((ini["persisttokenlist"], ini["startplayingfromkeyframe"]), ("Yes", "No"))
+
+    def test_shutdown(self):
+        """The answer comes first; then the node ends in order."""
+        n = self.node()
+        self.push(n, "on air")
+        n.wait_channel("on air")
+        r = n.get("/admin?cmd=shutdown")
+        self.assertEqual(r.status, 200)
+        self.assertIn(b"Server is shutting down...", r.body)
+        self.assertEqual(n.expect_exit(), 0)
+
+
+class AutoServe(NetCase):
+    def test_off_and_on(self):
+        """Off: closed to everybody else, and told as closed. This machine can switch it on again."""
+        n = self.node({"maxDirect": 5})
+        other = self.machine()
+        self.push(n, "on air")
+        cid = n.wait_channel("on air")["channelId"]
+        with other.inside():
+            view = self.closing(Client(n.port, n.host))
+            view.request("GET", "/stream/" + cid)
+            view.read_head()
+            self.assertEqual(view.status, 200)
+            early = self.closing(Client(n.port, n.host))
+            early.send(b"GET /api/1 HTTP/1.0\r\n")
+        self.assertEqual(n.get("/admin?cmd=apply&serveractive=0").status, 302)
+        with other.inside():
+            self.assertTrue(refused(n.port, n.host))
+            view.read(20000)            # who is served stays
+        self.assertTrue(n.rpc("getStatus")["isFirewalled"])
+        self.assertEqual(n.get("/admin?cmd=portcheck4").body.splitlines()[-1], b"IPv4 firewall is ON")
+        self.assertEqual(n.get("/admin?cmd=apply&serveractive=1").status, 302)
+        with other.inside():
+            self.assertEqual(self.get_from(n), 200)
+        self.assertIsNone(n.rpc("getStatus")["isFirewalled"])
+        n.stop()
+        self.assertEqual(n.read_ini()["autoserve"], "Yes")
+
+    def get_from(self, n):
+        c = self.closing(Client(n.port, n.host))
+        c.request("GET", "/api/1")
+        c.read_head()
+        return c.status
+
+    def test_late_request(self):
+        """A connection that was open, and silent, is not served any more."""
+        n = self.node()
+        with self.machine().inside():
+            c = self.closing(Client(n.port, n.host))
+        self.assertEqual(n.get("/admin?cmd=apply&serveractive=0").status, 302)
+        c.send(b"GET /api/1 HTTP/1.0\r\n\r\n")
+        self.assertEqual(c.read_all(), b"")
+
+    def test_off_from_the_start(self):
+        n = self.node({"autoServe": "No"})
+        with self.machine().inside():
+            self.assertTrue(refused(n.port, n.host))
+        self.assertEqual(n.get("/api/1").status, 200)
+
+
+class NameServer:
+    """A name server for one machine, at 127.0.0.1. names: {name: address}, pointers: {address: name}; while `silent`
+    it answers nothing."""
+
+    def __init__(self, place, names=None, pointers=None, silent=False):
+        self.names, self.silent, self.asked = names or {}, silent, []
+        self.pointers = {".".join(reversed(a.split("."))) + ".in-addr.arpa": n for a, n in (pointers or {}).items()}
+        with place.inside():
+            self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self.sock.bind(("127.0.0.1", 53))
+        self.sock.settimeout(0.2)
+        self.ended = False
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def close(self):
+        self.ended = True
+        self.thread.join()
+        self.sock.close()
+
+    @staticmethod
+    def _name(text):
+        return b"".join(bytes([len(x)]) + x.encode() for x in text.split(".")) + b"\0"
+
+    def _answer(self, data):
+        labels, at = [], 12
+        while data[at]:
+            labels.append(data[at + 1:at + 1 + data[at]].decode("ascii"))
+            at += 1 + data[at]
+        name, kind = ".".join(labels).lower(), struct.unpack(">H", data[at + 1:at + 3])[0]
+        self.asked.append((name, kind))
+        records = []
+        if kind == 1 and name in self.names:
+            records.append(socket.inet_aton(self.names[name]))
+        elif kind == 12 and name in self.pointers:
+            records.append(self._name(self.pointers[name]))
+        known = name in self.names or name in self.pointers
+        head = data[:2] + struct.pack(">HHHHH", 0x8180 | (0 if known else 3), 1, len(records), 0, 0)
+        return head + data[12:at + 5] + b"".join(
+            b"\xc0\x0c" + struct.pack(">HHIH", kind, 1, 60, len(r)) + r for r in records)
+
+    def _run(self):
+        while not self.ended:
+            try:
+                data, peer = self.sock.recvfrom(4096)
+            except socket.timeout:
+                continue
+            answer = self._answer(data)
+            if not self.silent:
+                self.sock.sendto(answer, peer)
+
+
+class Names(NetCase):
+    """Nothing waits for a name server: what is not known yet matches nothing."""
+
+    def setUp(self):
+        super().setUp()
+        own_files = subprocess.run(["unshare", "-m", "true"], stderr=subprocess.DEVNULL).returncode == 0
+        if not own_files or not os.path.exists("/etc/resolv.conf"):
+            self.skipTest("no /etc/resolv.conf of its own for a process: mount namespaces do not work here")
+        self.place = self.machine()
+
+    def server(self, **kw):
+        server = NameServer(self.place, **kw)
+        self.addCleanup(server.close)
+        return server
+
+    def start(self, filters, **ini):
+        """A node that asks 127.0.0.1."""
+        n = self.node(ini, start=False, place=self.place, blocks="".join(
+            "[Filter]\nip = %s\n%s\n[End]\n" % (ip, "\n".join("%s = Yes" % f for f in flags.split())) for ip, flags in filters))
+        conf = os.path.join(n.dir, "resolv.conf")
+        with open(conf, "w", encoding="ascii") as f:
+            f.write("nameserver 127.0.0.1\noptions timeout:30 attempts:1\n")
+        n.command = ["unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc/resolv.conf && exec "$@"', conf, PEERCAST]
+        return n.start()
+
+    def status(self, n, place, path="/api/1"):
+        with place.inside():
+            c = self.closing(Client(n.port, n.host))
+        c.request("GET", path)
+        c.read_head()
+        return c.status
+
+    def test_name(self):
+        """A name stands for its address: that machine may play though nobody else may."""
+        friend, other = self.machine(), self.machine()
+        self.server(names={"friend.example": friend.ip})
+        n = self.start([("Friend.example", "private direct network"), ("255.255.255.255", "network direct")], maxDirect=0)
+        self.push(n, "on air")
+        cid = n.wait_channel("on air")["channelId"]
+        n.wait_log("filter friend.example: is %s" % friend.ip)
+        self.wait(lambda: self.status(n, friend, "/stream/" + cid) == 200, what="the friend may")
+        self.assertEqual(self.status(n, other, "/stream/" + cid), 503)
+        # another list that holds the name too: it is still known
+        self.assertEqual(n.get("/admin?cmd=apply&filt_ip0=friend.example&filt_pr0=1&filt_di0=1").status, 302)
+        self.assertEqual(self.status(n, friend, "/stream/" + cid), 200)
+        self.assertEqual(n.get("/admin?cmd=apply&filt_ip0=friend.example&filt_bn0=1").status, 302)
+        self.assertEqual(self.status(n, friend), 503)
+
+    def test_suffix(self):
+        """By reverse DNS, when the name leads back: whoever is found out is cut off."""
+        evil, liar, good = self.machine(), self.machine(), self.machine()
+        server = self.server(names={"dsl-1.evil.example": evil.ip, "www.good.example": good.ip},
+                             pointers={evil.ip: "dsl-1.EVIL.example", liar.ip: "dsl-1.evil.example", good.ip: "www.good.example"})
+        n = self.start([("255.255.255.255", "network direct"), (".evil.example", "ban")], maxDirect=9)
+        self.push(n, "on air")
+        cid = n.wait_channel("on air")["channelId"]
+        server.silent = True
+        with evil.inside():
+            view = self.closing(Client(n.port, n.host))
+        view.request("GET", "/stream/" + cid)
+        view.read_head()
+        self.assertEqual(view.status, 200)              # not known yet, and not waited for
+        self.assertEqual(self.status(n, good), 200)
+        self.assertEqual(self.status(n, liar), 200)
+        # what nobody answers is given up after five seconds; the next visitor's turn comes
+        server.silent = False
+        other = self.machine()
+        server.pointers[".".join(reversed(other.ip.split("."))) + ".in-addr.arpa"] = "dsl-2.evil.example"
+        server.names["dsl-2.evil.example"] = other.ip
+        with other.inside():
+            late = self.closing(Client(n.port, n.host))
+        late.request("GET", "/stream/" + cid)
+        late.read_head()
+        n.wait_log("banned by its name", 40)
+        late.expect_close()
+        self.assertEqual(self.status(n, other), 503)
+        view.read(1000)
+
+    def test_liar(self):
+        """A name that does not lead back is nobody's."""
+        liar, honest = self.machine(), self.machine()
+        server = self.server(names={"a.evil.example": honest.ip}, pointers={liar.ip: "a.evil.example", honest.ip: "a.evil.example"})
+        n = self.start([("255.255.255.255", "network direct"), (".evil.example", "ban")])
+        self.assertEqual(self.status(n, liar), 200)
+        self.assertEqual(self.status(n, honest), 200)
+        n.wait_log(r"%s is a\.evil\.example" % honest.ip)
+        self.wait(lambda: self.status(n, honest) == 503, what="the ban")
+        self.wait(lambda: sum(k == 12 for _, k in server.asked) >= 2)
+        self.assertEqual(self.status(n, liar), 200)
+
+    def test_silent_server(self):
+        """Many names and nobody who knows them: the node starts, changes its settings and ends as ever."""
+        server = self.server(silent=True)
+        n = self.start([("255.255.255.255", "network direct")] + [("n%d.example" % i, "ban") for i in range(50)] +
+                       [(".suffix.example", "ban")], forceIP="own.example")
+        visitor = self.machine()
+        self.wait(lambda: server.asked, what="a question")
+        begin = time.monotonic()
+        for i in range(10):
+            self.assertEqual(n.get("/admin?cmd=apply&maxdirect=%d&filt_ip0=m%d.example&filt_bn0=1&filt_ip1=.x.example"
+                                   "&filt_bn1=1&filt_ip2=255.255.255.255&filt_nw2=1" % (i, i)).status, 302)
+            self.assertEqual(self.status(n, visitor), 200)
+        self.assertLess(time.monotonic() - begin, 4 * harness.PATIENCE)         # one answer alone would take five
+        n.stop()                # within two seconds, with status 0
+
+
+if __name__ == "__main__":
+    unittest.main()
