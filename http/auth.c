@@ -146,6 +146,21 @@ static bool basic_password(const char *header, char *dst, size_t cap)
 /* The passwords a request brings: each of them may be the right one. */
 #define GIVEN 3
 
+/* Is one of these right? It counts as a try. */
+static enum auth check(const struct settings *st, const struct servent *sv, const char *const *given,
+	size_t n)
+{
+	if (!tries_begin(&sv->peer))
+		return AUTH_TOO_MANY;
+	for (size_t i = 0; i < n; i++)
+		if (password_matches(st->password, given[i])) {
+			tries_right(&sv->peer);
+			return AUTH_OK;
+		}
+	log_peer(LOG_WARN, &sv->peer, "http: wrong password");
+	return AUTH_WRONG;
+}
+
 enum auth auth_admin(struct node *n, const struct servent *sv, const struct request *rq,
 	const char *form)
 {
@@ -154,7 +169,6 @@ enum auth auth_admin(struct node *n, const struct servent *sv, const struct requ
 	char given[GIVEN][SETTINGS_TEXT];
 	enum auth result = AUTH_MISSING;
 	size_t n_given = 0;
-	bool right = false;
 
 	if ((node_is_trusted(n, &sv->peer) &&
 	     auth_host_is_ours(request_header(rq, "Host"), st->allowed_hosts)) ||
@@ -169,23 +183,44 @@ enum auth auth_admin(struct node *n, const struct servent *sv, const struct requ
 	n_given += form != NULL && query_get(form, "pass", given[n_given], sizeof(given[0]));
 	if (n_given == 0 && result == AUTH_MISSING)
 		goto out;
-	if (!tries_begin(&sv->peer)) {
-		result = AUTH_TOO_MANY;
-		goto out;
-	}
-	for (size_t i = 0; i < n_given && !right; i++)
-		right = password_matches(st->password, given[i]);
-	if (right) {
-		tries_right(&sv->peer);
-		result = AUTH_OK;
-	} else {
-		result = AUTH_WRONG;
-		log_peer(LOG_WARN, &sv->peer, "http: wrong password");
-	}
+	result = check(st, sv, (const char *[GIVEN]){ given[0], given[1], given[2] }, n_given);
 out:
 	explicit_bzero(given, sizeof(given));
 	settings_unref(&st);
 	return result;
+}
+
+enum auth auth_source(struct node *n, const struct servent *sv, const struct request *rq, const char *given)
+{
+	const struct settings *st = conf_get(n->conf);
+	const char *header = request_header(rq, "Authorization");
+	char basic[SETTINGS_TEXT] = "";
+	enum auth result = AUTH_MISSING;
+	bool trusted = node_is_trusted(n, &sv->peer) &&
+		auth_host_is_ours(request_header(rq, "Host"), st->allowed_hosts);
+
+	if (given == NULL)
+		given = request_header(rq, "ice-password");
+	if (given == NULL && header != NULL)
+		given = basic_password(header, basic, sizeof(basic)) ? basic : "";
+	/* encoders on this machine have to send something, too: one that is not asked for is not judged */
+	if (trusted && (given == NULL || given[0] == '\0' || st->password[0] == '\0'))
+		result = AUTH_OK;
+	else if (given != NULL)
+		result = check(st, sv, &given, 1);
+	explicit_bzero(basic, sizeof(basic));
+	settings_unref(&st);
+	return result;
+}
+
+bool auth_is_password(struct node *n, const struct servent *sv, const char *line)
+{
+	const struct settings *st = conf_get(n->conf);
+	bool yes = st->password[0] != '\0' && line[0] != '\0' && strlen(line) < SETTINGS_TEXT &&
+		text_is_clean(line, strlen(line)) && check(st, sv, &line, 1) == AUTH_OK;
+
+	settings_unref(&st);
+	return yes;
 }
 
 /* --- hosts and origins ------------------------------------------------------------------------ */

@@ -37,6 +37,15 @@ enum auth {
 enum auth auth_admin(struct node *n, const struct servent *sv, const struct request *rq,
 	const char *form) EXCLUDES(lk_servmgr, lk_conf, lk_leaf);
 
+/* May this encoder send a stream? By `given`, the password of its first line (NULL = none), else by the
+ * header ice-password, else by Basic. On this machine no password is needed, but a wrong one is refused.
+ * source   http.md 5.3, 10.6 */
+enum auth auth_source(struct node *n, const struct servent *sv, const struct request *rq,
+	const char *given) EXCLUDES(lk_servmgr, lk_conf, lk_leaf);
+/* Is this line, the first of a connection, the password (SHOUTcast)? http.md 5.4 */
+bool auth_is_password(struct node *n, const struct servent *sv, const char *line)
+	EXCLUDES(lk_servmgr, lk_conf, lk_leaf);
+
 /* Does the Host header name this machine: absent, an IP literal, localhost, the machine's name, or
  * one of allowed (comma separated)? source http.md 10.4.4 */
 bool auth_host_is_ours(const char *host, const char *allowed);

@@ -145,6 +145,26 @@ const char *request_header(const struct request *rq, const char *name)
 	return NULL;
 }
 
+bool request_pragma(const struct request *rq, const char *directive)
+{
+	const size_t n = strlen(directive);
+	const char *at;
+
+	for (uint32_t i = 0; i < rq->n_headers; i++) {
+		if (ascii_casecmp(rq->headers[i].name, "Pragma") != 0)
+			continue;
+		for (at = rq->headers[i].value; *at != '\0'; at += *at == ',') {
+			at += strspn(at, " \t");
+			/* one that ends in '=' may have any value */
+			if (ascii_ncasecmp(at, directive, n) == 0 &&
+			    (directive[n - 1] == '=' || strchr(", \t", at[n]) != NULL))
+				return true;
+			at += strcspn(at, ",");
+		}
+	}
+	return false;
+}
+
 bool request_etag_matches(const struct request *rq, const char *etag)
 {
 	const char *list = request_header(rq, "If-None-Match");
@@ -319,7 +339,8 @@ enum status request_headers(struct request *rq, const void *p, size_t n)
 		st = framing(rq, h.name, h.value);
 		if (st != ST_OK)
 			return st;
-		old = find(rq, h.name);
+		/* these are many by design (MMSH); of others the last one counts */
+		old = ascii_casecmp(h.name, "Pragma") == 0 ? NULL : find(rq, h.name);
 		if (old != NULL)
 			*old = h;
 		else

@@ -91,6 +91,9 @@ enum status http_go_on(struct sock *s, struct request *rq, nsec deadline) NODISC
 /* The value of a header by its exact name, in any case; NULL when it was not sent. */
 const char *request_header(const struct request *rq, const char *name);
 
+/* Is this directive in one of the Pragma headers: "xPlayStrm=1", or with any value "stream-switch-count="? */
+bool request_pragma(const struct request *rq, const char *directive);
+
 /* Does If-None-Match name this entity tag (with its quotes)? Then 304 is the answer. */
 bool request_etag_matches(const struct request *rq, const char *etag);
 

@@ -17,6 +17,7 @@
 #include "http/playlist.h"
 #include "http/response.h"
 #include "http/target.h"
+#include "http/title.h"
 #include "http/uptest.h"
 #include "http/yp.h"
 #include "http/ypindex.h"
@@ -87,6 +88,11 @@ static enum status serve_events(struct exchange *x)
 static enum status serve_admin(struct exchange *x)
 {
 	return admin_serve(x->node, x->sv, x->rq, x->form, x->rs);
+}
+
+static enum status serve_title(struct exchange *x)
+{
+	return title_serve(x->node, x->sv, x->rq, x->rs);
 }
 
 static enum status serve_pls(struct exchange *x)
@@ -240,6 +246,10 @@ static const struct route routes[] = {
 		serve_admin },
 	{ "/admin/", EXACT, READ | HTTP_POST, ALLOW_HTML, ADMIN, false, BODY_FIRST, AUTH_SITE,
 		serve_admin },
+	{ "/admin.cgi", EXACT, HTTP_GET, ALLOW_BROADCAST, ADMIN, false, BODY, AUTH_SITE | AUTH_CHANGES,
+		serve_title },
+	{ "/admin/metadata", EXACT, HTTP_GET, ALLOW_BROADCAST, ADMIN, false, BODY, AUTH_SITE | AUTH_CHANGES,
+		serve_title },
 	{ "/pls/", BELOW, READ, ALLOW_DIRECT, OPEN, true, BODY, 0, serve_pls },
 	{ "/stream/", BELOW, READ, 0, OPEN, true, BODY, 0, serve_not_found },
 	{ "/html/index.html", EXACT, READ, 0, OPEN, false, BODY, AUTH_PAGE, serve_html_index },
@@ -269,6 +279,14 @@ static bool matches(const struct route *r, const char *path)
 		break;
 	}
 	return true;
+}
+
+bool http_has_route(const char *path)
+{
+	for (size_t i = 0; i < NELEM(routes); i++)
+		if (routes[i].match != EVERYTHING && matches(&routes[i], path))
+			return true;
+	return path[0] == '\0' || strcmp(path, "/") == 0;
 }
 
 /* The route, or NULL with the methods the path does take, and *any of them: the first row that matches

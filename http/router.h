@@ -19,4 +19,7 @@
  * returns  ST_OK (answered, be it with an error), or what ended the connection */
 enum status http_serve(struct node *n, struct servent *sv, struct request *rq) NODISCARD;
 
+/* Is this path one of ours, or one below which we have some? */
+bool http_has_route(const char *path);
+
 #endif

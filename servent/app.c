@@ -502,6 +502,7 @@ enum status app_start(struct app *a, const char *ini, int *exit_code)
 	a->node.ops = (struct node_ops){
 		.relay_start = fetch_start, .root_broadcast = op_root_broadcast,
 		.info_changed = op_info_changed, .kept_changed = op_kept_changed,
+		.early_title = source_early_title,
 		.settings_changed = op_settings_changed,
 		.shutdown = op_shutdown, .chanlog_counts = op_chanlog_counts, .name_asked = op_name_asked,
 		.check_firewall = firewall_ask,

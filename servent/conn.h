@@ -25,6 +25,18 @@ void direct_run(struct app *a, struct servent *sv, struct request **rq);
  * has a thread of its own; else it was answered. */
 void push_run(struct app *a, struct servent *sv, struct request *rq);
 
+/* "SOURCE ..." was read as a line: an Icecast encoder (icecast.c). On success the socket has moved, as above;
+ * rq takes the headers. */
+void icecast_run(struct app *a, struct servent *sv, const char *line, struct request *rq, nsec deadline);
+/* PUT /mount: the same of today. */
+void icecast_put(struct app *a, struct servent *sv, struct request *rq);
+/* The password was read as a line: a SHOUTcast encoder. */
+void shoutcast_run(struct app *a, struct servent *sv, struct request *rq, nsec deadline);
+
+/* POST with a Content-Type that says so: Windows Media Encoder (wmpush.c). */
+bool wmpush_is(const struct request *rq);
+void wmpush_run(struct app *a, struct servent *sv, struct request *rq);
+
 /* The control connection to the YP (cout.c); a task. */
 void cout_task(struct app *a, void *arg);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/sys/log.h"
+#include "http/auth.h"
 #include "http/response.h"
 #include "http/router.h"
 #include "http/target.h"
@@ -57,6 +58,10 @@ static void http(struct app *a, struct servent *sv, struct request **rqp)
 			handshake_error(sv, 503, NULL);
 	} else if (rq->method == HTTP_POST && strcmp(rq->path, "/") == 0) {
 		push_run(a, sv, rq);
+	} else if (rq->method == HTTP_POST && wmpush_is(rq)) {
+		wmpush_run(a, sv, rq);
+	} else if (rq->method == HTTP_PUT && !http_has_route(rq->path)) {
+		icecast_put(a, sv, rq);
 	} else {
 		(void)!http_serve(&a->node, sv, rq);
 	}
@@ -108,6 +113,8 @@ static void dispatch(struct app *a, struct servent *sv, nsec patience)
 		cin_run(a, sv);
 	} else if (st == ST_OK && giv_parse(line, &id) != GIV_NONE) {
 		giv_accept(a, sv, line, rq, deadline);
+	} else if (st == ST_OK && strncmp(line, "SOURCE ", 7) == 0) {
+		icecast_run(a, sv, line, rq, deadline);
 	} else if (st == ST_OK && http_is_request_line(line)) {
 		st = http_read_head(&sv->sock, line, rq, deadline);
 		free(line);
@@ -118,6 +125,8 @@ static void dispatch(struct app *a, struct servent *sv, nsec patience)
 			log_peer(LOG_INFO, &sv->peer, "servent %u: %s", sv->id, rq->why);
 			handshake_error(sv, rq->fault, rq->why);
 		}
+	} else if (st == ST_OK && auth_is_password(&a->node, sv, line)) {
+		shoutcast_run(a, sv, rq, deadline);
 	} else if (st == ST_OK) {
 		log_peer(LOG_INFO, &sv->peer, "servent %u: unknown request", sv->id);
 		handshake_error(sv, 400, NULL);

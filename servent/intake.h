@@ -19,14 +19,14 @@ struct intake {
 	const char *mount;              /* as for source_set_mount(); "" = none */
 	bool v6;
 	bool chunked;
-	uint64_t length;                /* of the body; 0 = it ends with the connection, or with its last chunk */
+	uint64_t length;                /* of the body; 0 = it ends with the connection, or its last chunk */
 	nsec idle;                      /* no byte for so long ends it */
 	bool answers;                   /* its end, and what is wrong with it, is told by an HTTP status */
 	bool knows_password;            /* it may take a channel over from another machine */
 };
 
 /* Move the socket to a thread that reads it.
- * returns  ST_OK; ST_LIMIT, ST_SYS, ST_STOPPED: nothing was said, and the socket is the caller's still */
+ * returns  ST_OK; ST_LIMIT, ST_SYS, ST_STOPPED: nothing was said, and the socket is still the caller's */
 enum status intake_start(struct app *a, struct sock *sock, const struct intake *in) NODISCARD;
 
 /* How the bytes of a connection become those of its source. */

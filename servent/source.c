@@ -113,20 +113,19 @@ static void take_texts(struct source *s)
 /* A title that came before the channel. */
 static void take_title(struct source *s)
 {
-	uint32_t present = 0;
-	struct chanmeta m;
+	struct chanmeta *m;
+	uint32_t present;
 	bool bitrate_only;
 
 	app_lock(s->a);
 	s->listed = true;
-	if (s->has_title) {
-		memcpy(m.text[CT_TRACK_TITLE], s->title, TEXT_MAX);
-		memcpy(m.text[CT_TRACK_URL], s->title_url, TEXT_MAX);
-		present = 1u << CT_TRACK_TITLE | (s->title_url[0] != '\0' ? 1u << CT_TRACK_URL : 0);
-	}
+	m = s->early;
+	present = s->early_has;
+	s->early = NULL;
 	app_unlock(s->a);
-	if (present != 0)
-		(void)chan_merge_info(s->c, &m, present, &bitrate_only);
+	if (m != NULL)
+		(void)chan_merge_info(s->c, m, present, &bitrate_only);
+	free(m);
 }
 
 /* Remember what this encoder says, for the next one to compare with. */
@@ -147,8 +146,8 @@ static void share_info(struct source *s)
 	chaninfo_unref(&i);
 }
 
-/* May this encoder take the channel over? One of this machine may, or one that knows the password; another only
- * what came from its own address (http.md 13.2). */
+/* May this encoder take the channel over? One of this machine may, or one that knows the password; another
+ * only what came from its own address (http.md 13.2). */
 static bool may_take(const struct source *s)
 {
 	struct chan_view v;
@@ -424,8 +423,9 @@ void source_set_mount(struct source *s, const char *mount)
 	app_unlock(s->a);
 }
 
-bool source_early_title(struct app *a, const char *mount, const char *title, const char *url)
+bool source_early_title(struct node *n, const char *mount, const struct chanmeta *m, uint32_t present)
 {
+	struct app *a = app_of(n);
 	struct source *s;
 	bool found = false;
 
@@ -434,9 +434,12 @@ bool source_early_title(struct app *a, const char *mount, const char *title, con
 		if (s->listed || (s->kind != CHAN_SRC_ICECAST && s->kind != CHAN_SRC_SHOUTCAST) ||
 		    (mount[0] != '\0' && strcmp(s->mount, mount) != 0))
 			continue;
-		found = s->has_title = true;
-		(void)text_copy(s->title, sizeof(s->title), title);
-		(void)text_copy(s->title_url, sizeof(s->title_url), url);
+		found = true;
+		if (s->early == NULL)
+			s->early = malloc(sizeof(*s->early));
+		if (s->early != NULL)
+			*s->early = *m;
+		s->early_has = present;
 	}
 	app_unlock(a);
 	return found;
@@ -456,6 +459,7 @@ void source_fini(struct source *s)
 	app_lock(s->a);
 	DL_DELETE(s->a->sources, s);
 	app_unlock(s->a);
+	free(s->early);
 	mbox_fini(&s->mbox);
 }
 

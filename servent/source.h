@@ -29,9 +29,8 @@ struct source {
 	char mount[TEXT_MAX];           /* goes into the channel's id in place of the genre; "" = none */
 	struct chanmeta *meta;          /* what was asked for; owned, gone once the channel is there */
 	bool listed;                    /* its channel is, or was; lk_app */
-	bool has_title;                 /* one came before the channel was there; lk_app */
-	char title[TEXT_MAX];           /* lk_app */
-	char title_url[TEXT_MAX];       /* lk_app; "" = not said */
+	struct chanmeta *early;         /* a title that came before the channel was there, or NULL; lk_app */
+	uint32_t early_has;             /* what is in it; lk_app */
 	bool user_bitrate;              /* the encoder's operator said it: nothing overrides it */
 	bool knows_password;            /* it may take over what came from elsewhere */
 	bool v6;
@@ -61,13 +60,13 @@ void source_fini(struct source *s);
 /* The node stops: tell every source to end, whether or not it has a channel. */
 void source_stop_all(struct app *a) EXCLUDES(lk_app);
 
-/* Before the first byte: a stream with a mount point of that name ("/live") is known by it, not by its name. */
+/* Before the first byte: the stream has a mount point ("/live"), and is known by that, not by its name. */
 void source_set_mount(struct source *s, const char *mount);
 
-/* A title for encoders that have begun to send, yet without a channel: it is kept until that is there.
- * mount    "" = of all Icecast and SHOUTcast inputs. url "" = not said
- * returns  is there any such one? */
-bool source_early_title(struct app *a, const char *mount, const char *title, const char *url) EXCLUDES(lk_app);
+/* A title for encoders that have begun to send, yet without a channel: it is kept until that is there
+ * (node_ops.early_title). Only Icecast and SHOUTcast encoders send titles on a way of their own. */
+bool source_early_title(struct node *n, const char *mount, const struct chanmeta *m, uint32_t present)
+	EXCLUDES(lk_app);
 
 /* Input bytes. Returns ST_OK; ST_STOPPED (the channel was stopped, or taken over); ST_PROTO, ST_LIMIT,
  * ST_TIMEOUT: refused, s->error says why. */

@@ -808,6 +808,16 @@ out:
 	return st;
 }
 
+struct pkt *chan_head(struct chan *c)
+{
+	struct pkt *p;
+
+	chan_lock(c);
+	p = c->head != NULL ? pkt_ref(c->head) : NULL;
+	chan_unlock(c);
+	return p;
+}
+
 enum status chan_wait_head(struct chan *c, struct mbox *mb, nsec deadline)
 {
 	enum status st = ST_OK;

@@ -71,8 +71,8 @@ void chan_unref(struct chan **c);
 
 const struct gnuid *chan_id(const struct chan *c);      /* constant */
 enum chan_type chan_type_of(const struct chan *c);      /* constant */
-/* What its encoder knows it by, however it is renamed: the name it began with, or chan_set_key(). Constant once
- * it is listed. */
+/* What its encoder knows it by, however it is renamed: the name it began with, or chan_set_key(). Constant
+ * once it is listed. */
 const char *chan_key(const struct chan *c);
 enum status chan_set_key(struct chan *c, const char *key) NODISCARD;    /* ST_OK, ST_LIMIT (memory) */
 
@@ -127,8 +127,8 @@ bool chan_is_source(struct chan *c, uint32_t token) EXCLUDES(lk_chan);
 enum status chan_set_head(struct chan *c, uint32_t token, struct pkt *p) EXCLUDES(lk_chan, lk_mbox)
 	NODISCARD;
 
-/* The head that is there once more, with a position to count from anew: relays see a new stream, players go on
- * without it. Else as chan_set_head(). */
+/* The head that is there once more, with a position to count from anew: relays see a new stream, players go
+ * on without it. Else as chan_set_head(). */
 enum status chan_renew(struct chan *c, uint32_t token, struct pkt *p) EXCLUDES(lk_chan, lk_mbox) NODISCARD;
 
 /* Append n data packets (1..READER_BATCH, each 1..PKT_DATA_SEND bytes, positions rising) and send
@@ -184,6 +184,9 @@ enum chan_from {
  * returns  ST_OK, ST_STOPPED */
 enum status chan_place(struct chan *c, struct reader *r, enum chan_from from, uint32_t pos,
 	struct pkt **head, uint64_t *start) EXCLUDES(lk_chan) NODISCARD;
+
+/* The current head, referenced; NULL = none yet. */
+struct pkt *chan_head(struct chan *c) EXCLUDES(lk_chan);
 
 /* Wait until there is a head and at least one data packet. mb is the waiter's mailbox; other mail
  * is left in it.

@@ -52,6 +52,9 @@ struct node_ops {
 	void (*root_broadcast)(struct node *n, bool upd);
 	/* The info of a broadcast changed: tell relays and YP (paced, trailing edge). */
 	void (*info_changed)(struct node *n, struct chan *c);
+	/* A title for encoders that send already, yet without a channel: `present` of m, as for
+	 * chan_merge_info(). mount "" = of all that have titles. Is there any such? May be NULL. */
+	bool (*early_title)(struct node *n, const char *mount, const struct chanmeta *m, uint32_t present);
 	/* A channel is to be kept, or no longer: the ini follows. */
 	void (*kept_changed)(struct node *n);
 	/* Settings changed: filters, limits and the listener follow. */

@@ -455,6 +455,37 @@ START_TEST(language)
 }
 END_TEST
 
+static const struct {
+	const char *head, *directive;
+	bool yes;
+} pragmas[] = {
+	{ "Pragma: xPlayStrm=1\n", "xPlayStrm=1", true },
+	{ "pragma:XPLAYSTRM=1\n", "xPlayStrm=1", true },
+	{ "Pragma: no-cache,rate=1.0, xPlayStrm=1 ,x\n", "xPlayStrm=1", true },
+	{ "Pragma: a\nPragma: xPlayStrm=1\nPragma: b\n", "xPlayStrm=1", true },
+	{ "Pragma: xPlayStrm=0\n", "xPlayStrm=1", false },
+	{ "Pragma: xPlayStrm=10\n", "xPlayStrm=1", false },
+	{ "Pragma: axPlayStrm=1\n", "xPlayStrm=1", false },
+	{ "X-Pragma: xPlayStrm=1\n", "xPlayStrm=1", false },
+	{ "Pragma: no-cache,stream-switch-count=2\n", "stream-switch-count=", true },
+	{ "Pragma: stream-switch-count=\n", "stream-switch-count=", true },
+	{ "Pragma: stream-switch-count\n", "stream-switch-count=", false },
+	{ "Pragma: ,,, ,\n", "xPlayStrm=1", false },
+	{ "Pragma:\n", "xPlayStrm=1", false },
+	{ "", "xPlayStrm=1", false },
+};
+
+START_TEST(pragma)
+{
+	struct request rq;
+
+	request_init(&rq);
+	ck_assert_int_eq(request_headers(&rq, pragmas[_i].head, strlen(pragmas[_i].head)), ST_OK);
+	ck_assert_msg(request_pragma(&rq, pragmas[_i].directive) == pragmas[_i].yes, "%s", pragmas[_i].head);
+	request_fini(&rq);
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
 	Suite *s = suite_create("request");
@@ -473,6 +504,7 @@ Suite *unit_suite(void)
 	tcase_add_loop_test(t, body, 0, (int)NELEM(bodies));
 	tcase_add_test(t, expect_continue);
 	tcase_add_loop_test(t, query, 0, (int)NELEM(queries));
+	tcase_add_loop_test(t, pragma, 0, (int)NELEM(pragmas));
 	tcase_add_loop_test(t, language, 0, (int)NELEM(languages));
 	suite_add_tcase(s, t);
 	return s;
