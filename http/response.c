@@ -274,6 +274,60 @@ void http_stream_head(struct buf *out, const struct chaninfo *info)
 	buf_puts(out, "\r\n");
 }
 
+/* The lines of this protocol have no blank behind the colon. */
+static void put_icy(struct buf *out, const char *name, const char *value)
+{
+	buf_puts(out, name);
+	buf_u8(out, ':');
+	http_put_value(out, value);
+	buf_puts(out, "\r\n");
+}
+
+void http_icy_head(struct buf *out, const struct chaninfo *info, uint32_t every, bool browser)
+{
+	const char *mime = chaninfo_mime(info);
+	char id[GNUID_STRLEN];
+
+	if (browser)
+		put_status_line(out, 200);
+	else
+		buf_puts(out, "ICY 200 OK\r\n");
+	put_header(out, "Server", NODE_AGENT);
+	put_icy(out, "icy-name", info->text[CT_NAME]);
+	buf_printf(out, "icy-br:%u\r\n", (unsigned int)info->bitrate_kbps);
+	put_icy(out, "icy-genre", info->text[CT_GENRE]);
+	put_icy(out, "icy-url", info->text[CT_URL]);
+	buf_printf(out, "icy-metaint:%u\r\n", (unsigned int)every);
+	put_header(out, "x-peercast-channelid", gnuid_str(&info->id, id));
+	if (browser) {
+		put_header(out, "Access-Control-Allow-Origin", "*");
+		put_header(out, "X-Content-Type-Options", "nosniff");
+	}
+	put_header(out, "Content-Type", http_mime_is_safe(mime) ? mime : "application/octet-stream");
+	buf_puts(out, "\r\n");
+}
+
+bool http_is_mmsh(const struct chaninfo *info)
+{
+	return is_windows_media(info) || strcmp(info->text[CT_TYPE], "ASF") == 0;
+}
+
+void http_mmsh_head(struct buf *out, size_t len)
+{
+	put_status_line(out, 200);
+	buf_puts(out, "Server: Rex/9.0.0.2980\r\n"
+		"Cache-Control: no-cache\r\n"
+		"Pragma: no-cache\r\n"
+		"Pragma: client-id=3587303426\r\n"
+		"Pragma: features=\"broadcast, playlist\"\r\n");
+	if (len > 0)
+		buf_printf(out, "Content-Type: application/vnd.ms.wms-hdr.asfv1\r\n"
+			"Content-Length: %zu\r\n"
+			"Connection: Keep-Alive\r\n\r\n", len);
+	else
+		buf_puts(out, "Content-Type: application/x-mms-framed\r\n\r\n");
+}
+
 void http_relay_head(struct buf *out, int status, const struct chaninfo *info, uint32_t pos)
 {
 	if (status == 200) {

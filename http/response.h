@@ -76,6 +76,16 @@ bool http_mime_is_safe(const char *mime);
 /* Append the head of a 200 for a player. */
 void http_stream_head(struct buf *out, const struct chaninfo *info);
 
+/* The same with ICY titles in the stream, every so many bytes. A browser does not know the status line
+ * "ICY 200 OK" that everybody else expects. source http.md 3.5 */
+void http_icy_head(struct buf *out, const struct chaninfo *info, uint32_t every, bool browser);
+
+/* Is this a stream of Windows Media, which goes out as MMSH? */
+bool http_is_mmsh(const struct chaninfo *info);
+/* Append the head of a 200 in MMSH: of the stream's header alone, len bytes long, or of the stream (0).
+ * source http.md 3.6 */
+void http_mmsh_head(struct buf *out, size_t len);
+
 /* Append the head of an answer to a relay: 200 with the position, or 503 (info may be NULL).
  * pos      low 32 bits of the next position; used with 200 alone */
 void http_relay_head(struct buf *out, int status, const struct chaninfo *info, uint32_t pos);

@@ -2,16 +2,18 @@
 /* DIRECT: a player gets head and media bytes, starting where it can begin to play.
  * source   http.md 3; media.md 4.4, 4.6, 5; node.md 5
  */
-#include "servent/conn.h"
+#include "servent/direct.h"
+
+#include <string.h>
 
 #include "core/sys/log.h"
 #include "http/response.h"
 #include "http/target.h"
+#include "servent/conn.h"
 #include "servent/handshake.h"
 
 #define FIND_TIME   (60 * NSEC_PER_SEC)         /* for a relay to be found */
 #define AGAIN_TIME  (10 * NSEC_PER_SEC)         /* for a known channel to play again, or the first data */
-#define STALL_TIME  (30 * NSEC_PER_SEC)         /* without taking a byte */
 #define SILENCE     (60 * NSEC_PER_SEC)         /* nothing to send */
 
 static void refuse(struct servent *sv, int status)
@@ -19,6 +21,21 @@ static void refuse(struct servent *sv, int status)
 	if (http_bare_status(&sv->sock, status, clk_deadline(HTTP_WRITE_DEADLINE)) == ST_OK)
 		http_drain(&sv->sock);
 }
+
+/* What a player asks for. */
+struct wish {
+	struct stream_target target;
+	bool head_only;                 /* HEAD */
+	bool icy;                       /* titles */
+	bool browser;
+	bool mmsh;                      /* the stream, not only its header, of one that is Windows Media's */
+};
+
+/* How he gets it. */
+struct way {
+	enum { PLAIN, ICY, MMSH, MMSH_HEADER } kind;
+	uint32_t icy_every;
+};
 
 /* The channel asked for, referenced, started when that is allowed; NULL after an answer. */
 static struct chan *find(struct app *a, struct servent *sv, const struct stream_target *t, bool head_only)
@@ -46,13 +63,34 @@ static struct chan *find(struct app *a, struct servent *sv, const struct stream_
 	return NULL;
 }
 
-static enum status send_head(struct servent *sv, struct chaninfo *info)
+static struct way way_of(struct app *a, const struct wish *w, const struct chaninfo *info)
+{
+	const struct settings *set = conf_get(a->node.conf);
+	const char *type = info->text[CT_TYPE];
+	struct way way = { .kind = PLAIN, .icy_every = set->icy_meta_interval };
+
+	settings_unref(&set);
+	if (http_is_mmsh(info))
+		way.kind = w->mmsh ? MMSH : MMSH_HEADER;
+	else if (w->icy && way.icy_every > 0 && (strcmp(type, "MP3") == 0 || strcmp(type, "AAC") == 0))
+		way.kind = ICY;
+	return way;
+}
+
+/* The answer's head. header: the stream's, NULL while there is none. */
+static enum status send_head(struct servent *sv, const struct way *way, bool browser,
+	const struct chaninfo *info, const struct pkt *header)
 {
 	struct buf b;
 	enum status st;
 
 	buf_init(&b, 8192);
-	http_stream_head(&b, info);
+	if (way->kind == ICY)
+		http_icy_head(&b, info, way->icy_every, browser);
+	else if (way->kind == PLAIN)
+		http_stream_head(&b, info);
+	else
+		http_mmsh_head(&b, way->kind == MMSH || header == NULL ? 0 : header->len);
 	st = b.err == ST_OK ? sock_write(&sv->sock, b.p, b.len, clk_deadline(STALL_TIME)) : b.err;
 	buf_fini(&b);
 	return st;
@@ -70,7 +108,6 @@ static enum status read_away(struct sock *s)
 	return st;
 }
 
-/* Sleep while the channel sends for us, until it gives the right back or something else comes up. */
 static enum status sleep_parked(struct servent *sv, struct reader *r)
 {
 	uint64_t pos = atomic_load_explicit(&r->pos, memory_order_relaxed);
@@ -104,6 +141,15 @@ static enum status sleep_parked(struct servent *sv, struct reader *r)
 	return ST_OK;
 }
 
+enum status direct_sleep(struct servent *sv, struct reader *r)
+{
+	const enum status st = sleep_parked(sv, r);
+
+	reader_reclaim(r);
+	return st;
+}
+
+/* ST_OK: a new head ends it. */
 static enum status play(struct servent *sv, struct chan *c, struct reader *r)
 {
 	enum status st;
@@ -116,16 +162,17 @@ static enum status play(struct servent *sv, struct chan *c, struct reader *r)
 		if (st != ST_OK)
 			return st;
 		if (what & CHAN_PARKED) {
-			st = sleep_parked(sv, r);
-			reader_reclaim(r);
+			st = direct_sleep(sv, r);
 			if (st != ST_OK)
 				return st;
+		} else if (r->ends_at_head && reader_cut_at_head(r)) {
+			return reader_flush_slow(r, STALL_TIME);
 		}
 	}
 }
 
 /* Join, place, send the head packet, play. */
-static enum status serve(struct app *a, struct servent *sv, struct chan *c)
+static enum status serve(struct app *a, struct servent *sv, struct chan *c, const struct way *way)
 {
 	const struct settings *set = conf_get(a->node.conf);
 	enum chan_from from = set->start_playing_from_key_frame ? CHAN_FROM_LIVE : CHAN_FROM_NEWEST;
@@ -134,59 +181,92 @@ static enum status serve(struct app *a, struct servent *sv, struct chan *c)
 	uint64_t start;
 	enum status st;
 
-	settings_unref(&set);
 	reader_init(&r, &sv->sock, false);
+	r.writes = way->kind != PLAIN;
+	r.ends_at_head = set->on_header_change == HEADCHANGE_DROP;
+	settings_unref(&set);
 	st = chan_join(c, &r);
 	if (st == ST_OK)
 		st = chan_place(c, &r, from, 0, &head, &start);
-	if (st == ST_OK && head != NULL && head->len > 0)
+	if (st == ST_OK && head != NULL && head->len > 0 && way->kind != ICY)
 		st = sock_write(&sv->sock, pkt_media(head), head->len, clk_deadline(STALL_TIME));
 	pkt_unref(&head);
 	sock_trim(&sv->sock);
 	if (st == ST_OK)
-		st = play(sv, c, &r);
+		st = way->kind == ICY ? weave_icy(&a->node, sv, c, &r, way->icy_every) :
+			way->kind == MMSH ? weave_mmsh(&a->node, sv, c, &r) : play(sv, c, &r);
 	chan_leave(c, &r);
 	reader_fini(&r);
 	return st;
 }
 
 /* Take from the request what is needed; false when it names nothing. */
-static bool read_request(struct servent *sv, struct request **rq, struct stream_target *t, bool *head_only)
+static bool read_request(struct servent *sv, struct request **rq, struct wish *w)
 {
 	const char *agent = request_header(*rq, "User-Agent");
-	bool ok = http_target_parse((*rq)->target, t) && (t->has_id || t->name[0] != '\0');
+	const char *icy = request_header(*rq, "Icy-MetaData");
+	bool ok = http_target_parse((*rq)->target, &w->target) &&
+		(w->target.has_id || w->target.name[0] != '\0');
 
-	*head_only = (*rq)->method == HTTP_HEAD;
+	w->head_only = (*rq)->method == HTTP_HEAD;
+	w->icy = icy != NULL && strncmp(icy, "1", 1) == 0;
+	w->browser = request_header(*rq, "Origin") != NULL ||
+		request_header(*rq, "Sec-Fetch-Mode") != NULL;
+	w->mmsh = request_pragma(*rq, "stream-switch-count=") || request_pragma(*rq, "xPlayStrm=1");
 	if (agent != NULL)
 		servent_set_agent(sv, agent);
 	handshake_done(rq);
 	return ok;
 }
 
+/* The header of Windows Media's stream, which a player looks at before it asks for the rest. */
+static void send_header(struct servent *sv, const struct way *way, struct chan *c,
+	const struct chaninfo *info)
+{
+	struct pkt *header = chan_head(c);
+	enum status st = send_head(sv, way, false, info, header);
+
+	if (st == ST_OK && header != NULL)
+		st = sock_write(&sv->sock, pkt_media(header), header->len, clk_deadline(STALL_TIME));
+	pkt_unref(&header);
+	if (st == ST_OK)
+		http_drain(&sv->sock);
+}
+
+/* HEAD: what GET would say, without a viewer. */
+static void answer_head(struct app *a, struct servent *sv, const struct wish *w, struct chan *c,
+	const struct chaninfo *info)
+{
+	const struct way way = way_of(a, w, info);
+	struct pkt *header = chan_head(c);
+
+	if (!chan_is_playing(c))
+		refuse(sv, 503);
+	else if (send_head(sv, &way, w->browser, info, header) == ST_OK)
+		http_drain(&sv->sock);
+	pkt_unref(&header);
+}
+
 /* Everything before the stream: the channel, admitted and with its head sent; NULL = it is over. */
-static NOINLINE struct chan *prepare(struct app *a, struct servent *sv, struct request **rq)
+static NOINLINE struct chan *prepare(struct app *a, struct servent *sv, struct request **rq, struct way *way)
 {
 	char peer[HOST_STRLEN];
 	struct chaninfo *info = NULL;
-	struct stream_target t;
 	struct chan *c = NULL;
 	enum refusal why;
-	bool head_only;
+	struct wish w;
 	enum status st;
 
-	if (!read_request(sv, rq, &t, &head_only)) {
+	if (!read_request(sv, rq, &w)) {
 		refuse(sv, 404);
 		return NULL;
 	}
-	c = find(a, sv, &t, head_only);
+	c = find(a, sv, &w.target, w.head_only);
 	if (c == NULL)
 		return NULL;
 	info = chan_info(c);
-	if (head_only) {
-		if (!chan_is_playing(c))
-			refuse(sv, 503);
-		else if (send_head(sv, info) == ST_OK)
-			http_drain(&sv->sock);
+	if (w.head_only) {
+		answer_head(a, sv, &w, c, info);
 		goto over;
 	}
 	why = servmgr_admit(a->node.sm, sv, SV_DIRECT, chan_id(c), info->bitrate_kbps, chan_is_playing(c));
@@ -207,7 +287,12 @@ static NOINLINE struct chan *prepare(struct app *a, struct servent *sv, struct r
 	}
 	chaninfo_unref(&info);
 	info = chan_info(c);
-	st = send_head(sv, info);
+	*way = way_of(a, &w, info);
+	if (way->kind == MMSH_HEADER) {
+		send_header(sv, way, c, info);
+		goto over;
+	}
+	st = send_head(sv, way, w.browser, info, NULL);
 	if (st != ST_OK)
 		goto over;
 	log_peer(LOG_INFO, &sv->peer, "direct %s: plays \"%s\"", host_str(&sv->peer, peer),
@@ -225,15 +310,16 @@ static NOINLINE void log_end(struct servent *sv, enum status st)
 	char peer[HOST_STRLEN];
 
 	log_peer(LOG_INFO, &sv->peer, "direct %s: %s", host_str(&sv->peer, peer),
-	         st == ST_EOF ? "left" : status_str(st));
+	         st == ST_EOF ? "left" : st == ST_OK ? "ended at a new header" : status_str(st));
 }
 
 void direct_run(struct app *a, struct servent *sv, struct request **rq)
 {
-	struct chan *c = prepare(a, sv, rq);
+	struct way way = { .kind = PLAIN };
+	struct chan *c = prepare(a, sv, rq, &way);
 
 	if (c == NULL)
 		return;
-	log_end(sv, serve(a, sv, c));
+	log_end(sv, serve(a, sv, c, &way));
 	chan_unref(&c);
 }

@@ -133,7 +133,7 @@ const struct key key_table[] = {
 		"Log channels learnt by live sync, too."),
 
 	U32(SECT_BROADCAST, "broadcastMsgInterval", broadcast_msg_interval, "10", 0, UINT32_MAX,
-		"Titles of ICY players show the comment each so often; 0 = never."),
+		"ICY players see comment and title by turns of so many seconds; 0 = the comment alone."),
 	TEXT(SECT_BROADCAST, "broadcastMsg", broadcast_msg, "",
 		"Comment of our channels without one."),
 	U32(SECT_BROADCAST, "icyMetaInterval", icy_meta_interval, "8192", 0, 1u << 20,

@@ -3,7 +3,7 @@
  * Windows Media Encoder; and what is in ASF headers and packets.
  *
  *   $H  the ASF header with the head of its data object     $D  one data packet
- *   $E  end of a stream                                    $C, $M, $P, $T  of no use to us
+ *   $E  end of a stream       $C  another header follows     $M, $P, $T  of no use to us
  *
  * A chunk is a type and a length of 2 bytes each, little endian. In MMSH 8 bytes more come in front of
  * the payload and count in the length; Windows Media's push has none of these.
@@ -20,7 +20,7 @@
 #define ASF_CHUNK_SHORT  4
 #define ASF_PAYLOAD_MAX  16372          /* of one chunk */
 
-enum { ASF_H = 'H', ASF_D = 'D', ASF_E = 'E' };
+enum { ASF_H = 'H', ASF_D = 'D', ASF_E = 'E', ASF_C = 'C' };
 
 struct asf_chunk {
 	uint8_t type;           /* 'H', 'D' ... */

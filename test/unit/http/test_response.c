@@ -160,6 +160,40 @@ START_TEST(mime)
 }
 END_TEST
 
+START_TEST(icy_and_mmsh)
+{
+	struct chanmeta m = { .bitrate_kbps = 128, .id = { { 1 } }, .text = { [CT_NAME] = "Mp3 channel",
+		[CT_GENRE] = "jazz", [CT_URL] = "http://example.com/", [CT_TYPE] = "MP3" } };
+	struct chaninfo *i = chaninfo_new(&m);
+	struct buf out;
+
+	buf_init(&out, 1 << 16);
+	http_icy_head(&out, i, 8192, false);
+	ck_assert_str_eq(buf_cstr(&out), "ICY 200 OK\r\nServer: PeerCast/0.1218 (SV01)\r\n"
+		"icy-name:Mp3 channel\r\nicy-br:128\r\nicy-genre:jazz\r\nicy-url:http://example.com/\r\n"
+		"icy-metaint:8192\r\nx-peercast-channelid: 01000000000000000000000000000000\r\n"
+		"Content-Type: audio/mpeg\r\n\r\n");
+	ck_assert(!http_is_mmsh(i));
+	buf_reset(&out);
+	http_icy_head(&out, i, 8192, true);
+	ck_assert_int_eq(strncmp(buf_cstr(&out), "HTTP/1.0 200 OK\r\n", 17), 0);
+	buf_reset(&out);
+	http_mmsh_head(&out, 817);
+	ck_assert_str_eq(buf_cstr(&out), "HTTP/1.0 200 OK\r\nServer: Rex/9.0.0.2980\r\n"
+		"Cache-Control: no-cache\r\nPragma: no-cache\r\nPragma: client-id=3587303426\r\n"
+		"Pragma: features=\"broadcast, playlist\"\r\n"
+		"Content-Type: application/vnd.ms.wms-hdr.asfv1\r\nContent-Length: 817\r\n"
+		"Connection: Keep-Alive\r\n\r\n");
+	buf_reset(&out);
+	http_mmsh_head(&out, 0);
+	ck_assert_str_eq(buf_cstr(&out), "HTTP/1.0 200 OK\r\nServer: Rex/9.0.0.2980\r\n"
+		"Cache-Control: no-cache\r\nPragma: no-cache\r\nPragma: client-id=3587303426\r\n"
+		"Pragma: features=\"broadcast, playlist\"\r\nContent-Type: application/x-mms-framed\r\n\r\n");
+	chaninfo_unref(&i);
+	buf_fini(&out);
+}
+END_TEST
+
 /* CR, LF and NUL never reach a header, wherever they come from. */
 START_TEST(injection)
 {
@@ -177,6 +211,7 @@ START_TEST(injection)
 	buf_init(&out, 1 << 16);
 	http_stream_head(&out, i);
 	http_relay_head(&out, 200, i, 1);
+	http_icy_head(&out, i, 1, true);
 	response_init(&rs, 100);
 	response_header(&rs, "X", m.text[0]);
 	rs.location = m.text[0];
@@ -340,6 +375,7 @@ Suite *unit_suite(void)
 	tcase_add_test(t, relay_golden);
 	tcase_add_loop_test(t, stream_types, 0, (int)NELEM(types));
 	tcase_add_loop_test(t, mime, 0, (int)NELEM(mimes));
+	tcase_add_test(t, icy_and_mmsh);
 	tcase_add_test(t, injection);
 	suite_add_tcase(s, t);
 	t = tcase_create("answers");

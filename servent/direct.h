@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Players (direct.c), and those of them who get more than the bytes of the stream (weave.c). */
+#ifndef SERVENT_DIRECT_H
+#define SERVENT_DIRECT_H
+
+#include "core/chan/chan.h"
+#include "core/node/node.h"
+#include "core/node/servent.h"
+
+#define STALL_TIME  (30 * NSEC_PER_SEC)         /* without taking a byte */
+
+/* Sleep while the right is parked with the channel, until it is back or something else comes up: then take it
+ * back. ST_TIMEOUT: the channel has sent nothing for too long. */
+enum status direct_sleep(struct servent *sv, struct reader *r) NODISCARD;
+
+/* The stream with titles, every so many bytes (http/icy.h). The reader `writes`.
+ * returns  why it ended; ST_OK = at a new head (onHeaderChange) */
+enum status weave_icy(struct node *n, struct servent *sv, struct chan *c, struct reader *r, uint32_t every)
+	NODISCARD;
+/* The stream's chunks, with a mark in front of each new header. As above. */
+enum status weave_mmsh(struct node *n, struct servent *sv, struct chan *c, struct reader *r) NODISCARD;
+
+#endif
