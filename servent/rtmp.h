@@ -29,8 +29,7 @@ void rtmpd_free(struct rtmpd **d);
 void rtmpd_wake(struct rtmpd *d);
 
 /* As in node_ops. */
-enum status rtmpd_prepare(struct node *n, const char *key, const struct chanmeta *m, bool v6)
-	EXCLUDES(lk_app);
+enum status rtmpd_prepare(struct node *n, const char *key, struct chanmeta *m, bool v6) EXCLUDES(lk_app);
 void rtmpd_switch(struct node *n, bool on, uint16_t port) EXCLUDES(lk_app);
 void rtmpd_status(struct node *n, struct rtmp_status *s) EXCLUDES(lk_app);
 

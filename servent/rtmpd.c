@@ -225,26 +225,50 @@ void rtmpd_wake(struct rtmpd *d)
 
 /* --- what http asks for ------------------------------------------------------------------------ */
 
-enum status rtmpd_prepare(struct node *n, const char *key, const struct chanmeta *m, bool v6)
+/* The channel that has the key takes the texts that say something. */
+static void edit_now(struct app *a, const char *key, struct chanmeta *m)
+{
+	struct chan *c = key[0] != '\0' ? chanmgr_find_broadcast(a->node.cm, key, CHAN_SRC_RTMP) : NULL;
+	bool bitrate_only;
+	uint32_t present = 0;
+
+	if (c == NULL)
+		return;
+	for (int t = 0; t < CT_COUNT; t++)
+		if (m->text[t][0] != '\0' && t != CT_TYPE && t != CT_MIME && t != CT_EXT)
+			present |= 1u << t;
+	m->id = *chan_id(c);
+	if (chan_merge_info(c, m, present, &bitrate_only)) {
+		struct chaninfo *i = chan_info(c);
+
+		if (chanmgr_list_ensure(a->node.cm, &i->id, i) != ST_OK)
+			log_warn("channel %s: no memory for its list", i->text[CT_NAME]);
+		chaninfo_unref(&i);
+		a->node.ops.info_changed(&a->node, c);
+	}
+	chan_unref(&c);
+}
+
+enum status rtmpd_prepare(struct node *n, const char *key, struct chanmeta *m, bool v6)
 {
 	struct app *a = app_of(n);
 	struct rtmpd *d = a->rtmp;
-	enum status st = ST_OK;
 	unsigned i = 0;
 
+	edit_now(a, key, m);
 	app_lock(a);
 	while (i < d->n_prepared && strcmp(d->prepared[i].key, key) != 0)
 		i++;
-	if (i < PREPARED) {
-		(void)text_copy(d->prepared[i].key, TEXT_MAX, key);
-		d->prepared[i].meta = *m;
-		d->prepared[i].v6 = v6;
-		d->n_prepared = MAX(d->n_prepared, i + 1);
-	} else {
-		st = ST_LIMIT;
+	if (i == PREPARED) {                    /* the oldest gives way */
+		memmove(d->prepared, d->prepared + 1, sizeof(d->prepared[0]) * (PREPARED - 1));
+		i = PREPARED - 1;
 	}
+	(void)text_copy(d->prepared[i].key, TEXT_MAX, key);
+	d->prepared[i].meta = *m;
+	d->prepared[i].v6 = v6;
+	d->n_prepared = MAX(d->n_prepared, i + 1);
 	app_unlock(a);
-	return st;
+	return ST_OK;
 }
 
 bool rtmpd_prepared(struct rtmpd *d, const char *key, struct chanmeta *m, bool *v6)

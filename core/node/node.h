@@ -77,8 +77,9 @@ struct node_ops {
 	enum status (*history)(struct node *n, const char *name, int64_t from_s, int64_t to_s,
 		nsec deadline, struct history *out);
 	/* What an encoder that names no channel publishes by RTMP with this key; "" = with any that has
-	 * nothing of its own prepared. m->id set: the channel will have it. ST_OK, ST_LIMIT (many keys) */
-	enum status (*rtmp_prepare)(struct node *n, const char *key, const struct chanmeta *m, bool v6);
+	 * nothing of its own prepared. m->id set: a new channel will have it. Where a channel of that key is
+	 * there already, it takes these texts now, and m->id becomes its own. ST_OK, ST_LIMIT (memory) */
+	enum status (*rtmp_prepare)(struct node *n, const char *key, struct chanmeta *m, bool v6);
 	/* Take RTMP or do not, whatever the settings say, until they change or the node ends; off ends what
 	 * is published. port 0 = as set. */
 	void (*rtmp_switch)(struct node *n, bool on, uint16_t port);
