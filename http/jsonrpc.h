@@ -27,7 +27,8 @@
 /* RPC_ID: a string of 32 hex digits, parsed into rpc_call.id. */
 enum rpc_type { RPC_STRING, RPC_INTEGER, RPC_BOOL, RPC_OBJECT, RPC_ARRAY, RPC_ID };
 
-enum rpc_result { RPC_IS_NULL = 1, RPC_IS_BOOL = 2, RPC_IS_OBJECT = 4, RPC_IS_ARRAY = 8 };
+enum rpc_result { RPC_IS_NULL = 1, RPC_IS_BOOL = 2, RPC_IS_OBJECT = 4, RPC_IS_ARRAY = 8,
+	RPC_IS_STRING = 16 };
 
 struct rpc_param {
 	const char *name;

@@ -19,6 +19,14 @@ rpc_handler method_get_yp_channels, method_update_yp_channels;
 /* methods_edit.c: a channel's start, info and connections */
 rpc_handler method_get_outputs, method_play_channel, method_restart_connection, method_set_channel_info,
 	method_stop_connection, method_stop_output;
+/* The texts of info and track into m, and into *present; false: one of them is not a text. */
+bool method_take_texts(struct rpc_call *c, json_t *info, json_t *track, struct chanmeta *m, uint32_t *present);
+/* methods_store.c: what front ends keep here */
+rpc_handler method_add_history, method_get_history, method_get_item, method_get_user_config, method_set_item,
+	method_set_user_config;
+/* methods_station.c: what PeerCastStation has besides */
+rpc_handler method_broadcast, method_get_listeners, method_get_nothing, method_get_readers,
+	method_get_sources, method_get_update_status, method_restart_announce, method_stop_announce;
 /* Fails with "Channel not found". */
 rpc_handler method_no_channel;
 /* openrpc.c: all of them, described */

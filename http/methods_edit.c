@@ -53,6 +53,12 @@ static bool take_texts(struct rpc_call *c, const struct field *f, const char *of
 	return true;
 }
 
+bool method_take_texts(struct rpc_call *c, json_t *info, json_t *track, struct chanmeta *m, uint32_t *present)
+{
+	return take_texts(c, info_fields, "info", info, m, present) &&
+		take_texts(c, track_fields, "track", track, m, present);
+}
+
 json_t *method_set_channel_info(struct rpc_call *c)
 {
 	struct chan *ch = chanmgr_find(c->node->cm, &c->id);
@@ -64,8 +70,7 @@ json_t *method_set_channel_info(struct rpc_call *c)
 		return method_no_channel(c);
 	if (chan_type_of(ch) != CHAN_BROADCAST) {
 		rpc_fail(c, RPC_UNKNOWN, "Not a broadcast of this node", NULL);
-	} else if (take_texts(c, info_fields, "info", c->args[1], &m, &present) &&
-		take_texts(c, track_fields, "track", c->args[2], &m, &present)) {
+	} else if (method_take_texts(c, c->args[1], c->args[2], &m, &present)) {
 		if ((present & 1u << CT_NAME) != 0 && m.text[CT_NAME][0] == '\0') {
 			rpc_fail(c, RPC_BAD_PARAMS, rpc_invalid_params, "Channel name must not be empty");
 		} else {

@@ -40,7 +40,7 @@ static json_t *announced(struct node *n, const struct settings *set, const char 
 
 		if (chan_type_of(all[i]) == CHAN_BROADCAST && chan_is_playing(all[i]))
 			add(a, json_pack("{ssss}", "channelId", gnuid_str(chan_id(all[i]), hex),
-				"status", status), &ok);
+				"status", chan_is_silent(all[i]) ? "Idle" : status), &ok);
 		chan_unref(&all[i]);
 	}
 	free(all);

@@ -40,7 +40,7 @@ static json_t *result_json(const struct rpc_method *m)
 		const char *name;
 	} kinds[] = {
 		{ RPC_IS_ARRAY, "array" }, { RPC_IS_BOOL, "boolean" }, { RPC_IS_NULL, "null" },
-		{ RPC_IS_OBJECT, "object" },
+		{ RPC_IS_OBJECT, "object" }, { RPC_IS_STRING, "string" },
 	};
 	json_t *a = json_array();
 	bool ok = a != NULL;

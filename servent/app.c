@@ -13,6 +13,7 @@
 #include "core/conf/roots.h"
 #include "core/sys/log.h"
 #include "http/session.h"
+#include "http/storage.h"
 #include "http/yp.h"
 #include "pcp/pcp.h"
 #include "servent/addr.h"
@@ -489,7 +490,8 @@ enum status app_start(struct app *a, const char *ini, int *exit_code)
 		st = node_init(&a->node, conf, a->node.cm, a->node.sm);
 	if (st == ST_OK) {
 		a->node.yp = yp_new();
-		st = a->node.yp != NULL ? ST_OK : ST_LIMIT;
+		a->node.storage = storage_open(ini);
+		st = a->node.yp != NULL && a->node.storage != NULL ? ST_OK : ST_LIMIT;
 	}
 	if (st == ST_OK)
 		st = mbox_init(&a->server_mb);
@@ -624,6 +626,7 @@ void app_stop(struct app *a)
 	mbox_fini(&a->house_mb);
 	rtmpd_free(&a->rtmp);
 	yp_free(&a->node.yp);
+	storage_free(&a->node.storage);
 	chanmgr_free(&a->node.cm);
 	servmgr_free(&a->node.sm);
 	node_fini(&a->node);

@@ -155,7 +155,7 @@ static void refresh(struct cout *x)
 		size_t k = 0;
 
 		if (chan_type_of(all[i]) != CHAN_BROADCAST || chan_is_closing(all[i]) ||
-		    chan_get_status(all[i]) != CHAN_BROADCASTING) {
+		    chan_get_status(all[i]) != CHAN_BROADCASTING || chan_is_silent(all[i])) {
 			chan_unref(&all[i]);
 			continue;
 		}
@@ -163,6 +163,7 @@ static void refresh(struct cout *x)
 			k++;
 		if (k < x->n_shows) {
 			x->shows[k].seen = true;
+			x->shows[k].asked = chan_take_announce(all[i]) == CHAN_ANNOUNCE_NOW || x->shows[k].asked;
 			chan_unref(&all[i]);
 		} else {
 			add_show(x, all[i]);

@@ -29,6 +29,7 @@ struct chan {
 	nsec play_since                 GUARDED_BY(lk_chan);    /* 0 = not playing */
 	nsec patience                   GUARDED_BY(lk_chan);
 	bool keep                       GUARDED_BY(lk_chan);
+	enum chan_announce announce GUARDED_BY(lk_chan);
 	bool closing                    GUARDED_BY(lk_chan);
 
 	struct pkt *head                GUARDED_BY(lk_chan);    /* NULL = none yet */
@@ -358,6 +359,35 @@ enum chan_status chan_get_status(struct chan *c)
 bool chan_is_playing(struct chan *c)
 {
 	return plays(chan_get_status(c));
+}
+
+void chan_set_announce(struct chan *c, enum chan_announce how)
+{
+	chan_lock(c);
+	c->announce = how;
+	chan_unlock(c);
+}
+
+enum chan_announce chan_take_announce(struct chan *c)
+{
+	enum chan_announce how;
+
+	chan_lock(c);
+	how = c->announce;
+	if (how == CHAN_ANNOUNCE_NOW)
+		c->announce = CHAN_ANNOUNCE;
+	chan_unlock(c);
+	return how;
+}
+
+bool chan_is_silent(struct chan *c)
+{
+	bool yes;
+
+	chan_lock(c);
+	yes = c->announce == CHAN_SILENT;
+	chan_unlock(c);
+	return yes;
 }
 
 void chan_set_v6(struct chan *c, bool v6)

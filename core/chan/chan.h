@@ -101,6 +101,12 @@ bool chan_is_playing(struct chan *c) EXCLUDES(lk_chan);
 void chan_set_patience(struct chan *c, nsec span) EXCLUDES(lk_chan);
 void chan_set_keep(struct chan *c, bool keep) EXCLUDES(lk_chan);
 bool chan_toggle_keep(struct chan *c) EXCLUDES(lk_chan);        /* the new value */
+/* A broadcast's announcements to the YP: as usual, one at once, or none. CHAN_SILENT stays; NOW is taken by
+ * whoever announces. */
+enum chan_announce { CHAN_ANNOUNCE, CHAN_ANNOUNCE_NOW, CHAN_SILENT };
+void chan_set_announce(struct chan *c, enum chan_announce how) EXCLUDES(lk_chan);
+enum chan_announce chan_take_announce(struct chan *c) EXCLUDES(lk_chan);
+bool chan_is_silent(struct chan *c) EXCLUDES(lk_chan);
 /* Its address family, once it is known from where it comes (pcp.md 17.2). */
 void chan_set_v6(struct chan *c, bool v6) EXCLUDES(lk_chan);
 void chan_set_source(struct chan *c, const struct host *from, const struct gnuid *sid, const char *url)

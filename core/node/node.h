@@ -90,6 +90,7 @@ struct node_ops {
 };
 
 struct yp;
+struct storage;
 /* What a root did with announcements and broadcasts since the start (settings.md decision 16). */
 enum root_count {
 	ROOT_ANNOUNCED,                 /* channels and hosts taken */
@@ -106,6 +107,7 @@ struct node {
 	struct chanmgr *cm;
 	struct servmgr *sm;
 	struct yp *yp;                  /* the yellow page of a root, made by http; NULL without http */
+	struct storage *storage;        /* what front ends keep, made by http; NULL without http */
 	struct node_ops ops;
 	struct names *names;            /* of the filters and visitors */
 	_Atomic uint32_t filter_changes;                        /* relaxed: read again under the lock */

@@ -8,6 +8,7 @@
 #include "core/sys/log.h"
 #include "core/sys/text.h"
 #include "http/jsonrpc.h"
+#include "http/storage.h"
 
 static struct node node;
 static struct servent sv;
@@ -34,6 +35,24 @@ static void info_changed(struct node *n, struct chan *c)
 {
 }
 
+static enum status rtmp_prepare(struct node *n, const char *key, const struct chanmeta *m, bool v6)
+{
+	ASSERT(key[0] != '\0' && strlen(key) < TEXT_MAX && gnuid_is_set(&m->id));
+	for (int i = 0; i < CT_COUNT; i++)
+		ASSERT(text_is_clean(m->text[i], strlen(m->text[i])));
+	return ST_OK;
+}
+
+static void rtmp_status(struct node *n, struct rtmp_status *s)
+{
+	*s = (struct rtmp_status){ .on = true };
+}
+
+static enum status fetch_feeds(struct node *n, nsec pace, nsec deadline)
+{
+	return ST_STOPPED;
+}
+
 static void node_up(void)
 {
 	struct settings *draft = settings_new(false);
@@ -52,6 +71,11 @@ static void node_up(void)
 	node.ops.relay_start = relay_start;
 	node.ops.settings_changed = settings_changed;
 	node.ops.info_changed = info_changed;
+	node.ops.rtmp_prepare = rtmp_prepare;
+	node.ops.rtmp_status = rtmp_status;
+	node.ops.fetch_feeds = fetch_feeds;
+	node.storage = storage_open(NULL);
+	ASSERT(node.storage != NULL);
 	sv.peer = host_v4(127, 0, 0, 1, 1);
 	log_set_level(LOG_OFF);
 }

@@ -27,7 +27,8 @@ static inline int rpc_ask(struct node *n, struct servent *sv, const char *body, 
 static inline unsigned rpc_kind(const json_t *v)
 {
 	return json_is_null(v) ? RPC_IS_NULL : json_is_boolean(v) ? RPC_IS_BOOL :
-		json_is_object(v) ? RPC_IS_OBJECT : json_is_array(v) ? RPC_IS_ARRAY : 0;
+		json_is_object(v) ? RPC_IS_OBJECT : json_is_array(v) ? RPC_IS_ARRAY :
+		json_is_string(v) ? RPC_IS_STRING : 0;
 }
 
 /* A call with positional parameters: the whole answer, a reference. A result is of a kind that the table
