@@ -351,25 +351,20 @@ enum status admin_apply(struct admin *a)
 
 /* --- flags ------------------------------------------------------------------------------------ */
 
-static const char *const flags[] = {
-	"banTrackersWhileBroadcasting", "enableSSLServer", "forceFirewalled", "persistTokenList",
-	"randomizeBroadcastingChannelID", "requireContinuationPacketSupportFromPeer",
-	"sendPortAtomWhenFirewallUnknown", "startPlayingFromKeyFrame",
-};
-
 /* The form has a box for each: what is not named is off. */
 static enum status edit_flags(struct settings *draft, void *ctx)
 {
 	static const char *const off[] = { "0", "no", "off", "false" };
 	const struct admin *a = ctx;
+	const char *flag;
 
-	for (size_t i = 0; i < NELEM(flags); i++) {
+	for (size_t i = 0; (flag = settings_flag(i)) != NULL; i++) {
 		char text[TEXT_MAX];
-		bool on = admin_text(a, flags[i], text);
+		bool on = admin_text(a, flag, text);
 
 		for (size_t k = 0; k < NELEM(off); k++)
 			on = on && ascii_casecmp(text, off[k]) != 0;
-		if (settings_set(draft, flags[i], on ? "Yes" : "No", NULL) != ST_OK)
+		if (settings_set(draft, flag, on ? "Yes" : "No", NULL) != ST_OK)
 			return ST_LIMIT;
 	}
 	return ST_OK;

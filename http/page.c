@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/sys/assert.h"
 #include "http/ui.h"
@@ -24,7 +25,8 @@ static const struct {
 } mimes[] = {
 	{ ".html", "text/html; charset=utf-8" }, { ".css", "text/css; charset=utf-8" },
 	{ ".js", "text/javascript; charset=utf-8" }, { ".svg", "image/svg+xml" },
-	{ ".png", "image/png" }, { ".ico", "image/x-icon" },
+	{ ".png", "image/png" }, { ".ico", "image/x-icon" }, { ".gif", "image/gif" },
+	{ ".jpg", "image/jpeg" },
 };
 
 void page_url(char dst[PAGE_URL], const struct settings *st, const char *page)
@@ -140,6 +142,42 @@ void page_serve(struct node *n, const struct request *rq, struct response *rs)
 		response_error(rs, status, status == 400 ? "id missing" : NULL);
 }
 
+/* --- files that are no pages ------------------------------------------------------------------- */
+
+/* Has the client what is as new as ours? A date that is none counts for nothing. */
+static bool is_known(const struct request *rq)
+{
+	const char *since = request_header(rq, "If-Modified-Since"), *end;
+	struct tm tm = { .tm_isdst = 0 };
+
+	if (since == NULL)
+		return false;
+	end = strptime(since, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+	return end != NULL && *end == '\0' && timegm(&tm) >= (time_t)ui_files_time;
+}
+
+void page_serve_asset(const struct request *rq, const char *name, struct response *rs)
+{
+	const struct ui_file *f = find(name);
+	char date[HTTP_DATE];
+
+	if (f == NULL || strncmp(mime_of(name), "text/html", 9) == 0) {
+		response_error(rs, 404, NULL);
+		return;
+	}
+	http_date(date, ui_files_time);
+	response_header(rs, "Last-Modified", date);
+	response_header(rs, "Cache-Control", "no-cache");
+	if (is_known(rq)) {
+		rs->status = 304;
+		rs->type = NULL;
+		return;
+	}
+	rs->type = mime_of(name);
+	rs->data = f->data;
+	rs->data_len = f->len;
+}
+
 /* --- for everybody ---------------------------------------------------------------------------- */
 
 static const char *yp_language(const struct request *rq, const struct settings *st)
@@ -177,6 +215,58 @@ void page_serve_yp(const struct request *rq, const struct settings *st, struct r
 	} else {
 		snprintf(path, sizeof(path), "yp/%s", name);
 		f = find(strcmp(name, "icon.svg") == 0 ? name : path);
+	}
+	if (f != NULL)
+		give(f, rs);
+	else
+		response_error(rs, 404, NULL);
+}
+
+/* 0, or the status that refuses the page: nobody may have a channel fetched by looking at it. */
+static int check_playing(struct node *n, const struct request *rq)
+{
+	char text[GNUID_STRLEN];
+	struct chan *c = NULL;
+	struct gnuid id;
+	bool plays;
+
+	if (!query_get(rq->query, "id", text, sizeof(text)) || text[0] == '\0')
+		return 400;
+	if (strlen(text) == GNUID_STRLEN - 1 && gnuid_parse(&id, text))
+		c = chanmgr_find(n->cm, &id);
+	plays = c != NULL && chan_is_playing(c);
+	chan_unref(&c);
+	return plays ? 0 : 404;
+}
+
+void page_serve_public(struct node *n, const struct request *rq, struct response *rs)
+{
+	static const char *const offered[] = { "en", "ja" };
+	const char *lang = request_language(rq, offered, NELEM(offered), offered[0]), *name;
+	const struct ui_file *f;
+	char path[160];
+	int status = 0;
+
+	if (strcmp(rq->path, "/public") == 0 || strcmp(rq->path, "/public/") == 0) {
+		response_redirect(rs, strlen(rq->path) == 7 ? "/public/" : "/public/index.html");
+		return;
+	}
+	name = rq->path + strlen("/public/");
+	if (strcmp(name, "play.html") == 0)
+		status = check_playing(n, rq);
+	if (status != 0) {
+		response_error(rs, status, status == 400 ? "id missing" : NULL);
+		return;
+	}
+	snprintf(path, sizeof(path), "public/%s/%s", lang, name);
+	f = find(path);
+	if (f == NULL) {
+		/* not of a language, or of one by its name */
+		snprintf(path, sizeof(path), "public/%s", name);
+		f = find(path);
+	} else {
+		response_header(rs, "Content-Language", lang);
+		response_header(rs, "Vary", "Accept-Language");
 	}
 	if (f != NULL)
 		give(f, rs);

@@ -32,4 +32,13 @@ void page_serve_yp(const struct request *rq, const struct settings *st, struct r
 const char *page_file(const char *name);
 void page_headers(struct response *rs);
 
+/* A file of our pages that is no page, for everybody: "/assets/style.css", "/favicon.ico". Honours
+ * If-Modified-Since. */
+void page_serve_asset(const struct request *rq, const char *name, struct response *rs);
+
+/* The pages of /public for everybody, in the language the browser likes best: "/public/index.html";
+ * play.html only for a channel that plays here. */
+void page_serve_public(struct node *n, const struct request *rq, struct response *rs)
+	EXCLUDES(lk_chanmgr, lk_chan);
+
 #endif

@@ -9,6 +9,7 @@
 #include "core/sys/text.h"
 #include "http/admin.h"
 #include "http/auth.h"
+#include "http/console.h"
 #include "http/events.h"
 #include "http/getgmt.h"
 #include "http/jsonrpc.h"
@@ -122,10 +123,21 @@ static enum status serve_not_found(struct exchange *x)
 	return ST_OK;
 }
 
-static enum status serve_forbidden(struct exchange *x)
+static enum status serve_asset(struct exchange *x)
 {
-	response_error(x->rs, 403, NULL);
+	page_serve_asset(x->rq, x->rq->path + strlen("/assets/"), x->rs);
 	return ST_OK;
+}
+
+static enum status serve_favicon(struct exchange *x)
+{
+	page_serve_asset(x->rq, "favicon.ico", x->rs);
+	return ST_OK;
+}
+
+static enum status serve_console(struct exchange *x)
+{
+	return console_serve(x->node, x->sv, x->rq, x->rs, &x->answered);
 }
 
 static enum status serve_home(struct exchange *x)
@@ -214,6 +226,18 @@ static enum status serve_public_index(struct exchange *x)
 	return st;
 }
 
+static enum status serve_public(struct exchange *x)
+{
+	const struct settings *st = conf_get(x->node->conf);
+
+	if (st->public_directory)
+		page_serve_public(x->node, x->rq, x->rs);
+	else
+		response_error(x->rs, 403, NULL);
+	settings_unref(&st);
+	return ST_OK;
+}
+
 static enum status serve_getgmt(struct exchange *x)
 {
 	return getgmt_serve(x->node, x->rq, x->rs);
@@ -250,6 +274,7 @@ static const struct route routes[] = {
 		serve_title },
 	{ "/admin/metadata", EXACT, HTTP_GET, ALLOW_BROADCAST, ADMIN, false, BODY, AUTH_SITE | AUTH_CHANGES,
 		serve_title },
+	{ "/cmd", EXACT, HTTP_GET, ALLOW_HTML, ADMIN, false, BODY, AUTH_SITE, serve_console },
 	{ "/pls/", BELOW, READ, ALLOW_DIRECT, OPEN, true, BODY, 0, serve_pls },
 	{ "/stream/", BELOW, READ, 0, OPEN, true, BODY, 0, serve_not_found },
 	{ "/html/index.html", EXACT, READ, 0, OPEN, false, BODY, AUTH_PAGE, serve_html_index },
@@ -257,12 +282,12 @@ static const struct route routes[] = {
 	{ "/html/icon.svg", EXACT, READ, ALLOW_HTML, OPEN, false, BODY, AUTH_PAGE, serve_html },
 	{ "/html/", BELOW, READ, ALLOW_HTML, ADMIN, false, BODY, AUTH_PAGE, serve_html },
 	{ "/public/index.txt", EXACT, READ, 0, OPEN, true, BODY, 0, serve_public_index },
-	{ "/public", EXACT, READ, 0, OPEN, false, BODY, 0, serve_forbidden },
-	{ "/public/", BELOW, READ, 0, OPEN, false, BODY, 0, serve_forbidden },
-	{ "/assets/", BELOW, READ, 0, OPEN, false, BODY, 0, serve_not_found },
+	{ "/public", EXACT, READ, 0, OPEN, false, BODY, 0, serve_public },
+	{ "/public/", BELOW, READ, 0, OPEN, false, BODY, 0, serve_public },
+	{ "/assets/", BELOW, READ, 0, OPEN, false, BODY, 0, serve_asset },
 	{ "/cgi-bin/", BELOW, READ, 0, OPEN, false, BODY, 0, serve_not_found },
 	{ "/hls/", BELOW, READ, 0, OPEN, false, BODY, 0, serve_not_found },
-	{ "/favicon.ico", EXACT, READ, 0, OPEN, false, BODY, 0, serve_not_found },
+	{ "/favicon.ico", EXACT, READ, 0, OPEN, false, BODY, 0, serve_favicon },
 	{ "/", EVERYTHING, READ, 0, OPEN, false, BODY, AUTH_PAGE, serve_home },
 };
 

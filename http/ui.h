@@ -15,5 +15,7 @@ struct ui_file {
 /* Sorted by path as strcmp() does; one entry of NULLs follows the last. */
 extern const struct ui_file ui_files[];
 extern const unsigned int ui_files_n;
+/* Unix time of their last change. */
+extern const long long ui_files_time;
 
 #endif

@@ -24,6 +24,10 @@ for f in $files; do
 	n=$((n + 1))
 done
 
+# When the newest of them was changed; what is packaged says so itself.
+newest=${SOURCE_DATE_EPOCH:-$(stat -c %Y $files | sort -n | tail -1)}
+printf '\nconst long long ui_files_time = %s;\n' "$newest"
+
 printf '\nconst struct ui_file ui_files[] = {\n'
 n=0
 for f in $files; do

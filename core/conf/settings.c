@@ -812,3 +812,12 @@ const char *settings_yp_name(const struct settings *st)
 {
 	return st->yp_name[0] != '\0' ? st->yp_name : st->server_name;
 }
+
+const char *settings_flag(size_t i)
+{
+	const struct key *k;
+	size_t n;
+
+	k = key_of_sect(SECT_FLAGS, &n);
+	return i < n ? k[i].name : NULL;
+}

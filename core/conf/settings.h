@@ -303,6 +303,9 @@ enum status settings_set(struct settings *draft, const char *key, const char *te
 /* Append the value of a key as the file has it; false when there is no such key. */
 bool settings_get(const struct settings *st, const char *key, struct buf *out);
 
+/* The names of [Flags], in the order of the file; NULL beyond the last. */
+const char *settings_flag(size_t i);
+
 /* ypName, or serverName when it is empty. */
 const char *settings_yp_name(const struct settings *st);
 

@@ -92,10 +92,33 @@ static const struct {
 	{ "GET /\n", false, 302, "\r\nLocation: /html/en/index.html\r\n" },
 	{ "GET /nothing HTTP/1.0\n" END, true, 302, "\r\nLocation: /html/en/index.html\r\n" },
 	{ "GET /html/index.html HTTP/1.0\n" END, false, 302, "\r\nLocation: /\r\n" },
-	{ "GET /favicon.ico HTTP/1.0\n" END, false, 404, NULL },
+	{ "GET /favicon.ico HTTP/1.0\n" END, true, 200, "\r\nContent-Type: image/x-icon\r\n" },
+	{ "HEAD /favicon.ico HTTP/1.0\n" END, true, 200, "\r\nLast-Modified: " },
 	{ "GET /api/2 HTTP/1.0\n" END, false, 404, NULL },
 	{ "GET /hls/x HTTP/1.0\n" END, false, 404, NULL },
 	{ "GET /public/ HTTP/1.0\n" END, false, 403, NULL },
+	{ "GET /public/../peercast.ini HTTP/1.0\n" END, false, 403, NULL },
+	/* files for everybody */
+	{ "GET /assets HTTP/1.0\n" END, true, 302, "\r\nLocation: /html/en/index.html\r\n" },
+	{ "GET /assets/ HTTP/1.0\n" END, true, 404, NULL },
+	{ "GET /assets/style.css HTTP/1.0\n" END, true, 200, "\r\nContent-Type: text/css; charset=utf-8\r\n" },
+	{ "GET /assets/style.css?v=2 HTTP/1.0\n" END, true, 200, "\r\nLast-Modified: " },
+	{ "GET /assets/icon.svg HTTP/1.0\nIf-Modified-Since: Fri, 01 Jan 2100 00:00:00 GMT\n" END, true, 304,
+		"\r\nLast-Modified: " },
+	{ "GET /assets/icon.svg HTTP/1.0\nIf-Modified-Since: Thu, 01 Jan 1970 00:00:00 GMT\n" END, true, 200,
+		"<svg" },
+	{ "GET /assets/icon.svg HTTP/1.0\nIf-Modified-Since: tomorrow\n" END, true, 200, "<svg" },
+	{ "GET /assets/icon.svg HTTP/1.0\nIf-Modified-Since: Fri, 99 Jan 2100 00:00:00 GMT\n" END, true, 200,
+		"<svg" },
+	{ "GET /assets/index.html HTTP/1.0\n" END, true, 404, NULL },
+	{ "GET /assets/public/en/index.html HTTP/1.0\n" END, true, 404, NULL },
+	{ "GET /assets-x/style.css HTTP/1.0\n" END, true, 302, NULL },
+	{ "GET /assets/../peercast.ini HTTP/1.0\n" END, true, 404, NULL },
+	{ "GET /assets/%2e%2e/peercast.ini HTTP/1.0\n" END, true, 404, NULL },
+	{ "GET /assets/..\\peercast.ini HTTP/1.0\n" END, true, 404, NULL },
+	{ "GET /assets//etc/passwd HTTP/1.0\n" END, true, 404, NULL },
+	{ "GET /assets/style.css%00.html HTTP/1.0\n" END, true, 404, NULL },
+	{ "POST /assets/style.css HTTP/1.0\nContent-Length: 1\n" END "x", true, 405, NULL },
 	/* pages */
 	{ "GET /html/en/index.html HTTP/1.0\n" END, false, 200,
 		"Content-Security-Policy: default-src 'self';" },
@@ -119,6 +142,31 @@ static const struct {
 	{ "GET /html/en/index.html HTTP/1.0\n" END, true, 401,
 		"\r\nWWW-Authenticate: Basic realm=\"PeerCast Admin\"" },
 	{ "GET /html/en/index.html HTTP/1.0\n" PW END, true, 200, NULL },
+	{ "GET /html/ja/index.html HTTP/1.0\n" END, false, 200, "<span class=\"titlelinksBig\">peercast" },
+	{ "GET /html/ja/bcid.html HTTP/1.0\n" END, false, 200, NULL },
+	{ "GET /html/ja/notifications.html HTTP/1.0\n" END, false, 200, NULL },
+	{ "GET /html/ja/settings.html HTTP/1.0\n" END, false, 200, NULL },
+	{ "GET /html/ja/broadcast.html HTTP/1.0\n" END, false, 200, NULL },
+	{ "GET /html/ja/connections.html HTTP/1.0\n" END, false, 200, NULL },
+	{ "GET /html/ja/login.html HTTP/1.0\n" END, false, 200, NULL },
+	{ "GET /html/ja/viewlog.html HTTP/1.0\n" END, false, 200, NULL },
+	{ "GET /html/ja/channels.html HTTP/1.0\n" END, false, 200, NULL },
+	{ "GET /html/ja/logout.html HTTP/1.0\n" END, false, 200, NULL },
+	{ "GET /html/de/flags.html HTTP/1.0\n" END, false, 200, NULL },
+	{ "GET /html/ja/relayinfo.html HTTP/1.0\n" END, false, 400, NULL },
+	{ "GET /html/ja/play.html HTTP/1.0\n" END, false, 400, NULL },
+	{ "GET /html/ja/play.html?id= HTTP/1.0\n" END, false, 400, NULL },
+	{ "GET /html/ja/play.html?id=" NO_ID " HTTP/1.0\n" END, false, 404, NULL },
+	{ "GET /html/ja/play.html?id=" FLV_ID " HTTP/1.0\n" END, false, 200, NULL },
+	{ "GET /html/ja/editinfo.html?id=" FLV_ID " HTTP/1.0\n" END, false, 200, NULL },
+	{ "GET /html/ja/nothing.html HTTP/1.0\n" END, false, 404, NULL },
+	/* the console */
+	{ "GET /cmd HTTP/1.0\n" END, false, 400, "q missing" },
+	{ "GET /cmd?q= HTTP/1.0\n" END, false, 400, "q missing" },
+	{ "GET /cmd?q=+++ HTTP/1.0\n" END, false, 400, "q missing" },
+	{ "GET /cmd?q=pid HTTP/1.0\n" END, true, 401, NULL },
+	{ "GET /cmd?q=pid&pass=pw HTTP/1.0\n" END, true, 200, "\r\nContent-Type: text/plain; charset=utf-8\r\n" },
+	{ "HEAD /cmd?q=pid HTTP/1.0\n" END, false, 405, "\r\nAllow: GET\r\n" },
 	/* methods */
 	{ "OPTIONS /stream/" FLV_ID " HTTP/1.1\n" END, true, 204,
 		"\r\nAccess-Control-Allow-Methods: GET, HEAD\r\n" },
@@ -544,6 +592,53 @@ START_TEST(public_list)
 }
 END_TEST
 
+static const struct {
+	const char *request;
+	int status;
+	const char *has;
+} public_rows[] = {
+	{ "GET /public HTTP/1.0\n\n", 302, "\r\nLocation: /public/\r\n" },
+	{ "GET /public/ HTTP/1.0\n\n", 302, "\r\nLocation: /public/index.html\r\n" },
+	{ "GET /public/index.html HTTP/1.0\n\n", 200, "\r\nContent-Language: en\r\n" },
+	{ "GET /public/index.html HTTP/1.0\nAccept-Language: ja;q=0.9, en;q=0.1\n\n", 200, "<html lang=\"ja\">" },
+	{ "GET /public/index.html HTTP/1.0\nAccept-Language: fr\n\n", 200, "<html lang=\"en\">" },
+	{ "HEAD /public/index.html HTTP/1.0\n\n", 200, "Content-Security-Policy: default-src 'self';" },
+	{ "GET /public/public.js HTTP/1.0\n\n", 200, "\r\nContent-Type: text/javascript; charset=utf-8\r\n" },
+	{ "GET /public/ja/index.html HTTP/1.0\n\n", 200, "<html lang=\"ja\">" },
+	{ "GET /public/play.html HTTP/1.0\n\n", 400, "id missing" },
+	{ "GET /public/play.html?id= HTTP/1.0\n\n", 400, NULL },
+	{ "GET /public/play.html?id=x HTTP/1.0\n\n", 404, NULL },
+	{ "GET /public/play.html?id=" NO_ID " HTTP/1.0\n\n", 404, NULL },
+	{ "GET /public/play.html?id=" NO_ID "&tip=192.0.2.1:7144 HTTP/1.0\n\n", 404, NULL },
+	{ "GET /public/play.html?id=" FLV_ID " HTTP/1.0\n\n", 200, "<video" },
+	{ "GET /public/nothing HTTP/1.0\n\n", 404, NULL },
+	{ "GET /public/../html/index.html HTTP/1.0\n\n", 404, NULL },
+	{ "GET /public/../../peercast.ini HTTP/1.0\n\n", 404, NULL },
+	{ "GET /public/%2e%2e/index.html HTTP/1.0\n\n", 404, NULL },
+	{ "GET /public/index.html%00 HTTP/1.0\n\n", 404, NULL },
+	{ "GET /public//index.html HTTP/1.0\n\n", 404, NULL },
+	{ "GET /publicity HTTP/1.0\n\n", 302, NULL },
+	{ "POST /public/index.html HTTP/1.0\nContent-Length: 1\n\nx", 405, NULL },
+};
+
+/* For a stranger; nobody has anything fetched by looking. */
+START_TEST(public_pages)
+{
+	struct settings *d = draft_new();
+	struct buf got;
+
+	d->public_directory = true;
+	up_with(d);
+	ask(&node, stranger(), public_rows[_i].request, &got);
+	ck_assert_msg(status_of(&got) == public_rows[_i].status &&
+		(public_rows[_i].has == NULL || strstr((const char *)got.p, public_rows[_i].has) != NULL),
+		"%s gives %s", public_rows[_i].request, (const char *)got.p);
+	ck_assert_uint_eq(started, 0);
+	buf_fini(&got);
+	down();
+}
+END_TEST
+
 /* Bodies of playlists, with a type and an extension of a stranger's making. */
 START_TEST(bodies)
 {
@@ -611,6 +706,7 @@ Suite *unit_suite(void)
 	tcase_add_loop_test(t, on_a_root, 0, (int)NELEM(root_rows));
 	tcase_add_test(t, root_home);
 	tcase_add_test(t, public_list);
+	tcase_add_loop_test(t, public_pages, 0, (int)NELEM(public_rows));
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The old interface: /admin and the console, as their clients use them (clients.md, http.md 6, 9, 12)."""
+import base64
+import re
+import socket
+import unittest
+import xml.etree.ElementTree
+
+from harness import BoxCase, Client, new_id
+from net import NetCase
+
+BASIC = {"Authorization": "Basic " + base64.b64encode(b"admin:s3cret").decode()}
+# encoders and players of this machine, without its other rights
+HOME = "[Filter]\nip = 127.0.0.1\nprivate = Yes\nnetwork = Yes\ndirect = Yes\n[End]\n"
+
+
+class Console(BoxCase):
+    def lines(self, c, pattern):
+        """Lines until one that matches."""
+        got = []
+        while not got or not re.search(pattern, got[-1]):
+            got.append(c.read_until(b"\n").decode().rstrip("\n"))
+        return got
+
+    def test_log_is_followed(self):
+        n = self.node()
+        c = self.closing(n.client())
+        c.request("GET", "/cmd?q=log")
+        c.read_head()
+        self.assertEqual((c.status, c.headers["content-type"]), (200, "text/plain; charset=utf-8"))
+        self.push(n, "seen <b>")
+        for line in self.lines(c, r'"seen <b>"'):
+            self.assertRegex(line, r"^\[(DBUG|INFO|WARN|EROR)\] ")
+        # in the order and the number in which they are kept
+        n.rpc("clearLog")
+        self.push(n, "another")
+        n.wait_channel("another")
+        self.lines(c, '"another"')
+
+    def test_many_followers(self):
+        """They do not count against the connections of others, and end with the node."""
+        n = self.node({"maxServIn": 4})
+        all_of_them = []
+        for _ in range(12):
+            c = self.closing(n.client())
+            c.request("GET", "/cmd?q=log")
+            c.read_head()
+            self.assertEqual(c.status, 200)
+            all_of_them.append(c)
+        self.assertEqual(n.get("/cmd?q=pid").body, b"%d\n" % n.pid)
+        n.rpc("clearLog")
+        self.push(n, "for all")
+        for c in all_of_them:
+            self.lines(c, "for all")
+        n.stop()
+        for c in all_of_them:
+            c.expect_close()
+
+    def test_silent_reader(self):
+        """One who follows and does not read holds nobody up, and nothing of it grows without end."""
+        n = self.node({"logLevel": 1})
+        c = self.closing(n.client())
+        c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        c.request("GET", "/cmd?q=log")
+        for i in range(300):
+            n.get("/admin?cmd=stop&id=%s&%s" % (new_id(), "x" * 500))
+        self.assertEqual(n.get("/cmd?q=echo+still+there").body, b"still there\n")
+
+    def test_shutdown(self):
+        n = self.node()
+        self.assertEqual(n.get("/cmd?q=shutdown").body, b"Server is shutting down...\n")
+        self.assertEqual(n.expect_exit(), 0)
+
+
+class LfClient:
+    """As an older YP browser in C++: lines that end in LF alone, HTTP/1.0, Basic with an empty user, to the end."""
+
+    def __init__(self, node, password=""):
+        self.node = node
+        self.auth = "Authorization: Basic %s\n" % base64.b64encode(b":" + password.encode()).decode() if password else ""
+
+    def __call__(self, target):
+        with self.node.client() as c:
+            c.send(("GET %s HTTP/1.0\n%s\n" % (target, self.auth)).encode("cp932"))
+            raw = c.read_all()
+        head, _, body = raw.partition(b"\r\n\r\n")
+        return int(head.split(b" ")[1]), head, body
+
+
+class OldBrowser(BoxCase):
+    """The older YP browser: viewxml, bump, stop, keep; it knows Basic only, whatever authType says."""
+
+    def test_all(self):
+        for auth in ("cookie", "http-basic"):
+            with self.subTest(auth):
+                n = self.node({"trustLocalhost": "No", "password": "s3cret", "authType": auth}, blocks=HOME)
+                self.push(n, "watched")
+                ask, stranger = LfClient(n, "s3cret"), LfClient(n, "wrong")
+                doc = self.wait(lambda: [d for d in [xml.etree.ElementTree.fromstring(ask("/admin?cmd=viewxml")[2])]
+                                         if d.find("channels_relayed/channel/relay[@status='BROADCAST']") is not None])[0]
+                chan = doc.find("channels_relayed/channel")
+                cid = chan.get("id")
+                self.assertEqual(cid, cid.upper())
+                status, head, body = stranger("/admin?cmd=viewxml")
+                self.assertEqual(status, 401)
+                self.assertIn(b"\r\nWWW-Authenticate: Basic realm=", head)
+                self.assertNotIn(b"watched", body)
+                for cmd in ("keep", "bump", "keep"):
+                    status, head, _ = ask("/admin?cmd=%s&id=%s" % (cmd, cid))
+                    self.assertEqual(status, 302, cmd)
+                    self.assertIn(b"\r\nLocation: /html/en/", head)
+                self.assertEqual(stranger("/admin?cmd=stop&id=" + cid)[0], 401)
+                self.assertEqual(ask("/admin?cmd=stop&id=" + cid)[0], 302)
+                doc = xml.etree.ElementTree.fromstring(ask("/admin?cmd=viewxml")[2])
+                self.assertEqual(doc.find("channels_relayed").get("total"), "0")
+                n.stop()
+
+
+class PeerstPlayer(BoxCase):
+    """Joins both lists by id, wants `relay`, `track` and `hits`; Shift_JIS in its requests; ends what it played."""
+
+    def info(self, n, cid):
+        body = n.get("/admin?cmd=viewxml").body.decode("utf-8")
+        doc = xml.etree.ElementTree.fromstring(body)
+        relayed = {c.get("id"): c for c in doc.find("channels_relayed")}
+        found = {c.get("id"): c for c in doc.find("channels_found")}
+        if cid not in relayed or cid not in found:
+            return None
+        relay, hits = relayed[cid].find("relay"), found[cid].find("hits")
+        for e in (relayed[cid], found[cid]):
+            self.assertIsNotNone(e.find("track").get("title"))
+        return {"status": relay.get("status"), "listeners": int(relay.get("listeners")), "relays": int(relay.get("relays")),
+                "hosts": [(h.get("ip"), h.get("push"), h.get("relay")) for h in hits], "name": found[cid].get("name")}
+
+    def test_play_and_leave(self):
+        tracker, n = self.node(), self.node()
+        self.push(tracker, "実況")
+        cid = tracker.wait_channel("実況")["channelId"]
+        url = n.get("/pls/%s?tip=%s" % (cid, tracker.address), seconds=20).body.decode().split("\r\n")[0]
+        self.assertIn("/stream/%s.flv" % cid, url)
+        view = self.closing(n.view(cid))
+        view.read(1000)
+        self.wait(lambda: (self.info(n, cid) or {}).get("status") == "RECEIVE")
+        info = self.info(n, cid)
+        self.assertEqual((info["listeners"], info["relays"], info["name"]), (1, 0, "実況"))
+        self.assertEqual(self.info(tracker, cid)["status"], "BROADCAST")
+        self.assertEqual(self.info(tracker, cid)["relays"], 1)
+        with n.client() as c:           # with what it has copied from a title bar
+            c.send(("GET /admin?cmd=bump&id=%s&name=実況 HTTP/1.0\r\n\r\n" % cid).encode("cp932"))
+            c.read_head()
+            self.assertEqual(c.status, 302)
+        view.read(1000)
+        view.close()
+        info = self.info(n, cid)
+        self.assertTrue(info["status"] != "BROADCAST" and info["relays"] < 2)      # so it stops what it opened
+        self.assertEqual(n.get("/admin?cmd=stop&id=" + cid).status, 302)
+        n.wait_no_channel(cid=cid)
+
+
+class PlayerP(BoxCase):
+    """A Qt player: asks which kind of node it is, reads the status by streaming the XML, ids as it has them."""
+
+    def test_status(self):
+        n = self.node()
+        self.push(n, "watched")
+        cid = n.wait_channel("watched")["channelId"].upper()
+        self.assertIn(b'<span class="titlelinksBig">peercast', n.get("/html/ja/index.html").body)
+        parser = xml.etree.ElementTree.XMLPullParser(["start"])
+        parser.feed(n.get("/admin?cmd=viewxml").body)
+        mine, status = False, None
+        for _, e in parser.read_events():
+            if e.tag == "channel" and e.get("id") == cid:
+                mine = True
+            elif mine and e.tag == "relay":
+                status = e.get("status")
+                break
+        self.assertIn(status, ("RECEIVE", "SEARCH", "CONNECT", "ERROR", "BROADCAST"))
+
+    def test_stop_on_exit(self):
+        """By the text itself: the id before channels_found, then literally what follows."""
+        n = self.node()
+        self.push(n, "watched")
+        cid = n.wait_channel("watched")["channelId"].upper()
+        text = n.get("/admin?cmd=viewxml").body.decode()
+        at = text.index(cid)
+        self.assertLess(at, text.index("<channels_found total="))
+        self.assertRegex(text[at:], r'(?s)\A.*?<relay listeners="\d+" relays="\d+" hosts="\d+" status="[A-Z]+"/>')
+
+
+class MpvLua(BoxCase):
+    """Scripts that put the commands into mpv's playlist: GET by libavformat, no Referer, whatever comes is opened."""
+
+    def test_commands(self):
+        n = self.node()
+        self.push(n, "watched")
+        cid = n.wait_channel("watched")["channelId"]
+        headers = {"User-Agent": "Lavf/59.27.100", "Accept": "*/*", "Range": "bytes=0-", "Connection": "close",
+                   "Host": "127.0.0.1:%d" % n.port, "Icy-MetaData": "1"}
+        r = n.get("/admin?cmd=bump&id=" + cid, headers)
+        self.assertEqual(r.status, 302)
+        while r.status == 302:          # it follows
+            r = n.get(r.headers["location"], headers)
+        self.assertEqual(r.status, 200)
+        self.assertNotIn(b"FLV", r.body[:3])
+        self.assertIsNotNone(n.find_channel(cid=cid))
+        self.assertEqual(n.get("/admin?cmd=stop&id=" + cid, headers).status, 302)
+        self.assertIsNone(n.find_channel(cid=cid))
+
+
+class Peercast4Net(BoxCase):
+    """PeCaStarter 5 and its kin, in the mode for old nodes: the settings page, texts by setmeta in Shift_JIS, viewxml
+    for the status, keep and stop. (What they broadcast comes from an encoder here.)"""
+
+    HEADERS = {"X-Requested-With": "PeerCast4Net"}
+
+    def get(self, n, query):
+        return n.get("/admin?" + query, self.HEADERS)
+
+    def test_broadcast(self):
+        root = self.root()
+        n = self.node()
+        self.assertEqual(n.get("/html/ja/settings.html", self.HEADERS).status, 200)
+        # only the page's own: nothing else of the node changes
+        before = n.rpc("getSettings")
+        self.assertEqual(self.get(n, "cmd=apply&yp=%s&port=%d" % (root.address, n.port)).status, 302)
+        self.assertEqual(n.rpc("getSettings"), before)
+        self.push(n, "テスト", genre="g")
+        cid = n.wait_channel("テスト")["channelId"].upper()
+        found = lambda: root.viewxml().find("channels_found/channel[@id='%s']" % cid)
+        self.wait(lambda: found() is not None, what="announced")
+        name = "".join("%%%02X" % b for b in "テスト".encode("cp932"))
+        song = "".join("%%%02x" % b for b in "曲".encode("cp932"))
+        self.assertEqual(self.get(n, "cmd=setmeta&name=%s&t_artist=%s&t_title=%s&comment=a%%26b&desc=" % (name, song, song)).status, 302)
+        self.wait(lambda: found().find("track").get("title") == "曲", 60, "the title at the root")
+        self.assertEqual((found().get("comment"), found().get("desc"), found().get("genre")), ("a&b", "", "g"))
+        status = lambda: n.viewxml().find("channels_relayed/channel[@id='%s']/relay" % cid).get("status")
+        self.assertEqual(status(), "BROADCAST")
+        self.assertEqual(self.get(n, "cmd=keep&id=" + cid).status, 302)
+        self.assertEqual(self.get(n, "cmd=stop&id=" + cid).status, 302)
+        self.wait(lambda: found() is None, 60, "gone at the root")
+        self.assertEqual(self.get(n, "cmd=setmeta&name=%s&t_title=x" % name).status, 404)
+
+
+class Scraper(NetCase):
+    """YP sites from another machine: Basic, no cookies, XML or nothing."""
+
+    def test_basic(self):
+        root = self.root({"password": "s3cret"})
+        far = self.machine()
+
+        def ask(headers):
+            with far.inside(), Client(root.port, root.host) as c:
+                c.request("GET", "/admin?cmd=viewxml", headers)
+                c.read_head()
+                return c.status, c.headers, c.read_all()
+
+        status, headers, body = ask({"User-Agent": "Go-http-client/1.1"})
+        self.assertEqual(status, 401)           # not a page to log in, which no XML parser understands
+        self.assertIn("www-authenticate", headers)
+        status, headers, body = ask({"User-Agent": "Ruby", "Accept": "*/*", **BASIC})
+        self.assertEqual((status, headers["content-type"]), (200, "text/xml"))
+        self.assertEqual(xml.etree.ElementTree.fromstring(body).tag, "peercast")
+        bad = {"Authorization": "Basic " + base64.b64encode(b"admin:guess").decode()}
+        for _ in range(5):
+            self.assertEqual(ask(bad)[0], 401)
+        self.assertEqual(ask(bad)[0], 429)
+        self.assertEqual(root.get("/admin?cmd=viewxml").status, 200)    # others are not kept out by him
+
+
+if __name__ == "__main__":
+    unittest.main()
