@@ -98,6 +98,9 @@ struct sync_ops {
 	/* What a channel says of itself, new or changed; not for a channel whose info we report. m->id is
 	 * set. present as for chanatom_meta(). */
 	void (*info)(void *ctx, const struct sync_from *from, const struct chanmeta *m, uint32_t present);
+	/* It said goodbye: its hits go after ghost_timeout (by gone()), unless it comes back. May be
+	 * NULL. */
+	void (*bye)(void *ctx, const struct sync_from *from);
 	/* Unix time in milliseconds, of this machine. */
 	int64_t (*wall_ms)(void *ctx);
 	/* 32 random bits. */

@@ -386,7 +386,9 @@ static uint32_t send_hosts(struct sync *s, struct syncown *o, bool answer, nsec 
 		return n;
 	}
 	if (s->body.len > 0) {
-		post_hosts(s, o, s->body.len, (uint8_t)(flags | (n == 0 && hosts == o->n ? SYNC_F_ALL : 0)), now);
+		const uint8_t all = n == 0 && hosts == o->n ? SYNC_F_ALL : 0;
+
+		post_hosts(s, o, s->body.len, flags | all, now);
 		n++;
 	}
 	return n;

@@ -245,6 +245,9 @@ void sync_want_done(struct syncclaim *cl, bool info, bool hosts);
 /* Drop what is too old. */
 void sync_sweep(struct sync *s, nsec now);
 
+/* A whole packet or message of an instance (syncapply.c). */
+void sync_apply(struct sync *s, struct syncinst *i, struct syncpkt *p, nsec now);
+
 /* --- going out (syncout.c) ---------------------------------------------------------------------- */
 
 void sync_live_add(struct sync *s, struct synchit *x, nsec now);

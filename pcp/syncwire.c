@@ -244,8 +244,6 @@ void synclive_to_hit(const struct synclive *r, struct hit *h)
 		h->flags = r->flg1 & (uint8_t)~(HIT_TRACKER | HIT_RECV);
 	else
 		h->flags = HIT_RELAY | HIT_CIN;         /* as a host atom without flags */
-	if (r->host.port == 0)
-		h->flags |= HIT_PUSH;
 	if (r->flags & SYNC_SEEDING)
 		h->flags |= HIT_TRACKER;
 	if (!(r->flags & SYNC_STOPPED))
