@@ -58,19 +58,19 @@ static void put_url(struct buf *out, const char *scheme, const char *host,
 		safe_ext(info), token);
 }
 
-void playlist_body(struct buf *out, enum playlist kind, const char *host,
+void playlist_body(struct buf *out, enum playlist kind, const char *scheme, const char *host,
 	const struct chaninfo *info, const char *token, bool mms)
 {
 	switch (kind) {
 	case PLAYLIST_M3U:
 	case PLAYLIST_RAM:
-		put_url(out, "http", host, info, token);
+		put_url(out, scheme, host, info, token);
 		buf_puts(out, "\r\n");
 		break;
 	case PLAYLIST_ASX:
 		/* Host, id, extension and token are plain characters: nothing needs escaping. */
 		buf_puts(out, "<ASX Version=\"3.0\">\r\n<ENTRY>\r\n<REF href=\"");
-		put_url(out, mms ? "mms" : "http", host, info, token);
+		put_url(out, mms ? "mms" : scheme, host, info, token);
 		buf_puts(out, "\" />\r\n</ENTRY>\r\n</ASX>\r\n");
 		break;
 	}
@@ -170,7 +170,8 @@ static void answer(struct node *n, struct servent *sv, const struct request *rq,
 	response_header(rs, "Content-Disposition", "inline");
 	response_header(rs, "Cache-Control", "private");
 	response_header(rs, "Access-Control-Allow-Origin", "*");
-	playlist_body(&rs->body, kind, host, info, token, st->wmv_protocol == WMVPROTO_MMS);
+	playlist_body(&rs->body, kind, rq->secure ? "https" : "http", host, info, token,
+		 st->wmv_protocol == WMVPROTO_MMS);
 	chaninfo_unref(&info);
 	settings_unref(&st);
 }

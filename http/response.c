@@ -193,9 +193,8 @@ void http_drain(struct sock *s)
 	nsec deadline = clk_deadline(HTTP_DRAIN_TIME);
 	size_t n, total = 0;
 
-	if (s->fd == -1)
+	if (s->fd == -1 || sock_end(s, deadline) != ST_OK)
 		return;
-	shutdown(s->fd, SHUT_WR);
 	do {
 		sock_peek(s, &n);
 		sock_consume(s, n);

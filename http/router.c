@@ -469,7 +469,7 @@ enum status http_serve(struct node *n, struct servent *sv, struct request *rq)
 		st = ST_OK;
 	}
 	if (st == ST_OK && !x.answered)
-		st = send_and_end(sv, &rs, rq->method == HTTP_HEAD, rq->http10);
+		st = send_and_end(sv, &rs, rq->method == HTTP_HEAD, rq->http10 && !rq->secure);
 	buf_fini(&body);
 	response_fini(&rs);
 	return st;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/conf/roots.h"
+#include "core/sys/file.h"
 #include "core/sys/log.h"
 #include "http/session.h"
 #include "http/storage.h"
@@ -430,6 +431,22 @@ static void raise_file_limit(void)
 	}
 }
 
+static enum status open_tls(struct app *a, const char *ini)
+{
+	const struct settings *set = conf_get(a->node.conf);
+	char *crt = file_beside(ini, "server.crt"), *key = file_beside(ini, "server.key");
+
+	if (crt != NULL && key != NULL)
+		a->tls = tls_cert_new(crt, key);
+	if (a->tls != NULL && set->enable_ssl_server && !tls_cert_ready(a->tls))
+		log_warn("settings: enableSSLServer has no effect: %s",
+		         tls_missing() != NULL ? tls_missing() : "no certificate and key that can be used");
+	settings_unref(&set);
+	free(crt);
+	free(key);
+	return a->tls != NULL ? ST_OK : ST_LIMIT;
+}
+
 static enum status open_port(struct app *a, const struct settings *set, int *exit_code)
 {
 	char text[HOST_STRLEN];
@@ -516,6 +533,9 @@ enum status app_start(struct app *a, const char *ini, int *exit_code)
 	set = conf_get(conf);
 	st = open_port(a, set, exit_code);
 	settings_unref(&set);
+	if (st != ST_OK)
+		return st;
+	st = open_tls(a, ini);
 	if (st != ST_OK)
 		return st;
 	addr_read(a);
@@ -625,6 +645,7 @@ void app_stop(struct app *a)
 	mbox_fini(&a->server_mb);
 	mbox_fini(&a->house_mb);
 	rtmpd_free(&a->rtmp);
+	tls_cert_free(&a->tls);
 	yp_free(&a->node.yp);
 	storage_free(&a->node.storage);
 	chanmgr_free(&a->node.cm);

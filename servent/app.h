@@ -15,6 +15,7 @@
 #include "core/sys/lock.h"
 #include "core/sys/mbox.h"
 #include "core/sys/thr.h"
+#include "core/sys/tls.h"
 #include "pcp/push.h"
 
 #define STOP_DEADLINE (1700 * NSEC_PER_MSEC)    /* of an orderly end; the whole takes 2 s at most */
@@ -33,6 +34,7 @@ struct app {
 	struct historyd *history;       /* the same; NULL = built without */
 	struct rtmpd *rtmp;             /* the same */
 	struct feedd *feeds;            /* the same */
+	struct tls_cert *tls;           /* the same: server.crt and server.key beside the ini */
 	int listen_fd;                  /* the SERVER thread's, and */
 	struct host listen_at;          /* where it is */
 	struct thr server_thr, house_thr;

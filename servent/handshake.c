@@ -67,13 +67,33 @@ static void http(struct app *a, struct servent *sv, struct request **rqp)
 	}
 }
 
-/* A TLS client: words would be noise to it (http.md 13.2). */
+/* A TLS client begins like nothing else. */
 static bool is_tls(const struct sock *s)
 {
 	size_t n;
 	const uint8_t *p = sock_peek(s, &n);
 
-	return n >= 2 && p[0] == 0x16 && p[1] == 0x03;
+	return n > 0 && p[0] == 0x16;
+}
+
+/* Shake hands and read what the client begins with. Without the flag enableSSLServer it is not answered:
+ * words would be noise to it (http.md 13.2). */
+static enum status begin_tls(struct app *a, struct servent *sv, nsec deadline)
+{
+	const struct settings *set = conf_get(a->node.conf);
+	const bool spoken = set->enable_ssl_server;
+	const char *why = "TLS is not spoken here";
+	enum status st = ST_PROTO;
+
+	settings_unref(&set);
+	if (spoken)
+		st = sock_accept_tls(&sv->sock, a->tls, &why, deadline);
+	if (st == ST_OK)
+		return sock_fill(&sv->sock, deadline);
+	if (st != ST_STOPPED)
+		log_peer(LOG_INFO, &sv->peer, "servent %u: %s%s", sv->id, spoken ? "TLS: " : "",
+		         why != NULL ? why : status_str(st));
+	return st;
 }
 
 /* Read the first line and go where it leads. */
@@ -91,11 +111,10 @@ static void dispatch(struct app *a, struct servent *sv, nsec patience)
 	st = sock_fill(&sv->sock, deadline);
 	if (st != ST_OK || !listen_serves(a, sv))
 		goto out;               /* a probe, or nothing to say */
-	if (is_tls(&sv->sock)) {
-		log_peer(LOG_INFO, &sv->peer, "servent %u: TLS is not spoken here", sv->id);
-		goto out;
-	}
 	deadline = clk_deadline(sv->local ? HEAD_LOCAL : WHOLE_HEAD);
+	if (is_tls(&sv->sock) && begin_tls(a, sv, deadline) != ST_OK)
+		goto out;
+	rq->secure = sv->sock.tls != NULL;
 	st = sock_read_line(&sv->sock, line, HTTP_LINE_MAX + 2, deadline);
 	if (st == ST_LIMIT) {
 		log_peer(LOG_INFO, &sv->peer, "servent %u: first line too long", sv->id);

@@ -207,7 +207,7 @@ static void linger(struct sock *s, nsec deadline)
 {
 	size_t thrown = 0;
 
-	if (shutdown(s->fd, SHUT_WR) == -1)
+	if (sock_end(s, deadline) != ST_OK)
 		return;
 	while (thrown < LINGER_BYTES && clk_left_ms(deadline) > 0) {
 		thrown += s->rx_len;

@@ -14,6 +14,7 @@ void reader_init(struct reader *r, struct sock *sock, bool framed)
 	r->framed = framed;
 	r->sock = sock;
 	r->mb = sock->mb;
+	r->writes = sock->tls != NULL;
 	r->moved = clk_now();
 }
 
@@ -127,7 +128,8 @@ enum status reader_flush(struct reader *r, nsec deadline)
 		iov[n++] = piece(r, r->taken[i]);
 	for (int i = 0; i < n; i++)
 		all += iov[i].iov_len;
-	st = n > 0 ? sock_writev(r->sock, iov, n, deadline) : ST_OK;
+	/* over TLS also what was taken before, and is still on its way */
+	st = n > 0 || r->sock->tls != NULL ? sock_writev(r->sock, iov, n, deadline) : ST_OK;
 
 	/* The entries say what is left: also after a failure, which may have cut a packet. */
 	for (int i = 0; i < n; i++)

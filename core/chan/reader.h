@@ -44,7 +44,8 @@ enum reader_right { READER_OWN, READER_PARKED, READER_SENDING, READER_WANTED };
 struct reader {
 	_Atomic int right;              /* enum reader_right; acquire/release hands the fields over */
 	bool framed;                    /* a relay: frames are sent too; constant */
-	bool writes;                    /* sends by itself, reader_take(): never fed, only woken; constant */
+	bool writes;                    /* sends by itself, over TLS or with reader_take(): never fed, only
+	                                 * woken; constant */
 	bool ends_at_head;              /* a new head is not fed to it, it is woken; constant */
 	struct sock *sock;              /* the owner's; its fd and counter are used with the right */
 	struct mbox *mb;                /* the owner's; constant */

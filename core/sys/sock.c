@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/sys/assert.h"
+#include "core/sys/tls.h"
 
 #define KEEP_IDLE_S     30
 #define KEEP_INTERVAL_S 10
@@ -87,6 +88,7 @@ static void set_fields(struct sock *s, int fd, const struct host *peer, struct m
 	s->mb = mb;
 	s->peer = *peer;
 	s->deaf = false;
+	s->tls = NULL;
 	s->rx = NULL;
 	s->rx_pos = s->rx_len = 0;
 	atomic_store_explicit(&s->nread, 0, memory_order_relaxed);
@@ -151,6 +153,7 @@ void sock_move(struct sock *to, struct sock *from, struct mbox *mb)
 	if (from->mb != NULL)
 		mbox_set_fd(from->mb, -1);
 	set_fields(to, from->fd, &from->peer, mb);
+	to->tls = from->tls;
 	to->rx = from->rx;
 	to->rx_pos = from->rx_pos;
 	to->rx_len = from->rx_len;
@@ -159,6 +162,7 @@ void sock_move(struct sock *to, struct sock *from, struct mbox *mb)
 	atomic_store_explicit(&to->nwritten,
 		atomic_load_explicit(&from->nwritten, memory_order_relaxed), memory_order_relaxed);
 	from->fd = -1;
+	from->tls = NULL;
 	from->rx = NULL;
 	from->rx_pos = from->rx_len = 0;
 	if (mb != NULL)
@@ -192,6 +196,9 @@ void sock_close(struct sock *s)
 	if (s->fd != -1) {
 		if (s->mb != NULL)
 			mbox_set_fd(s->mb, -1);
+		if (s->tls != NULL)
+			(void)!tls_bye(s->tls);
+		tls_free(&s->tls);
 		(void)close(s->fd);
 		s->fd = -1;
 	}
@@ -201,11 +208,84 @@ void sock_close(struct sock *s)
 	errno = e;
 }
 
+/* --- TLS -------------------------------------------------------------------------------------- */
+
+/* After a step that was not TLS_DONE: wait for what it needs (ST_OK: do it again), or why it is over. */
+static enum status tls_wait(const struct sock *s, enum tls_step step, nsec deadline)
+{
+	switch (step) {
+	case TLS_DONE:
+		break;
+	case TLS_WAIT_IN:
+		return wait_io(s, POLLIN, deadline);
+	case TLS_WAIT_OUT:
+		return wait_io(s, POLLOUT, deadline);
+	case TLS_END:
+		return ST_EOF;
+	case TLS_FAILED:
+		errno = EPROTO;
+		return ST_SYS;
+	}
+	return ST_OK;
+}
+
+enum status sock_accept_tls(struct sock *s, struct tls_cert *c, const char **why, nsec deadline)
+{
+	enum tls_step step;
+	enum status st;
+	struct tls *t;
+
+	*why = NULL;
+	ASSERT(s->tls == NULL);
+	t = tls_new(c, s->fd, s->rx_len > 0 ? s->rx + s->rx_pos : NULL, s->rx_len);
+	if (t == NULL) {
+		*why = tls_missing() != NULL ? tls_missing() : "no certificate that can be used";
+		return ST_LIMIT;
+	}
+	sock_consume(s, s->rx_len);
+	do {
+		step = tls_handshake(t);
+		st = is_stopped(ear(s)) ? ST_STOPPED : tls_wait(s, step, deadline);
+	} while (st == ST_OK && step != TLS_DONE);
+	if (step == TLS_FAILED) {
+		*why = tls_why(t);
+		st = ST_PROTO;
+	}
+	if (st == ST_OK)
+		s->tls = t;
+	else
+		tls_free(&t);
+	return st;
+}
+
+static enum status tls_recv_some(struct sock *s, void *p, size_t n, size_t *got, nsec deadline)
+{
+	enum tls_step step;
+	enum status st;
+
+	do {
+		step = tls_recv(s->tls, p, n, got);
+		st = is_stopped(ear(s)) ? ST_STOPPED : tls_wait(s, step, deadline);
+	} while (st == ST_OK && step != TLS_DONE);
+	if (st == ST_OK)
+		/* Relaxed: statistics. */
+		(void)atomic_fetch_add_explicit(&s->nread, (uint64_t)*got, memory_order_relaxed);
+	return st;
+}
+
 /* --- reading ---------------------------------------------------------------------------------- */
+
+/* Has TLS something that the socket has no more? */
+static bool has_input(const struct sock *s)
+{
+	return s->tls != NULL && tls_has_input(s->tls);
+}
 
 /* One recv() that waits. */
 static enum status recv_some(struct sock *s, void *p, size_t n, size_t *got, nsec deadline)
 {
+	if (s->tls != NULL)
+		return tls_recv_some(s, p, n, got, deadline);
 	for (;;) {
 		const ssize_t k = recv(s->fd, p, n, 0);
 		enum status st;
@@ -246,7 +326,7 @@ enum status sock_fill(struct sock *s, nsec deadline)
 		return ST_LIMIT;
 	if (s->rx == NULL) {
 		/* Memory only once there is something to read: a thousand idle connections wait here. */
-		st = wait_fd(s->fd, POLLIN, ear(s), false, deadline, &rev);
+		st = has_input(s) ? ST_OK : wait_fd(s->fd, POLLIN, ear(s), false, deadline, &rev);
 		if (st != ST_OK)
 			return st;
 		s->rx = malloc(SOCK_RX);
@@ -431,9 +511,55 @@ static int skip_sent(struct iovec **iov, int n, size_t sent)
 	return n;
 }
 
+static enum status tls_writev(struct sock *s, struct iovec *iov, int n, nsec deadline)
+{
+	bool first = true;
+
+	for (;;) {
+		enum tls_step step;
+		enum status st;
+		size_t sent = 0;
+
+		n = skip_sent(&iov, n, 0);
+		if (is_stopped(ear(s)))
+			return ST_STOPPED;
+		if (n == 0 && !tls_has_output(s->tls))
+			return ST_OK;
+		if (!first && clk_left_ms(deadline) == 0)
+			return ST_TIMEOUT;
+		first = false;
+		step = n > 0 ? tls_send(s->tls, iov->iov_base, iov->iov_len, &sent) : tls_flush(s->tls);
+		st = tls_wait(s, step, deadline);
+		if (st != ST_OK)
+			return is_stopped(ear(s)) ? ST_STOPPED : step == TLS_FAILED ? ST_EOF : st;
+		/* Relaxed: statistics. */
+		(void)atomic_fetch_add_explicit(&s->nwritten, (uint64_t)sent, memory_order_relaxed);
+		n = skip_sent(&iov, n, sent);
+	}
+}
+
+enum status sock_end(struct sock *s, nsec deadline)
+{
+	enum tls_step step = TLS_DONE;
+	enum status st = ST_OK;
+
+	if (s->tls != NULL) {
+		do {
+			step = tls_bye(s->tls);
+			st = is_stopped(ear(s)) ? ST_STOPPED : tls_wait(s, step, deadline);
+		} while (st == ST_OK && step != TLS_DONE);
+	}
+	if (st == ST_OK && shutdown(s->fd, SHUT_WR) == -1)
+		st = ST_SYS;
+	return st;
+}
+
 enum status sock_writev(struct sock *s, struct iovec *iov, int n, nsec deadline)
 {
 	bool first = true;
+
+	if (s->tls != NULL)
+		return tls_writev(s, iov, n, deadline);
 
 	for (;;) {
 		enum status st;
@@ -481,7 +607,7 @@ enum status sock_wait(struct sock *s, int want, int *got, nsec deadline)
 	*got = 0;
 	if (is_stopped(mb))
 		return ST_STOPPED;
-	if ((want & SOCK_IN) != 0 && s->rx_len > 0) {
+	if ((want & SOCK_IN) != 0 && (s->rx_len > 0 || has_input(s))) {
 		/* No poll, but a peer that keeps the buffer filled must not keep the mail away. */
 		if (mb != NULL && mbox_is_signalled(mb))
 			mbox_drain(mb);

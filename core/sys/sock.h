@@ -8,6 +8,9 @@
  * An owner that was told to stop and wants to say goodbye calls sock_deafen() and then uses short
  * deadlines. It never changes s->mb by hand: the mailbox knows the fd until sock_close().
  *
+ * A socket may speak TLS (sock_accept_tls()): every call works as before, but sock_try_sendv(), which is
+ * for plain ones. Who sends for others looks at s->tls, constant once the handshake is done.
+ *
  * Reading is buffered (SOCK_RX bytes, allocated on first use, given back by sock_trim()), so bytes
  * a peer pipelines behind a request head are there for whoever reads next (pcp.md 5.4).
  */
@@ -23,6 +26,9 @@
 #include "core/sys/mbox.h"
 #include "core/sys/status.h"
 
+struct tls;
+struct tls_cert;
+
 #define SOCK_RX       (16 * 1024)
 #define SOCK_BACKLOG  1024
 
@@ -31,6 +37,7 @@ struct sock {
 	struct mbox *mb;        /* borrowed; NULL = deadlines only */
 	struct host peer;
 	bool deaf;              /* sock_deafen(): waits do not look at mb */
+	struct tls *tls;        /* owned; NULL = plain */
 	uint8_t *rx;            /* owned read buffer, NULL until used */
 	uint32_t rx_pos, rx_len;                /* unread: rx_len bytes from rx + rx_pos */
 	_Atomic uint64_t nread, nwritten;       /* bytes; relaxed: statistics */
@@ -42,6 +49,13 @@ void sock_init(struct sock *s, int fd, const struct host *peer, struct mbox *mb)
 /* Connect. s is closed (fd -1) on failure.
  * returns  ST_OK, ST_TIMEOUT, ST_STOPPED, ST_SYS */
 enum status sock_connect(struct sock *s, const struct host *to, struct mbox *mb, nsec deadline)
+	NODISCARD;
+
+/* The peer begins TLS, which the buffered bytes show: shake hands. On failure the socket is still
+ * open and of no more use; *why is for the log, static, NULL when status_str() says it all.
+ * returns  ST_OK, ST_LIMIT (no certificate, no memory), ST_PROTO (no handshake), ST_EOF, ST_TIMEOUT,
+ *          ST_STOPPED, ST_SYS */
+enum status sock_accept_tls(struct sock *s, struct tls_cert *c, const char **why, nsec deadline)
 	NODISCARD;
 
 /* Move a socket with its buffered bytes to another owner's mailbox (GIV, push hand-over). The old
@@ -64,7 +78,8 @@ struct sock_offer {
 void sock_offer_take(struct sock_offer *o, struct sock *to, struct mbox *mb);
 void sock_offer_refuse(struct sock_offer *o);
 
-/* Take the fd out of the mailbox, close it, free the buffer. Idempotent. errno is kept. */
+/* Take the fd out of the mailbox, close it, free the buffer. Idempotent. errno is kept. TLS says
+ * farewell when the socket has room. */
 void sock_close(struct sock *s);
 
 /* At least one byte, at most n (n > 0), buffered ones first. *got > 0 only with ST_OK. Bytes already
@@ -91,8 +106,12 @@ void sock_trim(struct sock *s);
 
 /* All n bytes, or a reason. ST_EOF = the peer has closed (EPIPE, ECONNRESET). */
 enum status sock_write(struct sock *s, const void *p, size_t n, nsec deadline) NODISCARD;
-/* All of iov (its entries are changed). */
+/* All of iov (its entries are changed). Over TLS, after ST_TIMEOUT, bytes may be on their way that
+ * iov has no longer; n = 0 sends them. */
 enum status sock_writev(struct sock *s, struct iovec *iov, int n, nsec deadline) NODISCARD;
+
+/* Nothing more comes from us: the peer reads an end. */
+enum status sock_end(struct sock *s, nsec deadline) NODISCARD;
 
 enum {
 	SOCK_IN   = 1,          /* readable, or bytes are buffered, or the peer closed */

@@ -681,7 +681,7 @@ START_TEST(bodies)
 	ck_assert_ptr_nonnull(i);
 	ck_assert_int_eq(playlist_kind(i, b[_i].name), b[_i].kind);
 	buf_init(&out, 4096);
-	playlist_body(&out, b[_i].kind, "h:1", i, "T", b[_i].mms);
+	playlist_body(&out, b[_i].kind, "http", "h:1", i, "T", b[_i].mms);
 	ck_assert_str_eq(buf_cstr(&out), b[_i].want);
 	buf_fini(&out);
 	chaninfo_unref(&i);
