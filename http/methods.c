@@ -661,6 +661,8 @@ const struct rpc_method rpc_methods[] = {
 	{ "getSettings", NOTHING, method_get_settings, RPC_IS_OBJECT,
 		"Limits of what is sent; 0 = no limit, for players none at all." },
 	{ "getSourceStreams", NOTHING, method_get_sources, RPC_IS_ARRAY, "From where a channel can come." },
+	{ "getState", { { "objectNames", RPC_ARRAY, false } }, method_get_state, RPC_IS_OBJECT,
+		"servMgr, chanMgr, stats, notificationBuffer, sys, ypList as PeerCast-YT's pages see them." },
 	{ "getStatus", NOTHING, get_status, RPC_IS_OBJECT, "Addresses, firewall state, uptime." },
 	{ "getUpdateStatus", NOTHING, method_get_update_status, RPC_IS_OBJECT,
 		"Always done: this node does not update itself." },

@@ -24,6 +24,8 @@ bool method_take_texts(struct rpc_call *c, json_t *info, json_t *track, struct c
 /* methods_store.c: what front ends keep here */
 rpc_handler method_add_history, method_get_history, method_get_item, method_get_user_config, method_set_item,
 	method_set_user_config;
+/* methods_state.c: everything at once, as texts */
+rpc_handler method_get_state;
 /* methods_station.c: what PeerCastStation has besides */
 rpc_handler method_broadcast, method_get_listeners, method_get_nothing, method_get_readers,
 	method_get_sources, method_get_update_status, method_restart_announce, method_stop_announce;

@@ -69,19 +69,6 @@ static json_t *load(const char *path)
 	return root != NULL ? root : json_object();
 }
 
-static char *path_beside(const char *ini)
-{
-	const char *slash = strrchr(ini, '/');
-	const size_t n = slash != NULL ? (size_t)(slash - ini) + 1 : 0;
-	char *path = malloc(n + sizeof(FILE_NAME));
-
-	if (path != NULL) {
-		memcpy(path, ini, n);
-		memcpy(path + n, FILE_NAME, sizeof(FILE_NAME));
-	}
-	return path;
-}
-
 struct storage *storage_open(const char *ini) LOCK_IMPL /* nobody else has it yet */
 {
 	struct storage *s = calloc(1, sizeof(*s));
@@ -89,7 +76,7 @@ struct storage *storage_open(const char *ini) LOCK_IMPL /* nobody else has it ye
 	if (s == NULL)
 		return NULL;
 	mtx_init(&s->mtx, &lk_save);
-	s->path = ini != NULL ? path_beside(ini) : NULL;
+	s->path = ini != NULL ? file_beside(ini, FILE_NAME) : NULL;
 	if (s->path != NULL || ini == NULL)
 		s->root = s->path != NULL ? load(s->path) : json_object();
 	if (s->root == NULL || !make_whole(s->root))

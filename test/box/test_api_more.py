@@ -138,3 +138,50 @@ class Station(BoxCase):
         self.assertEqual({k: chan["info"][k] for k in ("name", "url", "genre", "desc", "comment")},
                          {k: self.INFO[k] for k in ("name", "url", "genre", "desc", "comment")})
         self.assertEqual((chan["track"]["name"], chan["track"]["creator"]), ("song", "who"))
+
+
+class State(BoxCase):
+    def state(self, n, *names):
+        return n.rpc("getState", [list(names)])
+
+    def test_whole(self):
+        """What PeerCast-YT's pages read is there, as text, and no secret is."""
+        n = self.node({"password": "very secret", "serverName": "<b>", "maxRelays": 7})
+        self.push(n, "x & <y>", genre="g")
+        cid = n.wait_channel("x & <y>")["channelId"]
+        with n.view(cid):
+            got = self.state(n, "servMgr", "chanMgr", "stats", "notificationBuffer", "sys", "ypList")
+        self.assertEqual(set(got), {"servMgr", "chanMgr", "stats", "notificationBuffer", "sys", "ypList"})
+        sm = got["servMgr"]
+        self.assertEqual((sm["serverName"], sm["maxRelays"], sm["isRoot"], sm["serverPort"], sm["allow"]["HTML1"]),
+                         ("<b>", "7", "0", str(n.port), "1"))
+        self.assertIn("DIRECT", [s["type"] for s in sm["servents"]])
+        self.assertEqual(sm["flags"]["forceFirewalled"]["currentValue"], False)
+        self.assertEqual(sm["flags"]["startPlayingFromKeyFrame"]["defaultValue"], True)
+        self.assertEqual(sm["configurationFile"], n.ini_path)
+        for key in ("uptime", "numRelays", "filters", "channelDirectory", "auth", "log", "rtmpServerMonitor",
+                    "isFirewalled", "firewallKnown", "serverIPAddresses", "defaultChannelInfo", "hasUnsafeFilterSettings"):
+            self.assertIn(key, sm)
+        chan, = got["chanMgr"]["channels"]
+        self.assertEqual((chan["name"], chan["id"], chan["genre"], chan["status"], chan["localListeners"]),
+                         ("x & <y>", cid, "g", "BROADCAST", "1"))
+        self.assertRegex(chan["authToken"], r"^[0-9a-f]{32}$")
+        self.assertRegex(got["stats"]["totalOutPerSec"], r"^[0-9]+\.[0-9]$")
+        self.assertIn("<br>", got["sys"]["log"]["dumpHTML"])
+        self.assertNotIn("<y>", got["sys"]["log"]["dumpHTML"])
+        self.assertNotIn("very secret", json.dumps(got))
+
+    def test_names(self):
+        n = self.node()
+        self.assertEqual(self.state(n), {})
+        self.assertEqual(set(self.state(n, "stats", "stats")), {"stats"})
+        for params in ([["nonsense"]], [[5]], [["servMgr", None]], ["servMgr"], []):
+            with self.subTest(params):
+                with self.assertRaises(RpcError) as e:
+                    n.rpc("getState", params)
+                self.assertEqual(e.exception.code, -32602)
+
+    def test_unsafe_filters_are_seen(self):
+        n = self.node(blocks="[Filter]\nip = 255.255.255.255\nprivate = Yes\n[End]\n")
+        self.assertEqual(self.state(n, "servMgr")["servMgr"]["hasUnsafeFilterSettings"], "1")
+        self.assertEqual(self.state(self.node(), "servMgr")["servMgr"]["hasUnsafeFilterSettings"], "0")

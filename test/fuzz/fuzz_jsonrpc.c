@@ -35,7 +35,7 @@ static void info_changed(struct node *n, struct chan *c)
 {
 }
 
-static enum status rtmp_prepare(struct node *n, const char *key, const struct chanmeta *m, bool v6)
+static enum status rtmp_prepare(struct node *n, const char *key, struct chanmeta *m, bool v6)
 {
 	ASSERT(key[0] != '\0' && strlen(key) < TEXT_MAX && gnuid_is_set(&m->id));
 	for (int i = 0; i < CT_COUNT; i++)
