@@ -28,6 +28,8 @@ void push_run(struct app *a, struct servent *sv, struct request *rq);
 /* "SOURCE ..." was read as a line: an Icecast encoder (icecast.c). On success the socket has moved, as above;
  * rq takes the headers. */
 void icecast_run(struct app *a, struct servent *sv, const char *line, struct request *rq, nsec deadline);
+/* "OPTIONS * HTTP/1.1" was read: encoders ask for the methods we have (RFC 9110 9.3.7). */
+void icecast_options(struct servent *sv, struct request *rq, nsec deadline);
 /* PUT /mount: the same of today. */
 void icecast_put(struct app *a, struct servent *sv, struct request *rq);
 /* The password was read as a line: a SHOUTcast encoder. */

@@ -134,6 +134,8 @@ static void dispatch(struct app *a, struct servent *sv, nsec patience)
 		giv_accept(a, sv, line, rq, deadline);
 	} else if (st == ST_OK && strncmp(line, "SOURCE ", 7) == 0) {
 		icecast_run(a, sv, line, rq, deadline);
+	} else if (st == ST_OK && strncmp(line, "OPTIONS * HTTP/", 15) == 0) {
+		icecast_options(sv, rq, deadline);
 	} else if (st == ST_OK && http_is_request_line(line)) {
 		st = http_read_head(&sv->sock, line, rq, deadline);
 		free(line);

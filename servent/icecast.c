@@ -110,6 +110,8 @@ static void icecast(struct app *a, struct servent *sv, const struct request *rq,
 		refuse(sv, in->name, 503, NULL);
 	} else if (!encoder_is_named(m)) {
 		refuse(sv, in->name, 400, "name missing (ice-name)");
+	} else if (rq->method == HTTP_PUT && rq->has_length && rq->length == 0) {
+		intake_answer(&sv->sock, 200, NULL);    /* tries the door, and waits */
 	} else {
 		in->meta = m;
 		begin(a, sv, rq, in, hello);
@@ -137,6 +139,23 @@ void icecast_run(struct app *a, struct servent *sv, const char *line, struct req
 		icecast(a, sv, rq, l.has_password ? l.password : NULL, &in, hello);
 	}
 	explicit_bzero(&l, sizeof(l));
+}
+
+void icecast_options(struct servent *sv, struct request *rq, nsec deadline)
+{
+	struct response rs;
+
+	if (http_read_headers(&sv->sock, rq, deadline) != ST_OK) {
+		if (rq->fault != 0)
+			handshake_error(sv, rq->fault, rq->why);
+		return;
+	}
+	response_init(&rs, 4096);
+	rs.status = 204;
+	response_header(&rs, "Allow", "GET, HEAD, POST, PUT, SOURCE, OPTIONS");
+	if (response_send(&sv->sock, &rs, false, clk_deadline(HTTP_WRITE_DEADLINE)) == ST_OK)
+		http_drain(&sv->sock);
+	response_fini(&rs);
 }
 
 void icecast_put(struct app *a, struct servent *sv, struct request *rq)

@@ -156,7 +156,9 @@ static void run(struct inflow *x)
 		bad = x->src.c == NULL;
 		if (end != ST_OK && x->src.error[0] == '\0')
 			(void)text_copy(x->src.error, sizeof(x->src.error), media_error(x->src.media));
-		if (bad)
+		if (bad && x->now == 0)         /* some encoders try the door first */
+			log_peer(LOG_INFO, &x->sock.peer, "%s %s: nothing was sent", x->name, peer);
+		else if (bad)
 			log_warn("%s %s: %s", x->name, peer,
 			         x->src.error[0] != '\0' ? x->src.error : "no stream in it");
 	}

@@ -111,7 +111,7 @@ class BadInput(Raw):
     def test_requests_that_are_none(self):
         for data in (b"\r\n\r\n", b"get / HTTP/1.0\r\n\r\n", b"BREW / HTTP/1.0\r\n\r\n", b"\x00\x01\x02\r\n\r\n",
                      b"GET http://x/ HTTP/1.0\r\n\r\n", b"GET  / HTTP/1.0\r\n\r\n", b"GET / HTTP/1.0 x\r\n\r\n",
-                     b"POST /api/1\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"OPTIONS * HTTP/1.1\r\n\r\n",
+                     b"POST /api/1\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"OPTIONS *\r\n\r\n",
                      b"POST /elsewhere HTTP/1.1\r\nContent-Length: 1\r\n\r\nx",
                      b"GET / HTTP/1.0\r\nA: b\rC: d\r\n\r\n", b"GET / HTTP/1.0\r\nA: \0\r\n\r\n",
                      b"GET / HTTP/1.0\r\n" + b"no header\r\n" * 11 + b"\r\n"):

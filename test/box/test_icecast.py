@@ -223,6 +223,22 @@ class Inputs(Ice):
         node.wait_channel("テスト")
 
 
+    def test_what_encoders_ask_first(self):
+        """libshout asks for the methods, then tries the mount point without sending anything."""
+        node = self.node()
+        c = self.closing(node.client())
+        c.request("OPTIONS", "*", {"Connection": "Upgrade", "Upgrade": "TLS/1.0, HTTP/1.1"}, version="HTTP/1.1")
+        self.assertEqual(c.read_head(), 204)
+        self.assertTrue({"PUT", "SOURCE"} <= set(c.headers["allow"].split(", ")))
+        c.expect_close()
+        self.source(node, headers={**NAME, "Content-Length": 0}).shutdown()
+        node.wait_log("icecast .*: nothing was sent")
+        c = self.closing(node.client())
+        c.request("PUT", "/live", {**NAME, "Content-Length": 0}, version="HTTP/1.1")
+        self.assertEqual(c.read_head(), 200)
+        self.assertEqual(node.channels(), [])
+
+
 class Refused(Ice):
     def status(self, node, first, headers=None, source=None):
         c = self.closing(node.client(source=source))
