@@ -370,9 +370,12 @@ static void on_root(void *ctx, const struct root *r)
 	}
 	if ((r->has & ROOT_ASCI) && strcmp(r->asci, x->message) != 0) {
 		(void)text_copy(x->message, sizeof(x->message), r->asci);
-		if (r->asci[0] != '\0')
+		if (r->asci[0] != '\0') {
+			/* those that come close together are one notification */
+			log_debug("cout: message of the yellow page: %s", r->asci);
 			notice_add(&x->a->node.notices, NOTICE_PEERCAST, "rootMessage", "info", NULL,
 				"The yellow page says: %s", r->asci);
+		}
 	}
 	if ((r->has & ROOT_UPD) && (x->asked_at == 0 || now - x->asked_at >= ASK_PACE)) {
 		x->asked_at = now;
