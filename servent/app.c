@@ -27,6 +27,7 @@
 #include "servent/listen.h"
 #include "servent/opts.h"
 #include "servent/portcheck.h"
+#include "servent/readyd.h"
 #include "servent/rtmp.h"
 #include "servent/source.h"
 #include "xml/xmlout.h"
@@ -547,6 +548,8 @@ enum status app_start(struct app *a, const char *ini, int *exit_code)
 	if (st == ST_OK)
 		st = feedd_start(&a->feeds, &a->node);
 	if (st == ST_OK)
+		st = readyd_start(&a->ready);
+	if (st == ST_OK)
 		st = start_threads(a);
 	if (st != ST_OK) {
 		fprintf(stderr, "peercast: start: %s\n", status_str(st));
@@ -632,6 +635,8 @@ void app_stop(struct app *a)
 	clean = servmgr_wait_empty(a->node.sm, deadline) == ST_OK;
 	clean = wait_tasks(a, deadline) && clean;
 	clean = thr_join(&a->house_thr, deadline) == ST_OK && clean;
+	if (clean)
+		readyd_stop(&a->ready, deadline);
 	chanlogd_stop(&a->chanlog, deadline);
 	historyd_stop(&a->history, deadline);
 	clean = feedd_stop(&a->feeds, deadline) && clean;

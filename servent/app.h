@@ -25,6 +25,7 @@
 struct chanlogd;
 struct feedd;
 struct historyd;
+struct readyd;
 struct rtmpd;
 struct source;
 
@@ -35,6 +36,7 @@ struct app {
 	struct rtmpd *rtmp;             /* the same */
 	struct feedd *feeds;            /* the same */
 	struct tls_cert *tls;           /* the same: server.crt and server.key beside the ini */
+	struct readyd *ready;           /* the same */
 	int listen_fd;                  /* the SERVER thread's, and */
 	struct host listen_at;          /* where it is */
 	struct thr server_thr, house_thr;

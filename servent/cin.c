@@ -4,6 +4,8 @@
  */
 #include "servent/conn.h"
 
+#include <errno.h>
+
 #include "core/sys/log.h"
 #include "http/target.h"
 #include "pcp/hostatom.h"
@@ -12,6 +14,7 @@
 #include "servent/giv.h"
 #include "servent/pcpio.h"
 #include "servent/proc.h"
+#include "servent/readyd.h"
 
 #define SILENCE    (300 * NSEC_PER_SEC)         /* not one atom: quit 1000 (B7) */
 #define TEST_TIME  (5 * NSEC_PER_SEC)           /* for a port test to say quit */
@@ -26,6 +29,9 @@ struct cin {
 	struct proc proc;
 	uint32_t quit;                  /* to say at the end; 0 = nothing */
 	nsec heard;                     /* last atom */
+	struct ready ready;             /* its right: to read, and to all of the above but a and sv */
+	enum status st;                 /* of what was read while it was parked, and errno with ST_SYS */
+	int err;
 };
 
 static bool is_root(struct app *a)
@@ -248,15 +254,46 @@ static enum status obey(struct cin *x)
 	return st == ST_TIMEOUT ? ST_OK : st;
 }
 
-/* Sleep until there is something to read, mail that may go now, or a wake-up. ST_TIMEOUT: it was silent, or
- * did not end its atom. */
+/* While we sleep, on the thread that reads for all: act on what came. false: half an atom is here, there is
+ * more to read, or it is over. */
+static bool take_turn(void *ctx)
+{
+	struct cin *x = ctx;
+
+	x->st = pcpio_pump(&x->io, 0);
+	if (x->st == ST_OK)
+		x->st = obey(x);
+	else if (x->st == ST_TIMEOUT)
+		x->st = ST_OK;          /* nothing there after all */
+	x->err = errno;
+	return x->st == ST_OK && pcpio_is_dry(&x->io);
+}
+
+/* How long we wait for the peer. */
+static nsec patience(const struct cin *x)
+{
+	return MIN(x->heard + SILENCE, pcpio_deadline(&x->io));
+}
+
+/* Sleep until there is something to do for this thread: mail that may go now, a wake-up, or something to read
+ * that nobody reads for us. ST_TIMEOUT: it was silent, or did not end its atom. */
 static enum status await(struct cin *x, int *got)
 {
-	const nsec patience = MIN(x->heard + SILENCE, pcpio_deadline(&x->io));
-	const nsec due = pcpio_mail_due(&x->io, &x->sv->mbox);
-	const enum status st = sock_wait(&x->sv->sock, SOCK_IN, got, MIN(due, patience));
+	const nsec deadline = MIN(pcpio_mail_due(&x->io, &x->sv->mbox), patience(x));
+	enum status st;
 
-	return st == ST_TIMEOUT && due < patience ? ST_OK : st;
+	if (pcpio_is_dry(&x->io) && ready_park(x->a->ready, &x->ready)) {
+		st = mbox_wait(&x->sv->mbox, deadline);
+		ready_take(x->a->ready, &x->ready);
+		*got = st == ST_OK ? SOCK_MAIL : 0;
+		if (x->st != ST_OK) {
+			errno = x->err;
+			return x->st;
+		}
+	} else {
+		st = sock_wait(&x->sv->sock, SOCK_IN, got, deadline);
+	}
+	return st == ST_TIMEOUT && clk_now() < patience(x) ? ST_OK : st;
 }
 
 /* Returns why it ended; x->quit is what to say, or with ST_EOF what was said. */
@@ -333,9 +370,15 @@ void cin_run(struct app *a, struct servent *sv)
 	servent_set_type(sv, SV_CIN, SV_HANDSHAKE);
 	pcpio_init(&x.io, &sv->sock, &atomlimits_control);
 	st = shake_hands(&x);
-	if (st == ST_OK)
-		part(&x, converse(&x));
-	else if (st == ST_STOPPED)
+	if (st == ST_OK) {
+		x.ready = (struct ready){
+			.fd = sv->sock.fd, .mb = &sv->mbox, .turn = take_turn, .ctx = &x,
+		};
+		st = converse(&x);
+		ready_leave(a->ready, &x.ready);
+		part(&x, st);
+	} else if (st == ST_STOPPED) {
 		pcpio_quit(&sv->sock, PCP_QUIT_SHUTDOWN);
+	}
 	pcpio_fini(&x.io);
 }

@@ -14,6 +14,7 @@
 
 #define READ_CONTROL  ((size_t)16 * 1024)       /* bytes asked of the socket at once */
 #define READ_FETCH    ((size_t)128 * 1024)
+_Static_assert(READ_CONTROL >= SOCK_RX, "it goes past the socket's own buffer");
 #define LINGER_BYTES  ((size_t)1024 * 1024)     /* thrown away after a quit, at most */
 #define OTHER_ATOMS   8                         /* taken before oleh (pcp.md 6.4) */
 #define PORTTEST_TIME (15 * NSEC_PER_SEC)
@@ -92,6 +93,11 @@ nsec pcpio_deadline(const struct pcpio *io)
 	return io->begun == 0 ? NSEC_NEVER : io->begun + PCP_ATOM_TIME;
 }
 
+bool pcpio_is_dry(const struct pcpio *io)
+{
+	return io->at == io->in.len && !io->full && io->s->rx_len == 0 && io->s->tls == NULL;
+}
+
 enum status pcpio_pump(struct pcpio *io, nsec deadline)
 {
 	const nsec whole = pcpio_deadline(io);
@@ -111,6 +117,7 @@ enum status pcpio_pump(struct pcpio *io, nsec deadline)
 	if (p == NULL)
 		return ST_LIMIT;
 	st = sock_read(io->s, p, chunk(io), &got, MIN(deadline, whole));
+	io->full = st == ST_OK && got == chunk(io);
 	if (st == ST_OK) {
 		io->in.len += got;
 		sock_trim(io->s);

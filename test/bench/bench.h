@@ -29,7 +29,8 @@ struct options {
 	double seconds, warm;           /* measured window, and what passes before it */
 	double each;                    /* announcements per second and connection */
 	unsigned int chans;             /* channels of each tracker */
-	bool probe;                     /* time handshakes meanwhile */
+	bool stay;                      /* trackers stay until all is measured: their end costs, too */
+	bool probe;                     /* time handshakes meanwhile; and stay */
 	pid_t pids[PIDS_MAX];           /* whose CPU time and memory are read */
 	unsigned int n_pids;
 	char **command;                 /* to launch; NULL-terminated */

@@ -276,8 +276,8 @@ int role_control(const struct options *o)
 	began = clk_now();
 	run_until(&r, began + (nsec)(o->seconds * 1e9), o->each, false);
 	announced = r.announced - announced;
-	if (o->probe)
-		run_until(&r, clk_now() + SETTLE, 0, false);    /* they stay; it has read all long before */
+	if (o->stay || o->probe)
+		run_until(&r, clk_now() + SETTLE, 0, false);    /* it has read all long before */
 	else if (o->each > 0)
 		drain(&r);
 	secs = (double)(clk_now() - began) / 1e9;

@@ -17,7 +17,7 @@ static const char usage[] =
 	"  view     -n viewers of /stream/ID: -p PORT -i ID [-t S] [-w WARM] [-P PID]...\n"
 	"  relay    -n PCP relays of the channel: the same\n"
 	"  control  -n trackers on a root: -p PORT [-a ANNOUNCEMENTS/S each] [-c CHANNELS each] [-t S] [-P PID]\n"
-	"           -H: time the handshakes of others meanwhile\n"
+	"           -S: they stay until all is measured; -H: and time the handshakes of others meanwhile\n"
 	"  http     -n clients ask for a path: -p PORT [-u PATH] [-t S] [-P PID]\n"
 	"  ideal    the baseline: one thread, epoll, the same bytes to everybody: -p PORT\n"
 	"  launch   start a node, time its first answer and its end: -p PORT -- COMMAND...\n";
@@ -99,7 +99,7 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return 2;
 	}
-	while ((c = getopt(argc - 1, argv + 1, "p:i:N:u:n:b:r:k:t:w:a:c:HP:h")) != -1) {
+	while ((c = getopt(argc - 1, argv + 1, "p:i:N:u:n:b:r:k:t:w:a:c:SHP:h")) != -1) {
 		switch (c) {
 		case 'p': o.port = (uint16_t)number(optarg, 1, UINT16_MAX); break;
 		case 'i': o.id = optarg; break;
@@ -113,6 +113,7 @@ int main(int argc, char **argv)
 		case 'w': o.warm = seconds(optarg); break;
 		case 'a': o.each = seconds(optarg); break;
 		case 'c': o.chans = number(optarg, 1, 1000); break;
+		case 'S': o.stay = true; break;
 		case 'H': o.probe = true; break;
 		case 'P':
 			if (o.n_pids == PIDS_MAX)

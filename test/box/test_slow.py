@@ -201,6 +201,11 @@ class ClientTimers(Row):
         def silent(c):
             self.assertTrue(has_ended(c, 400))
 
+        def silent_later(c):
+            self.assertFalse(has_ended(c, 20))
+            c.send_atom(text("mesg", "a word"))
+            silent(c)
+
         def stays_connected(c):
             c.send_atom(box("root", u32("next", 1)))
             self.assertFalse(has_ended(c, 40), c.node.out.text())
@@ -211,6 +216,7 @@ class ClientTimers(Row):
         self.timed("B33: slow answer", "asked", 20, slow_answer)
         for who in ("cin", "relay"):
             self.timed("B7: silent " + who, who, 300, silent)
+        self.timed("B7: silent after a word", "cin", 320, silent_later)
         self.timed("B57: next 1", "yp", 40, stays_connected)
         for t in self.threads:
             t.join()

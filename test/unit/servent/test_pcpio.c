@@ -75,10 +75,12 @@ START_TEST(pieces)
 				if (size < 14) {
 					ck_assert_int_eq(pcpio_next(&io, &a), ST_TIMEOUT);
 					ck_assert_int_ne(pcpio_deadline(&io), NSEC_NEVER);
+					ck_assert(!pcpio_is_dry(&io));
 				}
 			}
 		}
 		expect_three(&io);
+		ck_assert(pcpio_is_dry(&io));
 		if (_i == 0)
 			ck_assert_ptr_null(io.in.p);    /* an idle connection holds no memory */
 		pcpio_fini(&io);
@@ -114,6 +116,37 @@ START_TEST(many)
 			ck_assert_uint_eq(v, k);
 		}
 	}
+	pcpio_fini(&io);
+	wire_drop(&w);
+	buf_fini(&b);
+}
+END_TEST
+
+/* A read that fills its room is not the last one, though nothing is left of its atoms. */
+START_TEST(full)
+{
+	struct pcpio io;
+	struct wire w;
+	struct atom a;
+	struct buf b;
+
+	buf_init(&b, 1 << 20);
+	for (uint32_t i = 0; i < 2 * 1024; i++) {       /* 16 KiB of empty ones: a whole read */
+		struct atomwr wr;
+
+		atomwr_init(&wr, &b);
+		atomwr_bytes(&wr, ATOM_UPD, "", 0);
+	}
+	wire_make(&w);
+	pcpio_init(&io, &w.s, &atomlimits_control);
+	ck_assert(pcpio_is_dry(&io));
+	far_send(&w, b.p, b.len);
+	ck_assert_int_eq(pcpio_pump(&io, clk_deadline(SOON)), ST_OK);
+	while (pcpio_next(&io, &a) == ST_OK)
+		ck_assert_int_eq((int)a.id, ATOM_UPD);
+	ck_assert(!pcpio_is_dry(&io));
+	ck_assert_int_eq(pcpio_pump(&io, 0), ST_TIMEOUT);
+	ck_assert(pcpio_is_dry(&io));
 	pcpio_fini(&io);
 	wire_drop(&w);
 	buf_fini(&b);
@@ -370,6 +403,7 @@ Suite *unit_suite(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, pieces, 0, 2);
 	tcase_add_test(t, many);
+	tcase_add_test(t, full);
 	tcase_add_loop_test(t, claim, 0, (int)NELEM(claims));
 	tcase_add_test(t, great);
 	tcase_add_test(t, endings);
