@@ -234,7 +234,7 @@ static void begin_digest(struct sync *s)
 
 	if (s->dig_cur == NULL)
 		s->dig_cur = s->owns;
-	for (e = s->ends; e != NULL; e = e->hh.next) {
+	DL_FOREACH(s->ends, e) {
 		s->n_ends_due += !e->due;
 		e->due = true;
 	}
@@ -323,7 +323,7 @@ void sync_status(const struct sync *s, struct sync_status *st, nsec now)
 			hits += count_shown(cl);
 		st->hits += hits;
 		st->chans += hits > 0;
-		st->hidden += !sync_chan_has_info(c);
+		st->hidden += (c->own != NULL || c->claims != NULL) && !sync_chan_has_info(c);
 		st->listed += sync_chan_is_listed(c);
 	}
 	st->asking = s->inquire_at != NSEC_NEVER;

@@ -265,8 +265,8 @@ static nsec out_gone(struct sync *s, nsec now)
 		struct wr w = begin_ext(s, SYNC_T_GONE, 0);
 		size_t n = 0;
 
-		for (; e != NULL && n < fit; e = e->hh.next) {
-			const struct syncgone r = { .chan = e->id, .why = (uint8_t)e->why };
+		for (; e != NULL && n < fit; e = e->next) {
+			const struct syncgone r = { .chan = e->chan->id, .why = (uint8_t)e->why };
 
 			if (!e->due)
 				continue;

@@ -16,47 +16,37 @@
 
 static void drop_end(struct sync *s, struct syncend *e)
 {
+	struct syncchan *c = e->chan;
+
 	s->n_ends_due -= e->due;
-	HASH_DEL(s->ends, e);
+	s->n_ends--;
+	DL_DELETE(s->ends, e);
+	c->end = NULL;
 	free(e);
+	sync_chan_tidy(s, c);
 }
 
-static struct syncend *find_end(struct sync *s, const struct gnuid *id)
+static void add_end(struct sync *s, struct syncchan *c, enum sync_reason why, nsec now)
 {
-	struct syncend *e;
-
-	HASH_FIND(hh, s->ends, id, sizeof(*id), e);
-	return e;
-}
-
-static void add_end(struct sync *s, const struct gnuid *id, enum sync_reason why, nsec now)
-{
-	struct syncend *e = find_end(s, id);
+	struct syncend *e = s->n_ends < ENDS_MAX ? calloc(1, sizeof(*e)) : NULL;
 
 	if (e == NULL) {
-		e = HASH_COUNT(s->ends) < ENDS_MAX ? calloc(1, sizeof(*e)) : NULL;
-		if (e == NULL) {
-			sync_drop(s, NULL, SYNC_DROP_MEMORY);
-			return;
-		}
-		e->id = *id;
-		HASH_ADD(hh, s->ends, id, sizeof(e->id), e);
-		if (e->hh.tbl == NULL) {
-			free(e);
-			sync_drop(s, NULL, SYNC_DROP_MEMORY);
-			return;
-		}
+		sync_drop(s, NULL, SYNC_DROP_MEMORY);
+		return;
 	}
-	s->n_ends_due += !e->due;
-	e->due = true;
-	e->since = now;
-	e->why = why;
+	*e = (struct syncend){ .chan = c, .since = now, .why = why, .due = true };
+	c->end = e;
+	DL_APPEND(s->ends, e);
+	s->n_ends++;
+	s->n_ends_due++;
 }
 
 void sync_ends_free(struct sync *s)
 {
-	while (s->ends != NULL)
-		drop_end(s, s->ends);
+	struct syncend *e, *next;
+
+	DL_FOREACH_SAFE(s->ends, e, next)
+		drop_end(s, e);
 }
 
 /* --- hits --------------------------------------------------------------------------------------- */
@@ -65,7 +55,6 @@ static struct syncown *get_own(struct sync *s, const struct gnuid *id)
 {
 	struct syncchan *c = sync_chan_get(s, id);
 	struct syncown *o;
-	struct syncend *e;
 
 	if (c == NULL || c->own != NULL)
 		return c != NULL ? c->own : NULL;
@@ -78,9 +67,8 @@ static struct syncown *get_own(struct sync *s, const struct gnuid *id)
 	c->own = o;
 	DL_APPEND(s->owns, o);
 	s->st.own_chans++;
-	e = find_end(s, id);
-	if (e != NULL)
-		drop_end(s, e);
+	if (c->end != NULL)
+		drop_end(s, c->end);
 	return o;
 }
 
@@ -102,7 +90,7 @@ void sync_own_free(struct sync *s, struct syncown **op, enum sync_reason why, bo
 
 	*op = NULL;
 	if (tell && o->info != NULL)
-		add_end(s, &c->id, why, now);
+		add_end(s, c, why, now);
 	DL_FOREACH(hits, x) {
 		sync_live_remove(s, x);
 		if (tell && o->info != NULL)
@@ -340,7 +328,7 @@ void sync_own_sweep(struct sync *s, nsec now)
 
 	DL_FOREACH_SAFE(s->owns, o, next)
 		end_some(s, o, is_silent, SYNC_TIMEOUT, now);
-	HASH_ITER(hh, s->ends, e, e_next)
+	DL_FOREACH_SAFE(s->ends, e, e_next)
 		if (!e->due && now - e->since >= s->conf.hit_timeout)
 			drop_end(s, e);
 }

@@ -48,7 +48,7 @@ struct syncchan *sync_chan_get(struct sync *s, const struct gnuid *id)
 
 void sync_chan_tidy(struct sync *s, struct syncchan *c)
 {
-	if (c->own != NULL || c->claims != NULL)
+	if (c->own != NULL || c->claims != NULL || c->end != NULL)
 		return;
 	if (s->tell_cur == c)
 		s->tell_cur = c->hh.next;

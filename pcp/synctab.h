@@ -87,6 +87,7 @@ struct syncchan {
 	UT_hash_handle hh;
 	struct syncown *own;
 	struct syncclaim *claims;
+	struct syncend *end;            /* ours, that ended; NULL = none */
 	uint64_t peak;                  /* listeners */
 	nsec told;                      /* last in anybody's TELL; 0 = never */
 };
@@ -119,8 +120,8 @@ struct syncinst {
 
 /* A GONE that is repeated with the digests, for who missed it. */
 struct syncend {
-	struct gnuid id;
-	UT_hash_handle hh;
+	struct syncend *prev, *next;
+	struct syncchan *chan;
 	nsec since;
 	enum sync_reason why;
 	bool due;
@@ -149,7 +150,8 @@ struct sync {
 	struct syncown *owns;           /* in the order they came */
 	struct syncinst *inst[SYNC_INSTANCES_MAX];
 	size_t n_inst;
-	struct syncend *ends;
+	struct syncend *ends;           /* oldest first */
+	size_t n_ends;
 	struct syncsource source[SYNC_SOURCES];
 
 	/* asking and telling (yp.md 4.2) */

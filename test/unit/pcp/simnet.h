@@ -14,9 +14,11 @@
 #include "core/sys/text.h"
 #include "pcp/sync.h"
 
-#include <uthash.h>
+#include <utlist.h>
 
 #define SIM_ROOTS 16
+#define SIM_BUCKETS 64
+#define SIM_KEY (GNUID_LEN + 24)
 #define SEC NSEC_PER_SEC
 #define SIM_START (1000 * SEC)
 #define SIM_WALL_MS 1700000000000
@@ -25,17 +27,17 @@ struct simnet;
 
 /* What a root lists: one hit of one channel. Keyed by channel and node. */
 struct simhit {
+	struct simhit *prev, *next;
 	struct hit h;
 	uint32_t by;                    /* instance */
-	UT_hash_handle hh;
-	uint8_t key[GNUID_LEN + 24];
+	uint8_t key[SIM_KEY];
 };
 
 struct siminfo {
+	struct siminfo *prev, *next;
 	struct gnuid id;
 	char name[TEXT_MAX];
 	uint32_t times;                 /* told */
-	UT_hash_handle hh;
 };
 
 struct simroot {
@@ -46,31 +48,33 @@ struct simroot {
 	int part;                       /* of the network: it hears its own alone */
 	int64_t skew_ms;
 	nsec next;
-	struct simhit *hits;
+	struct simhit *hits[SIM_BUCKETS];
+	size_t n_hits;
 	struct siminfo *infos;
 	uint64_t shown, gone;           /* callbacks */
 	uint32_t force_id;              /* its next random number; 0 = any */
 };
 
 struct simgram {
-	nsec at;
-	uint64_t seq;
+	struct simgram *prev, *next;
 	uint32_t to;
 	struct host from;
 	size_t n;
 	uint8_t *p;
 };
 
+#define SIM_SLOTS 1024          /* milliseconds a datagram may take, and one */
+
 struct simnet {
-	uint64_t rng, seq;
+	uint64_t rng;
 	nsec now;
 	uint32_t loss, dup;             /* per cent */
 	nsec delay_min, delay_max;
 	bool loop;                      /* who sends hears itself */
 	struct simroot root[SIM_ROOTS];
 	size_t n;
-	struct simgram *heap;
-	size_t n_heap, cap;
+	struct simgram *slot[SIM_SLOTS];        /* by the millisecond they arrive */
+	size_t n_flying;
 	uint64_t grams, lost;
 	/* each datagram that is sent, before the network; NULL = nobody looks */
 	void (*tap)(struct simroot *r, const uint8_t *p, size_t n);
@@ -91,40 +95,21 @@ static inline uint32_t sim_below(struct simnet *net, uint32_t n)
 
 /* --- datagrams ---------------------------------------------------------------------------------- */
 
-static inline bool gram_before(const struct simgram *a, const struct simgram *b)
+static inline struct simgram **sim_slot(struct simnet *net, nsec at)
 {
-	return a->at != b->at ? a->at < b->at : a->seq < b->seq;
+	return &net->slot[at / NSEC_PER_MSEC % SIM_SLOTS];
 }
 
-static inline void heap_push(struct simnet *net, struct simgram g)
+/* When the next datagram arrives; NSEC_NEVER = none is on its way. */
+static inline nsec sim_next_gram(struct simnet *net)
 {
-	size_t i = net->n_heap++;
+	nsec at = net->now - net->now % NSEC_PER_MSEC;
 
-	if (net->n_heap > net->cap) {
-		net->cap = net->cap == 0 ? 256 : net->cap * 2;
-		net->heap = realloc(net->heap, net->cap * sizeof(net->heap[0]));
-		ck_assert_ptr_nonnull(net->heap);
-	}
-	for (; i > 0 && gram_before(&g, &net->heap[(i - 1) / 2]); i = (i - 1) / 2)
-		net->heap[i] = net->heap[(i - 1) / 2];
-	net->heap[i] = g;
-}
-
-static inline struct simgram heap_pop(struct simnet *net)
-{
-	struct simgram top = net->heap[0], last = net->heap[--net->n_heap];
-	size_t i = 0, k;
-
-	while ((k = 2 * i + 1) < net->n_heap) {
-		if (k + 1 < net->n_heap && gram_before(&net->heap[k + 1], &net->heap[k]))
-			k++;
-		if (!gram_before(&net->heap[k], &last))
-			break;
-		net->heap[i] = net->heap[k];
-		i = k;
-	}
-	net->heap[i] = last;
-	return top;
+	if (net->n_flying == 0)
+		return NSEC_NEVER;
+	while (*sim_slot(net, at) == NULL)
+		at += NSEC_PER_MSEC;
+	return at;
 }
 
 /* One datagram to one root, with that network's fate. */
@@ -134,18 +119,22 @@ static inline void sim_deliver(struct simnet *net, uint32_t to, const struct hos
 
 	for (; copies > 0; copies--) {
 		const uint32_t span = (uint32_t)((net->delay_max - net->delay_min) / NSEC_PER_MSEC);
-		struct simgram g = { .seq = net->seq++, .to = to, .from = *from, .n = n };
+		const nsec delay = net->delay_min + (nsec)sim_below(net, span + 1) * NSEC_PER_MSEC;
+		struct simgram *g;
 
 		net->grams++;
 		if (sim_below(net, 100) < net->loss) {
 			net->lost++;
 			continue;
 		}
-		g.at = net->now + net->delay_min + (nsec)sim_below(net, span + 1) * NSEC_PER_MSEC;
-		g.p = malloc(n > 0 ? n : 1);
-		ck_assert_ptr_nonnull(g.p);
-		memcpy(g.p, p, n);
-		heap_push(net, g);
+		g = calloc(1, sizeof(*g));
+		ck_assert_ptr_nonnull(g);
+		ck_assert_int_lt(delay, (SIM_SLOTS - 1) * NSEC_PER_MSEC);
+		*g = (struct simgram){ .to = to, .from = *from, .n = n, .p = malloc(n > 0 ? n : 1) };
+		ck_assert_ptr_nonnull(g->p);
+		memcpy(g->p, p, n);
+		DL_APPEND(*sim_slot(net, net->now + MAX(delay, NSEC_PER_MSEC)), g);
+		net->n_flying++;
 	}
 }
 
@@ -167,9 +156,9 @@ static inline void sim_send(void *ctx, const void *p, size_t n)
 }
 
 /* As the node knows a host: by session where it has one. */
-static inline void hit_key(uint8_t key[GNUID_LEN + 24], const struct hit *h)
+static inline void hit_key(uint8_t key[SIM_KEY], const struct hit *h)
 {
-	memset(key, 0, GNUID_LEN + 24);
+	memset(key, 0, SIM_KEY);
 	memcpy(key, h->chan.b, GNUID_LEN);
 	if (gnuid_is_set(&h->sid)) {
 		key[GNUID_LEN] = 1;
@@ -180,19 +169,33 @@ static inline void hit_key(uint8_t key[GNUID_LEN + 24], const struct hit *h)
 	}
 }
 
+static inline struct simhit **sim_bucket(struct simroot *r, const uint8_t key[SIM_KEY])
+{
+	uint32_t h = 0;
+
+	for (size_t i = 0; i < SIM_KEY; i++)
+		h = h * 31 + key[i];
+	return &r->hits[h % SIM_BUCKETS];
+}
+
 static inline struct simhit *sim_hit_find(struct simroot *r, const struct hit *h)
 {
-	uint8_t key[GNUID_LEN + 24];
+	uint8_t key[SIM_KEY];
 	struct simhit *x;
 
 	hit_key(key, h);
-	HASH_FIND(hh, r->hits, key, sizeof(key), x);
-	return x;
+	DL_FOREACH(*sim_bucket(r, key), x)
+		if (memcmp(x->key, key, SIM_KEY) == 0)
+			return x;
+	return NULL;
 }
 
 static inline void sim_hit_drop(struct simroot *r, struct simhit *x)
 {
-	HASH_DEL(r->hits, x);
+	struct simhit **list = sim_bucket(r, x->key);
+
+	DL_DELETE(*list, x);
+	r->n_hits--;
 	free(x);
 }
 
@@ -222,7 +225,8 @@ static inline void sim_hit(void *ctx, const struct sync_from *from, const struct
 		x = calloc(1, sizeof(*x));
 		ck_assert_ptr_nonnull(x);
 		hit_key(x->key, h);
-		HASH_ADD(hh, r->hits, key, sizeof(x->key), x);
+		DL_APPEND(*sim_bucket(r, x->key), x);
+		r->n_hits++;
 	}
 	x->h = *h;
 	x->by = from->instance;
@@ -244,8 +248,10 @@ static inline struct siminfo *sim_info_find(struct simroot *r, const struct gnui
 {
 	struct siminfo *i;
 
-	HASH_FIND(hh, r->infos, id, sizeof(*id), i);
-	return i;
+	DL_FOREACH(r->infos, i)
+		if (gnuid_equal(&i->id, id))
+			return i;
+	return NULL;
 }
 
 static inline struct siminfo *sim_info_put(struct simroot *r, const struct gnuid *id, const char *name)
@@ -256,7 +262,7 @@ static inline struct siminfo *sim_info_put(struct simroot *r, const struct gnuid
 		i = calloc(1, sizeof(*i));
 		ck_assert_ptr_nonnull(i);
 		i->id = *id;
-		HASH_ADD(hh, r->infos, id, sizeof(i->id), i);
+		DL_APPEND(r->infos, i);
 	}
 	(void)text_copy(i->name, sizeof(i->name), name);
 	return i;
@@ -322,12 +328,15 @@ static inline void sim_down(struct simroot *r, bool goodbye)
 	if (goodbye)
 		sync_bye(r->s, r->net->now);
 	sync_free(&r->s);
-	HASH_ITER(hh, r->hits, x, next)
-		sim_hit_drop(r, x);
-	HASH_ITER(hh, r->infos, i, inext) {
-		HASH_DEL(r->infos, i);
-		free(i);
+	for (size_t k = 0; k < SIM_BUCKETS; k++) {
+		DL_FOREACH_SAFE(r->hits[k], x, next)
+			free(x);
+		r->hits[k] = NULL;
 	}
+	r->n_hits = 0;
+	DL_FOREACH_SAFE(r->infos, i, inext)
+		free(i);
+	r->infos = NULL;
 }
 
 static inline void sim_fini(struct simnet *net)
@@ -337,9 +346,14 @@ static inline void sim_fini(struct simnet *net)
 			sim_down(&net->root[i], false);
 		sync_conf_fini(&net->root[i].conf);
 	}
-	for (size_t i = 0; i < net->n_heap; i++)
-		free(net->heap[i].p);
-	free(net->heap);
+	for (size_t i = 0; i < SIM_SLOTS; i++) {
+		struct simgram *g, *next;
+
+		DL_FOREACH_SAFE(net->slot[i], g, next) {
+			free(g->p);
+			free(g);
+		}
+	}
 }
 
 static inline void sim_run_root(struct simroot *r)
@@ -348,32 +362,42 @@ static inline void sim_run_root(struct simroot *r)
 	ck_assert_msg(r->next > r->net->now, "it would spin");
 }
 
+/* What arrives now. */
+static inline void sim_arrive(struct simnet *net)
+{
+	struct simgram **slot = sim_slot(net, net->now), *list = *slot, *g, *next;
+
+	*slot = NULL;
+	DL_FOREACH_SAFE(list, g, next) {
+		struct simroot *r = &net->root[g->to];
+
+		net->n_flying--;
+		if (r->s != NULL) {
+			sync_input(r->s, g->p, g->n, &g->from, net->now);
+			r->next = net->now;
+		}
+		free(g->p);
+		free(g);
+	}
+}
+
 /* Let time pass until then. */
 static inline void sim_until(struct simnet *net, nsec until)
 {
 	for (;;) {
-		nsec at = until;
+		nsec at = MIN(until, sim_next_gram(net));
 
-		if (net->n_heap > 0)
-			at = MIN(at, net->heap[0].at);
 		for (size_t i = 0; i < net->n; i++)
 			if (net->root[i].s != NULL)
 				at = MIN(at, net->root[i].next);
 		net->now = MAX(net->now, at);
-		while (net->n_heap > 0 && net->heap[0].at <= net->now) {
-			struct simgram g = heap_pop(net);
-			struct simroot *r = &net->root[g.to];
-
-			if (r->s != NULL) {
-				sync_input(r->s, g.p, g.n, &g.from, net->now);
-				r->next = net->now;
-			}
-			free(g.p);
-		}
+		if (net->now > until)
+			net->now = until;
+		sim_arrive(net);
 		for (size_t i = 0; i < net->n; i++)
 			if (net->root[i].s != NULL && net->root[i].next <= net->now)
 				sim_run_root(&net->root[i]);
-		if (net->now >= until && (net->n_heap == 0 || net->heap[0].at > net->now))
+		if (net->now >= until)
 			return;
 	}
 }
