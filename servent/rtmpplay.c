@@ -87,7 +87,8 @@ enum status rtmp_play(struct source *src, const char *url)
 		goto out;
 	y->src = src;
 	y->sock.fd = -1;
-	st = rtmp_url_parse(u, url) ? ST_OK : fail(src, ST_PROTO, "not an rtmp:// address with a stream in it");
+	st = rtmp_url_parse(u, url) ? ST_OK :
+		fail(src, ST_PROTO, "not an rtmp:// address with a stream in it");
 	if (st == ST_OK && host_resolve(&h, u->host, u->port, deadline) != ST_OK)
 		st = fail(src, ST_SYS, "the server's name cannot be found");
 	if (st == ST_OK)

@@ -310,10 +310,8 @@ static enum status on_command(struct rtmp *r, const struct rtmp_msg *m)
 	return st;
 }
 
-static enum status on_message(void *ctx, const struct rtmp_msg *m)
+static enum status take_message(struct rtmp *r, const struct rtmp_msg *m)
 {
-	struct rtmp *r = ctx;
-
 	switch (m->type) {
 	case RTMP_USER:
 		rtmp_user_control(m, &r->out);
@@ -327,6 +325,14 @@ static enum status on_message(void *ctx, const struct rtmp_msg *m)
 	default:                        /* media before publish are dropped */
 		return r->state == RTMP_PUBLISHING ? rtmp_tags_put(&r->tags, m) : ST_OK;
 	}
+}
+
+static enum status on_message(void *ctx, const struct rtmp_msg *m)
+{
+	struct rtmp *r = ctx;
+	enum status st = take_message(r, m);
+
+	return st == ST_OK && r->out.err != ST_OK ? fail(r, ST_LIMIT, "more calls than can be answered") : st;
 }
 
 /* --- outside ----------------------------------------------------------------------------------- */
@@ -377,8 +383,6 @@ enum status rtmp_feed(struct rtmp *r, const void *p, size_t n)
 	r->st = rtmp_chunks_feed(&r->in, q + used, n - used);
 	if ((r->st == ST_PROTO || r->st == ST_LIMIT) && r->in.why != NULL)
 		(void)fail(r, r->st, r->in.why);
-	if (r->st == ST_OK && r->out.err != ST_OK)
-		r->st = fail(r, ST_LIMIT, "more calls than can be answered");
 	return r->st;
 }
 

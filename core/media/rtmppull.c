@@ -279,8 +279,8 @@ static enum status on_message(void *ctx, const struct rtmp_msg *m)
 
 /* --- outside ------------------------------------------------------------------------------------ */
 
-struct rtmp_pull *rtmp_pull_new(const struct rtmp_url *u, enum status (*flv)(void *ctx, const void *p, size_t n),
-	void *ctx)
+struct rtmp_pull *rtmp_pull_new(const struct rtmp_url *u,
+	enum status (*flv)(void *ctx, const void *p, size_t n), void *ctx)
 {
 	struct rtmp_pull *p = calloc(1, sizeof(*p));
 

@@ -32,8 +32,8 @@ bool rtmp_url_parse(struct rtmp_url *u, const char *url);
 struct rtmp_pull;
 
 /* u is copied. flv: whole tags; anything but ST_OK ends it. NULL: out of memory. */
-struct rtmp_pull *rtmp_pull_new(const struct rtmp_url *u, enum status (*flv)(void *ctx, const void *p, size_t n),
-	void *ctx) NODISCARD;
+struct rtmp_pull *rtmp_pull_new(const struct rtmp_url *u,
+	enum status (*flv)(void *ctx, const void *p, size_t n), void *ctx) NODISCARD;
 void rtmp_pull_free(struct rtmp_pull **p);
 
 /* returns  ST_OK; ST_EOF (the stream has ended); ST_PROTO, ST_LIMIT (bad input, or refused:
