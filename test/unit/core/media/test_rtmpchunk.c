@@ -84,8 +84,9 @@ static enum status note(void *ctx, const struct rtmp_msg *m)
 	if (m->n > 0)
 		buf_printf(&o->log, ":%u-%u", m->p[0], m->p[m->n - 1]);
 	buf_printf(&o->log, ";");
-	for (size_t i = 1; i < m->n; i++)
-		ck_assert_uint_eq(m->p[i], (uint8_t)(m->p[0] + i));
+	for (size_t i = 1; i < m->n; i++)       /* an assertion for each would take long */
+		if (m->p[i] != (uint8_t)(m->p[0] + i))
+			ck_abort_msg("byte %zu", i);
 	return o->refuse;
 }
 
@@ -102,7 +103,8 @@ static enum status run(const struct buf *in, size_t step, bool open, struct out 
 		k = step > 0 ? step : 1 + (size_t)rand() % 37;
 		k = MIN(k, in->len - at);
 		st = rtmp_chunks_feed(&c, in->p + at, k);
-		ck_assert_uint_le(c.held, RTMP_HELD_MAX);
+		if (c.held > RTMP_HELD_MAX)
+			ck_abort_msg("%zu bytes held", c.held);
 	}
 	*why = c.why;
 	rtmp_chunks_fini(&c);
