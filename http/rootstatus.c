@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "http/syncstatus.h"
+
 /* What came over one control connection. */
 struct told {
 	struct gnuid via;
@@ -137,12 +139,12 @@ json_t *rootstatus_json(struct node *n)
 	list = connections(n, told, n_told, &total);
 	free(told);
 	if (list != NULL)
-		all = json_pack("{si sI si si so so sI sI sI so sI sn}",
+		all = json_pack("{si sI si si so so sI sI sI so sI so}",
 			"uptime", (int)clk_age_s(own.started), "channels", (json_int_t)n_chans,
 			"controlConnections", (int)total, "maxControlConnections", (int)lim.max_control,
 			"connections", list, "refused", refusals(n),
 			"announcements", counted(n, ROOT_ANNOUNCED), "forwarded", counted(n, ROOT_FORWARDED),
 			"dropped", counted(n, ROOT_DROPPED), "channelLog", chanlog(n),
-			"bans", (json_int_t)n_bans, "liveSync");
+			"bans", (json_int_t)n_bans, "liveSync", syncstatus_json(n));
 	return all;
 }

@@ -165,8 +165,8 @@ static void set_info(struct sync *s, struct syncown *o, const struct chaninfo *i
 
 static bool is_change(const struct hit *a, const struct hit *b)
 {
-	return a->flags != b->flags || !host_equal(&a->rhost[0], &b->rhost[0]) ||
-	       !gnuid_equal(&a->sid, &b->sid);
+	return a->flags != b->flags || a->listeners != b->listeners || a->relays != b->relays ||
+		!host_equal(&a->rhost[0], &b->rhost[0]) || !gnuid_equal(&a->sid, &b->sid);
 }
 
 /* The hit h in o, made when it is new; NULL: memory. */

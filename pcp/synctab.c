@@ -412,6 +412,14 @@ void sync_info_again(struct sync *s, struct syncchan *c, nsec now)
 	}
 }
 
+void sync_forgotten(struct sync *s, const struct gnuid *chan, nsec now)
+{
+	struct syncchan *c = sync_chan_find(s, chan);
+
+	if (c != NULL && c->own == NULL && sync_chan_has_info(c))
+		sync_info_again(s, c, now);
+}
+
 /* --- instances ---------------------------------------------------------------------------------- */
 
 struct syncinst *sync_inst_find(const struct sync *s, uint32_t id)

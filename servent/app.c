@@ -25,12 +25,15 @@
 #include "servent/firewall.h"
 #include "servent/historyd.h"
 #include "servent/listen.h"
+#include "servent/livesync.h"
 #include "servent/opts.h"
 #include "servent/portcheck.h"
 #include "servent/readyd.h"
 #include "servent/rtmp.h"
 #include "servent/source.h"
 #include "xml/xmlout.h"
+
+#define REPORT_TIME (2 * NSEC_PER_SEC)  /* for live sync to tell how it stands */
 
 /* --- tasks ------------------------------------------------------------------------------------ */
 
@@ -87,6 +90,8 @@ void app_wake_cout(struct app *a)
 	const bool wanted = on_air && roots_any(set->root_host) && set->auto_serve;
 	const bool over = !on_air && !set->is_root;
 	bool start = false;
+
+	livesync_look(a->livesync);     /* what this node itself broadcasts is on the lists of other roots */
 
 	settings_unref(&set);
 	app_lock(a);
@@ -175,6 +180,7 @@ static void op_settings_changed(struct node *n)
 	historyd_wake(app_of(n)->history);
 	rtmpd_wake(app_of(n)->rtmp);
 	feedd_wake(app_of(n)->feeds);
+	livesync_settings(app_of(n)->livesync);
 }
 
 static void op_shutdown(struct node *n)
@@ -206,6 +212,11 @@ nsec app_end_round(struct app *a, nsec now)
 static void op_chanlog_counts(struct node *n, struct chanlog_counts *c)
 {
 	chanlogd_counts(app_of(n)->chanlog, c);
+}
+
+static struct sync_report *op_sync_report(struct node *n)
+{
+	return livesync_report(app_of(n)->livesync, clk_deadline(REPORT_TIME));
 }
 
 static enum status op_history(struct node *n, const char *name, int64_t from_s, int64_t to_s,
@@ -528,6 +539,7 @@ enum status app_start(struct app *a, const char *ini, int *exit_code)
 		.check_firewall = firewall_ask,
 		.check_viewer = portcheck_start, .history = op_history, .fetch_feeds = op_fetch_feeds,
 		.rtmp_prepare = rtmpd_prepare, .rtmp_switch = rtmpd_switch, .rtmp_status = rtmpd_status,
+		.sync_report = op_sync_report,
 	};
 	app_apply_settings(a);
 	sessions_load(conf);
@@ -549,6 +561,8 @@ enum status app_start(struct app *a, const char *ini, int *exit_code)
 		st = feedd_start(&a->feeds, &a->node);
 	if (st == ST_OK)
 		st = readyd_start(&a->ready);
+	if (st == ST_OK)
+		st = livesync_start(&a->livesync, a);
 	if (st == ST_OK)
 		st = start_threads(a);
 	if (st != ST_OK) {
@@ -635,6 +649,7 @@ void app_stop(struct app *a)
 	clean = servmgr_wait_empty(a->node.sm, deadline) == ST_OK;
 	clean = wait_tasks(a, deadline) && clean;
 	clean = thr_join(&a->house_thr, deadline) == ST_OK && clean;
+	clean = livesync_stop(&a->livesync, deadline) && clean;
 	if (clean)
 		readyd_stop(&a->ready, deadline);
 	chanlogd_stop(&a->chanlog, deadline);

@@ -25,6 +25,7 @@
 struct chanlogd;
 struct feedd;
 struct historyd;
+struct livesync;
 struct readyd;
 struct rtmpd;
 struct source;
@@ -37,6 +38,7 @@ struct app {
 	struct feedd *feeds;            /* the same */
 	struct tls_cert *tls;           /* the same: server.crt and server.key beside the ini */
 	struct readyd *ready;           /* the same */
+	struct livesync *livesync;      /* the same; NULL in tests */
 	int listen_fd;                  /* the SERVER thread's, and */
 	struct host listen_at;          /* where it is */
 	struct thr server_thr, house_thr;

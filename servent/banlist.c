@@ -5,6 +5,7 @@
 
 #include "core/sys/file.h"
 #include "core/sys/log.h"
+#include "servent/livesync.h"
 
 #define FAULTS 20       /* of one file that get a line of their own */
 
@@ -53,8 +54,10 @@ static void silence(struct app *a, const struct bans *b)
 		return;
 	for (size_t i = 0; i < n; i++) {
 		if (bans_channel(b, &list[i].id) ||
-		    (list[i].info != NULL && bans_name(b, list[i].info->text[CT_NAME])))
+		    (list[i].info != NULL && bans_name(b, list[i].info->text[CT_NAME]))) {
 			chanmgr_silence(a->node.cm, &list[i].id);
+			livesync_news(a->livesync, &list[i].id, SYNC_BANNED);
+		}
 		hitlist_view_fini(&list[i]);
 	}
 	free(list);

@@ -17,6 +17,7 @@
 #include "servent/addr.h"
 #include "servent/chanlogd.h"
 #include "servent/firewall.h"
+#include "servent/livesync.h"
 #include "servent/resolver.h"
 
 #define SWEEP_TIME    (1 * NSEC_PER_SEC)        /* of the hit lists, while there are any, or may be */
@@ -64,9 +65,12 @@ static nsec sweep(struct house *h, nsec now)
 	do {
 		n = NELEM(ended);
 		chanmgr_sweep(h->a->node.cm, (nsec)h->set->hit_timeout * NSEC_PER_SEC, ended, &n);
-		for (size_t i = 0; i < n; i++)
+		for (size_t i = 0; i < n; i++) {
 			if (ended[i].ours || h->set->chan_log_synced)
 				chanlogd_end(h->a->chanlog, &ended[i].id, CHANLOG_TIMEOUT);
+			if (ended[i].ours)
+				livesync_news(h->a->livesync, &ended[i].id, SYNC_TIMEOUT);
+		}
 	} while (n == NELEM(ended));
 	/* a root's first channel may end, and be told, within the second too */
 	h->sweep_at = now + (h->set->is_root || chanmgr_list_count(h->a->node.cm) > 0 ? SWEEP_TIME
@@ -83,7 +87,7 @@ static void end_all(struct house *h)
 	if (!h->set->chan_log_events || chanmgr_lists(h->a->node.cm, false, &list, &n) != ST_OK)
 		return;
 	for (size_t i = 0; i < n; i++) {
-		if (list[i].info != NULL)
+		if (list[i].info != NULL && (list[i].ours || h->set->chan_log_synced))
 			chanlogd_end(h->a->chanlog, &list[i].id, CHANLOG_SHUTDOWN);
 		hitlist_view_fini(&list[i]);
 	}

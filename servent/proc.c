@@ -12,6 +12,7 @@
 #include "servent/app.h"
 #include "servent/chanlogd.h"
 #include "servent/giv.h"
+#include "servent/livesync.h"
 
 /* What is known while one top-level atom is handled; nothing of it outlives the atom. */
 struct ctx {
@@ -77,8 +78,10 @@ static void announced(struct proc *p, struct ctx *x, const struct announce *an,
 		refused(p, ROOT_REFUSED_OWNER, an->chan, "it belongs to another broadcaster");
 		return;
 	}
-	if (x->root_cin)
+	if (x->root_cin) {
 		node_count(p->node, ROOT_ANNOUNCED);
+		livesync_news(a->livesync, an->chan, SYNC_STOP);
+	}
 	if (p->kind == PROC_CIN && an->hit != NULL && (an->hit->flags & HIT_RECV))
 		note_announced(p, an->chan);
 	if (a->chanlog == NULL)
@@ -273,10 +276,14 @@ void proc_gone(struct proc *p, bool goodbye)
 		if (goodbye && set->is_root && a->chanlog != NULL)
 			chanlogd_stopping(a->chanlog, &p->announced[i]);
 		chanmgr_session_gone(p->node->cm, &p->remote, &p->announced[i], goodbye, grace);
+		if (goodbye && set->is_root)
+			livesync_news(a->livesync, &p->announced[i], SYNC_STOP);
 	}
 	/* A root knows hosts from themselves; elsewhere others tell of them, too. */
 	if (!set->is_root || p->n_announced > PROC_ANNOUNCED)
 		chanmgr_session_gone(p->node->cm, &p->remote, NULL, goodbye, grace);
+	if (goodbye && p->n_announced > PROC_ANNOUNCED)
+		livesync_look(a->livesync);
 	settings_unref(&set);
 }
 

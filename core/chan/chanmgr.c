@@ -432,6 +432,7 @@ static enum status view_of(const struct hitlist *l, bool with_hits, struct hitli
 	memset(v, 0, sizeof(*v));
 	v->id = l->id;
 	v->created = l->created;
+	v->ours = l->ours;
 	hitlist_stats(l, &v->stats);
 	if (with_hits && l->n > 0) {
 		v->hits = malloc(l->n * sizeof(struct hit));

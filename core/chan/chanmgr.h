@@ -52,6 +52,7 @@ struct hitlist_view {
 	struct gnuid id;
 	struct chaninfo *info;          /* a reference; NULL = only hosts were heard */
 	nsec created;
+	bool ours;                      /* somebody spoke of it over a connection of ours */
 	struct hitstats stats;
 	struct hit *hits;               /* n live ones, owned; NULL when none were asked for */
 	size_t n;

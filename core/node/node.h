@@ -27,6 +27,8 @@
 #define NODE_EX_PREFIX  "SV"            /* host.vexp, bcst.vexp */
 #define NODE_EX_NUMBER  1               /* host.vexn, bcst.vexn */
 
+struct sync_report;
+
 /* Counters of the channel log, for status pages. */
 struct chanlog_counts {
 	uint64_t written, dropped, failed;
@@ -72,6 +74,8 @@ struct node_ops {
 	 * viewers_port_done() (http/viewer.h) sooner or later, then wakes sv's mailbox. NULL = never asked.
 	 * false: it cannot be tested now; nothing will be told. */
 	bool (*check_viewer)(struct node *n, struct servent *sv, const struct host *who);
+	/* Live sync as it stands (pcp/syncreport.h), to be freed; NULL: not to be had now. NULL = none. */
+	struct sync_report *(*sync_report)(struct node *n);
 	/* What a root remembers of the channels of that name, from_s <= at < to_s. Waits for the disk.
 	 * ST_OK (out may be empty); ST_STOPPED: nothing is kept here; ST_TIMEOUT, ST_SYS, ST_LIMIT */
 	enum status (*history)(struct node *n, const char *name, int64_t from_s, int64_t to_s,

@@ -23,6 +23,34 @@ function showConnections(list, total) {
 	setText($("more"), total > shown.length ? `and ${total - shown.length} more` : "");
 }
 
+/* { flood: 3, replay: 1 } as "3 flood, 1 replay" */
+function reasons(dropped) {
+	return Object.entries(dropped).filter(([, n]) => n > 0).map(([why, n]) => `${n} ${why}`).join(", ");
+}
+
+function showSync(l) {
+	const runs = l !== null && l.state === "running";
+
+	setText($("sync-state"), l === null ? "no answer" : runs ?
+		`Instance ${l.instance}, ${l.sealed ? l.plain ? "sealed and plain" : "sealed" : "plain"}${l.why ? ": " + l.why : ""}` :
+		l.why ? `${l.state}: ${l.why}` : l.state);
+	$("sync-roots").hidden = !runs || l.instances.length === 0;
+	setFacts($("sync"), !runs ? [] : [
+		["Channels told", l.ownChannels],
+		["Channels heard", l.channels],
+		["Packets sent", l.sent],
+		["Packets received", l.received],
+		["Not sent", l.sendFailed],
+		["Lost unread", l.lost],
+		["Dropped", reasons(l.dropped) || "none"],
+	]);
+	$("instances").replaceChildren(...(runs ? l.instances : []).map((i) => row([
+		i.id, i.address, duration(i.age), i.goodbye ? "said goodbye" : `${duration(i.lastHeard)} ago`,
+		String(i.channels), String(i.packets), i.clockOffset === null ? "" : `${i.clockOffset} ms`,
+		reasons(i.dropped),
+	])));
+}
+
 async function refresh() {
 	const [s] = await rpc(["getRootStatus"]);
 
@@ -47,6 +75,7 @@ async function refresh() {
 		["Dropped", s.channelLog.dropped],
 		["Failures", s.channelLog.failed],
 	]);
+	showSync(s.liveSync);
 	showConnections(s.connections, s.controlConnections);
 }
 
