@@ -153,8 +153,10 @@ bool http_allowed(struct node *n, const struct servent *sv, int allow)
 	int flags = node_filter(n, &sv->peer);
 
 	settings_unref(&st);
-	if ((allow & (ALLOW_NETWORK | ALLOW_DIRECT)) && node_is_trusted(n, &sv->peer))
+	if ((allow & (ALLOW_NETWORK | ALLOW_DIRECT)) && !(allow & ALLOW_STRICT) &&
+	    node_is_trusted(n, &sv->peer))
 		return true;
+	allow &= ALLOW_ALL;
 	if ((on & allow) != allow || (flags & FILTER_BAN))
 		return false;
 	if ((allow & ALLOW_NETWORK) && !(flags & FILTER_NETWORK))

@@ -51,8 +51,10 @@ bool http_target_tip(struct node *n, const struct servent *sv, const struct stre
 /* May this request start a relay: a private peer, or the channel's token (10.5)? */
 bool http_target_may_start(struct node *n, const struct servent *sv, const struct stream_target *t);
 
-/* Services of the port and filters (http.md 2.2): is the peer allowed to use this one of ALLOW_*?
- * Loopback may always play and relay; a banned address nothing. */
+/* Services of the port and filters (http.md 2.2, node.md 5.5): is the peer allowed to use this one of
+ * ALLOW_*? This machine may always play and relay, but for what says ALLOW_STRICT; a banned address
+ * nothing. */
+#define ALLOW_STRICT 256
 bool http_allowed(struct node *n, const struct servent *sv, int allow);
 
 #endif

@@ -189,7 +189,7 @@ static NOINLINE enum status shake_hands(struct cin *x)
 	enum refusal no;
 	enum status st;
 
-	if (!http_allowed(&x->a->node, sv, ALLOW_NETWORK)) {
+	if (!http_allowed(&x->a->node, sv, ALLOW_NETWORK | ALLOW_STRICT)) {
 		log_peer(LOG_INFO, &sv->peer, "cin %u %s: not allowed", sv->id, host_str(&sv->peer, hs));
 		pcpio_quit(&sv->sock, PCP_QUIT_UNAVAILABLE);
 		return ST_PROTO;

@@ -277,7 +277,7 @@ void giv_accept(struct app *a, struct servent *sv, const char *line, struct requ
 	}
 	thr_rename("giv");
 	host_str(&sv->peer, from);
-	if (http_allowed(&a->node, sv, ALLOW_NETWORK)) {
+	if (http_allowed(&a->node, sv, ALLOW_NETWORK | ALLOW_STRICT)) {
 		if (what == GIV_BAD)
 			status = 404;
 		else

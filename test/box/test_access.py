@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Who gets in: the listener as it follows the settings, and filters whose names a name server knows."""
+import base64
 import contextlib
 import os
 import signal
@@ -11,7 +12,7 @@ import time
 import unittest
 
 import harness
-from harness import PEERCAST, BoxCase, Client, free_port, http_request
+from harness import PEERCAST, BoxCase, Client, free_port, helo, http_request, new_id
 from net import NetCase
 
 
@@ -166,6 +167,131 @@ class AutoServe(NetCase):
         with self.machine().inside():
             self.assertTrue(refused(n.port, n.host))
         self.assertEqual(n.get("/api/1").status, 200)
+
+
+PASSWORD = {"Authorization": "Basic " + base64.b64encode(b":s3cret").decode()}
+WRONG = {"Authorization": "Basic " + base64.b64encode(b":guess").decode()}
+HTML, BROADCAST, NETWORK, DIRECT = "allowHTML", "allowBroadcast", "allowNetwork", "allowDirect"
+NO_ID = "0000000000000000000000000000000A"
+
+
+class Row:
+    """One kind of request (node.md 5.5).
+
+    need     the service of the port; None: neither that nor a ban counts
+    right    the status of one who may
+    wrong    of one whom a rule keeps out
+    strict   this machine is no exception from a rule of DIRECT and NETWORK
+    private  only for who is private: 403
+    login    without the password: this status; this machine needs none
+    """
+
+    def __init__(self, what, need, right, wrong=503, strict=False, private=False, login=None, headers=None, raw=None):
+        self.what, self.need, self.right, self.wrong = what, need, right, wrong
+        self.strict, self.private, self.login, self.headers, self.raw = strict, private, login, headers or {}, raw
+
+    def expect(self, peer, off, password):
+        here = peer == "here"
+        exempt = here and self.need in (DIRECT, NETWORK) and not self.strict
+        if self.need is not None and not exempt:
+            unlisted = self.need in (DIRECT, NETWORK) and off == "filters"
+            if self.private and (peer not in ("here", "private") or self.need == off or peer == "banned"):
+                return self.wrong
+            if peer == "banned" or self.need == off or unlisted:
+                return self.wrong
+        if self.login and not password and not here:
+            return self.login
+        return self.right
+
+
+ROWS = [
+    Row("GET /admin?cmd=viewxml", HTML, 200, login=401),
+    Row("GET /admin/?cmd=viewxml", HTML, 200, login=401),
+    Row("POST /admin cmd=viewxml", HTML, 200, login=401),
+    Row("GET /html/style.css", HTML, 200),
+    Row("GET /html/app.js", HTML, 200, login=401),
+    Row("GET /cmd?q=pid", HTML, 200, login=401),
+    Row("POST /api/1 {}", HTML, 200, login=401),
+    Row("POST /api/1 {}", HTML, 200, login=403, headers={"X-Requested-With": "XMLHttpRequest"}),
+    Row("GET /api/1", HTML, 200),
+    Row("GET /pls/", DIRECT, 404),
+    Row("GET /stream/x/y", DIRECT, 404),
+    Row("HEAD /stream/" + NO_ID, DIRECT, 404),
+    Row("GET /channel/" + NO_ID, NETWORK, 404, headers={"x-peercast-pcp": "1"}),
+    Row("GIV /" + NO_ID, NETWORK, 404, strict=True),
+    Row("pcp", NETWORK, b"oleh", b"quit", strict=True),
+    Row("POST /?name= x", BROADCAST, 400, wrong=403, private=True),
+    Row("POST /wm x", BROADCAST, 204, wrong=403, private=True, headers={"Content-Type": "application/x-wms-pushsetup"}),
+    Row("SOURCE /mount", BROADCAST, 401, headers={**WRONG, "Content-Type": "audio/mpeg", "ice-name": "x"}),
+    Row("GET /public/index.html", None, 200),
+    Row("GET /assets/style.css", None, 200),
+    Row("GET /favicon.ico", None, 200),
+    Row("GET /", None, 302),
+    Row("GET /nothing", None, 302),
+]
+
+
+class Table(NetCase):
+    """Each kind of request, from each kind of address, with each rule switched off in its turn."""
+
+    def setUp(self):
+        super().setUp()
+        self.places = {"here": None, "private": self.machine(), "banned": self.machine(), "far": self.machine()}
+
+    def start(self, off):
+        flags = "network = %s\ndirect = %s" % (("No",) * 2 if off == "filters" else ("Yes",) * 2)
+        blocks = "[Filter]\nip = 255.255.255.255\n%s\n[End]\n" % flags
+        blocks += "[Filter]\nip = %s\nprivate = Yes\n[End]\n" % self.places["private"].ip
+        blocks += "[Filter]\nip = %s\nban = Yes\nnetwork = Yes\ndirect = Yes\n[End]\n" % self.places["banned"].ip
+        blocks += "[Server1]\n%s[End]\n" % ("%s = No\n" % off if off and off != "filters" else "")
+        return self.node({"password": "s3cret", "publicDirectory": "Yes", "maxDirect": 9}, blocks=blocks)
+
+    def ask(self, n, peer, row, password):
+        """The status, or the first atom's name."""
+        place = self.places[peer]
+        with (place or n.place).inside():
+            c = Client(n.port, n.host if place else "127.0.0.1")
+        with c:
+            if row.what == "pcp":
+                c.send(b"pcp\n\4\0\0\0\1\0\0\0" + helo(new_id()).encode())
+                return c.read(4)
+            method, target, *body = row.what.split(" ", 2)
+            headers = {**row.headers, **(PASSWORD if password else {})}
+            if method == "GIV":
+                c.send(("GIV %s\r\n\r\n" % target).encode())
+            else:
+                if body:
+                    headers["Content-Length"] = str(len(body[0]))
+                c.request(method, target, headers, (body[0] if body else "").encode())
+            c.read_head()
+            return c.status
+
+    def check(self, off):
+        n = self.start(off)
+        for row in ROWS:
+            for peer in self.places:
+                for password in ((False, True) if row.login else (False,)):
+                    with self.subTest(row.what, off=off, peer=peer, password=password):
+                        self.assertEqual(self.ask(n, peer, row, password), row.expect(peer, off, password))
+
+    def test_all_on(self):
+        self.check(None)
+
+    def test_no_html(self):
+        self.check(HTML)
+
+    def test_no_broadcast(self):
+        self.check(BROADCAST)
+
+    def test_no_network(self):
+        self.check(NETWORK)
+
+    def test_no_direct(self):
+        self.check(DIRECT)
+
+    def test_no_filter(self):
+        """Nobody is listed as relay or player."""
+        self.check("filters")
 
 
 class NameServer:
