@@ -294,6 +294,17 @@ static bool header_split(char *line, const char **name, const char **value)
 	return true;
 }
 
+/* A line that goes on with the one before, or a name with blanks in front of its colon (RFC 9112 5.1, 5.2). */
+static bool is_ambiguous(const char *line)
+{
+	size_t n = 0, blanks;
+
+	while (is_name_char(line[n]))
+		n++;
+	blanks = strspn(line + n, " \t");
+	return blanks > 0 && (n == 0 || line[n + blanks] == ':');
+}
+
 enum status request_headers(struct request *rq, const void *p, size_t n)
 {
 	uint32_t lines = 0, junk = 0;
@@ -330,6 +341,9 @@ enum status request_headers(struct request *rq, const void *p, size_t n)
 			return fail(rq, ST_LIMIT, 431, "too many headers");
 		if (strchr(line, '\r') != NULL)
 			return fail(rq, ST_PROTO, 400, "bare CR in a header");
+		/* What a proxy in front may take for something else than we do. */
+		if (is_ambiguous(line))
+			return fail(rq, ST_PROTO, 400, "blanks before a header's name or its colon");
 		if (!header_split(line, &h.name, &h.value)) {
 			if (++junk > HTTP_JUNK_MAX)
 				return fail(

@@ -394,6 +394,13 @@ static bool read_body(struct exchange *x, struct buf *body, enum status *st)
 	return false;
 }
 
+/* Without a query /admin is no command, and leads to the page as any address that is not known (http.md 2.2). */
+static bool is_bare_admin(const struct request *rq)
+{
+	return rq->method != HTTP_POST && strchr(rq->target, '?') == NULL &&
+		(strcmp(rq->path, "/admin") == 0 || strcmp(rq->path, "/admin/") == 0);
+}
+
 static enum status run(struct exchange *x, struct buf *body)
 {
 	const struct route *r, *any;
@@ -426,7 +433,7 @@ static enum status run(struct exchange *x, struct buf *body)
 	}
 	if (x->rq->method == HTTP_POST && r->body == BODY_FIRST && !read_body(x, body, &st))
 		return st;
-	if (r->gate == ADMIN && !let_in(x))
+	if (r->gate == ADMIN && !is_bare_admin(x->rq) && !let_in(x))
 		return ST_OK;
 	if (x->rq->method == HTTP_POST && r->body == BODY && !read_body(x, body, &st))
 		return st;

@@ -91,6 +91,7 @@ void servent_end(struct servent **sv) EXCLUDES(lk_servmgr);
 
 void servent_set_type(struct servent *sv, enum servent_type t, enum servent_status s) EXCLUDES(lk_servmgr);
 void servent_set_status(struct servent *sv, enum servent_status s) EXCLUDES(lk_servmgr);
+/* As the peer sent it: it is cleaned (core/sys/text.h) and cut. */
 void servent_set_agent(struct servent *sv, const char *agent) EXCLUDES(lk_servmgr);
 /* Unset = forget it, and the sessions heard behind it (a COUT that dials again). */
 void servent_set_remote(struct servent *sv, const struct gnuid *sid) EXCLUDES(lk_servmgr);

@@ -498,8 +498,11 @@ void servent_set_status(struct servent *sv, enum servent_status s)
 
 void servent_set_agent(struct servent *sv, const char *agent)
 {
+	char clean[SERVENT_AGENT];
+
+	(void)text_clean(clean, sizeof(clean), agent, strlen(agent));
 	sm_lock(sv->sm);
-	text_copy(sv->agent, sizeof(sv->agent), agent);
+	memcpy(sv->agent, clean, sizeof(clean));
 	sm_unlock(sv->sm);
 }
 

@@ -415,7 +415,7 @@ enum status sock_read_full(struct sock *s, void *p, size_t n, nsec deadline)
 
 enum status sock_read_line(struct sock *s, char *p, size_t cap, nsec deadline)
 {
-	size_t len = 0, used = 0;
+	size_t used = 0;
 
 	ASSERT(cap > 0);
 	p[0] = 0;
@@ -449,13 +449,12 @@ enum status sock_read_line(struct sock *s, char *p, size_t cap, nsec deadline)
 			p[0] = 0;
 			return ST_PROTO;
 		}
-		for (size_t i = 0; i < n; i++)
-			if (b[i] != '\r')
-				p[len++] = (char)b[i];
+		memcpy(p + used, b, n);
 		used += n;
 		sock_consume(s, n + (lf != NULL));
 		if (lf != NULL) {
-			p[len] = 0;
+			used -= used > 0 && p[used - 1] == '\r';
+			p[used] = 0;
 			return ST_OK;
 		}
 	}

@@ -91,8 +91,8 @@ enum status sock_read(struct sock *s, void *p, size_t n, size_t *got, nsec deadl
  * is in p, but not counted. */
 enum status sock_read_full(struct sock *s, void *p, size_t n, nsec deadline) NODISCARD;
 
-/* One line without its LF and without any CR, NUL-terminated in p.
- * returns  as sock_read(); ST_LIMIT when it does not fit in cap with its NUL (CRs count); ST_PROTO for
+/* One line without its end, LF or CRLF, NUL-terminated in p; a CR anywhere else stays.
+ * returns  as sock_read(); ST_LIMIT when it does not fit in cap with its NUL and its CR; ST_PROTO for
  *          a NUL. After a failure p holds no text. */
 enum status sock_read_line(struct sock *s, char *p, size_t cap, nsec deadline) NODISCARD;
 

@@ -132,7 +132,9 @@ static const struct {
 } lines[] = {
 	{ "plain",         "pcp\nX", 5, 8, ST_OK, "pcp", "X" },
 	{ "crlf",          "GET / HTTP/1.0\r\nHost", 20, 32, ST_OK, "GET / HTTP/1.0", "Host" },
-	{ "cr in between", "a\rb\n", 4, 8, ST_OK, "ab", "" },
+	{ "cr in between", "a\rb\n", 4, 8, ST_OK, "a\rb", "" },
+	{ "two CRs",       "ab\r\r\n", 5, 8, ST_OK, "ab\r", "" },
+	{ "a CR alone",    "\r\n\n", 3, 8, ST_OK, "", "\n" },
 	{ "empty",         "\r\n\r\n", 4, 8, ST_OK, "", "\r\n" },
 	{ "exact",         "abc\n", 4, 4, ST_OK, "abc", "" },
 	{ "one too long",  "abcd\n", 5, 4, ST_LIMIT, "", NULL },
