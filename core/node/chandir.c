@@ -176,6 +176,21 @@ bool chandir_tip(struct chandir *d, const struct gnuid *id, struct host *h)
 	return ok;
 }
 
+bool chandir_lists(struct chandir *d, const struct host *h)
+{
+	struct dirview *v = chandir_get(d);
+	bool yes = false;
+
+	for (size_t i = 0; v != NULL && i < v->n_entries && !yes; i++) {
+		const char *tip = v->entries[i].chan->text[FEED_TIP];
+		struct host at;
+
+		yes = host_parse(&at, tip, 0) && host_same_ip(&at, h);
+	}
+	dirview_unref(&v);
+	return yes;
+}
+
 bool chandir_root(struct chandir *d, const struct gnuid *id, char *dst)
 {
 	struct dirview *v = chandir_get(d);

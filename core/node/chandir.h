@@ -68,6 +68,8 @@ const struct direntry *dirview_find(const struct dirview *v, const struct gnuid 
 /* Where a listed channel can be had: its tracker's address, if it is a number that one may dial on the list's
  * word. A list from outside does not lead into this machine or its network. */
 bool chandir_tip(struct chandir *d, const struct gnuid *id, struct host *h) EXCLUDES(lk_conf);
+/* Is that the address of a listed channel's tracker, whatever the port? */
+bool chandir_lists(struct chandir *d, const struct host *h) EXCLUDES(lk_conf);
 /* The root of the YP that lists a channel, into dst[SETTINGS_TEXT]; false: not listed, or unknown. */
 bool chandir_root(struct chandir *d, const struct gnuid *id, char *dst) EXCLUDES(lk_conf);
 

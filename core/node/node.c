@@ -146,6 +146,21 @@ static int name_flags(struct node *n, const struct filterset *f, const struct ho
 	return filterset_name_flags(f, name);
 }
 
+/* Another broadcaster, whom the flag keeps out while we are on the air ourselves (node.md 2.7)? What the lists
+ * say of us is not meant. */
+static bool is_rival(struct node *n, const struct host *h)
+{
+	const struct settings *st = conf_get(n->conf);
+	const bool on = st->ban_trackers_while_broadcasting;
+	struct own own;
+
+	settings_unref(&st);
+	if (!on || !host_is_set(h) || servmgr_is_local(n->sm, h) || !chanmgr_is_broadcasting(n->cm))
+		return false;
+	servmgr_own(n->sm, &own);
+	return !host_same_ip(&own.global[!host_is_v4(h)], h) && chandir_lists(&n->chandir, h);
+}
+
 int node_filter(struct node *n, const struct host *h)
 {
 	struct filterset *f;
@@ -158,7 +173,7 @@ int node_filter(struct node *n, const struct host *h)
 	if (filterset_has_suffix(f) && host_is_set(h) && !host_is_loopback(h))
 		flags |= name_flags(n, f, h);
 	filterset_unref(&f);
-	return flags;
+	return is_rival(n, h) ? flags | FILTER_BAN : flags;
 }
 
 void node_set_filters(struct node *n, struct filterset *f)

@@ -143,8 +143,10 @@ enum status node_apply_settings(struct node *n) EXCLUDES(lk_conf, lk_servmgr, lk
 /* The filters alone, anew: a name among them has another address. */
 enum status node_apply_filters(struct node *n) EXCLUDES(lk_conf, lk_leaf) NODISCARD;
 
-/* Flags of an address by the current filters (FILTER_*), and of its name if that is known. */
-int node_filter(struct node *n, const struct host *h) EXCLUDES(lk_conf, lk_leaf);
+/* Flags of an address by the current filters (FILTER_*), of its name if that is known, and a ban by
+ * banTrackersWhileBroadcasting. */
+int node_filter(struct node *n, const struct host *h)
+	EXCLUDES(lk_conf, lk_leaf, lk_servmgr, lk_chanmgr, lk_chan);
 /* Replace the set (takes the reference). */
 void node_set_filters(struct node *n, struct filterset *f) EXCLUDES(lk_conf);
 

@@ -172,6 +172,61 @@ START_TEST(suffixes)
 }
 END_TEST
 
+static struct feedlist *list_of(const char *tips)
+{
+	struct feedlist *l;
+	struct buf b;
+	int k = 1;
+
+	buf_init(&b, 1 << 16);
+	for (; *tips != '\0'; tips += strcspn(tips, " "), tips += strspn(tips, " "), k++)
+		buf_printf(&b, "n<>%032d<>%.*s<><><><>1<>1<>1<>FLV<><><><><>n<>0:00<>click<><>0\n", k,
+			(int)strcspn(tips, " "), tips);
+	ck_assert_int_eq(feed_parse(b.p, b.len, &l), ST_OK);
+	buf_fini(&b);
+	return l;
+}
+
+/* Other broadcasters, as the lists of yellow pages have them: kept out while we broadcast, if the flag says so. */
+START_TEST(rivals)
+{
+	static const char *const on[] = { "banTrackersWhileBroadcasting", "Yes", NULL };
+	static const struct { const char *h; bool rival; } rows[] = {
+		{ "203.0.113.7", true }, { "2001:db8::7", true }, { "203.0.113.9", false }, { "203.0.113.5", false },
+		{ "127.0.0.1", false },
+	};
+	const struct host wan = host("203.0.113.5");
+	struct dirfeed feed = { .url = "http://yp.example/index.txt", .status = FEEDSTATUS_OK };
+	struct chaninfo *i;
+	struct chanmeta m;
+	struct chan *c;
+
+	(void)servmgr_learn_address(n.sm, &wan);
+	feed.list = list_of("203.0.113.7:7144 [2001:db8::7]:7144 203.0.113.5:7144 127.0.0.1:7144 nonsense");
+	ck_assert_int_eq(chandir_put(&n.chandir, &feed, 1), ST_OK);
+	feedlist_unref(&feed.list);
+	memset(&m, 0, sizeof(m));
+	m.id.b[0] = 9;
+	i = chaninfo_new(&m);
+	c = chan_new(i, CHAN_BROADCAST, CHAN_SRC_HTTPPUSH, false);
+	ck_assert_int_eq(chanmgr_add(n.cm, c, 0), ST_OK);
+	for (int round = 0; round < 3; round++) {       /* on the air; with the flag; both */
+		chan_set_status(c, round != 1 ? CHAN_BROADCASTING : CHAN_CLOSING);
+		if (round == 1)
+			configure(on);
+		for (size_t k = 0; k < NELEM(rows); k++) {
+			const struct host h = host(rows[k].h);
+
+			ck_assert_msg(((node_filter(&n, &h) & FILTER_BAN) != 0) == (round == 2 && rows[k].rival),
+				"round %d, %s", round, rows[k].h);
+		}
+	}
+	chanmgr_remove(n.cm, c);
+	chan_unref(&c);
+	chaninfo_unref(&i);
+}
+END_TEST
+
 START_TEST(trust)
 {
 	static const char *const off[] = { "trustLocalhost", "No", NULL };
@@ -482,6 +537,7 @@ Suite *unit_suite(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, filters_follow_the_settings);
 	tcase_add_test(t, suffixes);
+	tcase_add_test(t, rivals);
 	tcase_add_test(t, trust);
 	tcase_add_test(t, hit_of_a_loopback_node);
 	tcase_add_test(t, hit_of_a_tracker);
