@@ -83,8 +83,10 @@ static void note(struct rtmpd *d, const struct want *w, const char *problem)
 	d->status.at = w->at;
 	(void)text_copy(d->status.problem, sizeof(d->status.problem), problem);
 	app_unlock(d->app);
-	if (news && problem[0] != '\0')
+	if (news && problem[0] != '\0') {
 		log_warn("rtmp: %s", problem);
+		notice_add(&d->app->node.notices, NOTICE_PEERCAST, "rtmpPort", "warning", NULL, "RTMP: %s", problem);
+	}
 }
 
 static void listen_on(struct rtmpd *d, const struct want *w, char problem[128])

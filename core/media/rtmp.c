@@ -380,6 +380,10 @@ enum status rtmp_feed(struct rtmp *r, const void *p, size_t n)
 		return r->st;
 	}
 	rtmp_acks_count(&r->acks, n, &r->out);
+	if (r->out.err != ST_OK) {
+		r->st = fail(r, ST_LIMIT, "out of memory");
+		return r->st;
+	}
 	r->st = rtmp_chunks_feed(&r->in, q + used, n - used);
 	if ((r->st == ST_PROTO || r->st == ST_LIMIT) && r->in.why != NULL)
 		(void)fail(r, r->st, r->in.why);

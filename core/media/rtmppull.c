@@ -324,6 +324,10 @@ enum status rtmp_pull_feed(struct rtmp_pull *p, const void *data, size_t n)
 	if (p->state == PULL_NEW && p->hand.state == RTMP_HAND_DONE)
 		say_connect(p);
 	rtmp_acks_count(&p->acks, n, &p->out);
+	if (p->out.err != ST_OK) {
+		p->st = fail(p, ST_LIMIT, "out of memory");
+		return p->st;
+	}
 	p->st = rtmp_chunks_feed(&p->in, (const uint8_t *)data + used, n - used);
 	if ((p->st == ST_PROTO || p->st == ST_LIMIT) && p->in.why != NULL)
 		(void)fail(p, p->st, p->in.why);

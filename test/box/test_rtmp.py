@@ -541,6 +541,8 @@ class Settings(RtmpCase):
             port = s.getsockname()[1]
             node = self.node({"rtmpServer": "Yes", "rtmpPort": port})
             node.wait_log("WARN.*rtmp: cannot listen on 127.0.0.1:%d" % port)
+            said = self.wait(lambda: node.rpc("getNotificationMessages"))
+            self.assertEqual([(m["class"], m["type"]) for m in said], [("rtmpPort", "warning")])
             self.push(node, "by http")
             node.wait_channel("by http")
         node.wait_log("rtmp: listening on 127.0.0.1:%d" % port, 20)

@@ -3,6 +3,7 @@
 /* Memory runs out at the first, second, ... allocation: the source ends with a reason, nothing else. */
 #include <string.h>
 
+#include "core/media/rtmp.h"
 #include "test/unit/core/media/rec.h"
 
 void *__real_malloc(size_t n);
@@ -119,12 +120,67 @@ START_TEST(every_allocation)
 }
 END_TEST
 
+static const char *let_in(void *ctx, const char *app, const char *name)
+{
+	return NULL;
+}
+
+static enum status flv(void *ctx, const void *p, size_t n)
+{
+	((struct seen *)ctx)->bytes += n;
+	return ST_OK;
+}
+
+static void publish(const struct buf *f, struct seen *seen)
+{
+	static const struct rtmp_ops ops = { let_in, flv };
+	struct rtmp *r = rtmp_new(&ops, seen);
+
+	seen->st = r == NULL ? ST_LIMIT : ST_OK;
+	if (r == NULL)
+		return;
+	for (size_t at = 0; at < f->len && seen->st == ST_OK; at += 1000)
+		seen->st = rtmp_feed(r, f->p + at, MIN(f->len - at, (size_t)1000));
+	seen->silent = seen->st == ST_LIMIT && rtmp_error(r)[0] == '\0';
+	rtmp_free(&r);
+}
+
+/* An encoder that publishes by RTMP. */
+START_TEST(every_allocation_of_rtmp)
+{
+	struct seen all = { .bytes = 0 };
+	struct buf f;
+	int n;
+
+	rec_file(_i == 0 ? "test/data/media/rtmp_ffmpeg.bin" : "test/data/media/rtmp_enhanced.bin", &f);
+	publish(&f, &all);
+	ck_assert_int_eq(all.st, ST_EOF);
+	for (n = 0;; n++) {
+		struct seen some = { .bytes = 0 };
+		int unused;
+
+		left = n;
+		publish(&f, &some);
+		unused = left;
+		left = -1;
+		if (unused >= 0)
+			break;
+		ck_assert_int_eq(some.st, ST_LIMIT);
+		ck_assert(!some.silent);
+		ck_assert_uint_le(some.bytes, all.bytes);
+	}
+	ck_assert_int_ge(n, 4);
+	buf_fini(&f);
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
 	Suite *s = suite_create("core/media/oom");
 	TCase *t = tcase_create("oom");
 
 	tcase_add_loop_test(t, every_allocation, 0, NELEM(file));
+	tcase_add_loop_test(t, every_allocation_of_rtmp, 0, 2);
 	suite_add_tcase(s, t);
 	return s;
 }
