@@ -227,6 +227,7 @@ static enum status on_flv(void *ctx, const void *p, size_t n)
 	struct publisher *x = ctx;
 	enum status st = source_feed(&x->src, p, n, x->now);
 
+	atomic_store_explicit(&x->pub.heard, x->now, memory_order_relaxed);
 	if (st == ST_OK && x->src.c != NULL && !gnuid_is_set(&x->pub.chan)) /* the thread alone writes it */
 		rtmpd_set_chan(x->app->rtmp, &x->pub, chan_id(x->src.c));
 	return st;
@@ -259,7 +260,9 @@ static enum status take(void *ctx, const uint8_t *p, size_t n, nsec now)
 	struct publisher *x = ctx;
 
 	x->now = now;
-	atomic_store_explicit(&x->pub.heard, now, memory_order_relaxed);
+	/* words alone do not keep it */
+	if (now - atomic_load_explicit(&x->pub.heard, memory_order_relaxed) >= SOURCE_IDLE)
+		return ST_TIMEOUT;
 	return feed(x, &x->sock, p, n);
 }
 

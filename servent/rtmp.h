@@ -39,7 +39,7 @@ void rtmpd_status(struct node *n, struct rtmp_status *s) EXCLUDES(lk_app);
 struct rtmp_pub {
 	struct rtmp_pub *prev, *next;   /* lk_app */
 	char key[TEXT_MAX];
-	_Atomic nsec heard;             /* when something came last; relaxed: a hint */
+	_Atomic nsec heard;             /* when something of the stream came last; relaxed: a hint */
 	bool over;                      /* the encoder has left, the channel may wait for another; lk_app */
 	struct mbox *mb;                /* of the source */
 	struct gnuid chan;              /* lk_app; unset until it has one */

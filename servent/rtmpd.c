@@ -46,9 +46,10 @@ struct want {
 	struct host at;
 };
 
+/* Does the listener stay as it is? */
 static bool same(const struct want *a, const struct want *b)
 {
-	return a->on == b->on && a->keyed == b->keyed && host_equal(&a->at, &b->at);
+	return a->on == b->on && host_equal(&a->at, &b->at);
 }
 
 /* What the settings, or rtmp_switch(), want. problem: why that cannot be; "" = it can. */

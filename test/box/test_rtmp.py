@@ -9,7 +9,7 @@ import unittest
 
 import harness
 import rtmp
-from harness import PATIENCE, WAIT, BoxCase, free_port, sample, sample_bytes, units
+from harness import AVC_HEAD, PATIENCE, WAIT, BoxCase, free_port, sample, sample_bytes, units
 from rtmp import Encoder, Flow, Refused, amf, chunks
 from test_media import Capture, decode
 
@@ -100,6 +100,34 @@ class Published(RtmpCase):
         node.wait_channel("told")
         self.wait(lambda: [c for u in root.chanlog() for c in u.iter("channel") if c.get("name") == "told"],
                   what="the root's channel log")
+
+    def test_without_metadata(self):
+        node = self.rtmp_node()
+        e = self.encoder(node).publish("bare")
+        e.video(0, AVC_HEAD)
+        for i in range(20):
+            e.unit(i)
+        cid = node.wait_channel("bare")["channelId"]
+        with node.view(cid) as v:
+            self.assertEqual([t[0] for t in tags(v.read(3000))][:2], [9, 9])
+
+    def test_metadata_again(self):
+        """Another rate is told; another picture size is another stream, for viewers a new head."""
+        node = self.rtmp_node()
+        flow = self.flow(node, "m")
+        cid = node.wait_channel("m")["channelId"]
+        viewer = self.closing(node.view(cid))
+        viewer.read_until(b"FLV\x01")
+        flow.pause()
+        e = flow.encoder
+        e.metadata(videodatarate=900.0, audiodatarate=100.0)
+        self.wait(lambda: node.find_channel("m")["info"]["bitrate"] == 1000, what="the new rate")
+        e.metadata(videodatarate=900.0, audiodatarate=100.0, width=640.0, height=360.0)
+        e.unit(flow.index // 10 * 10 + 10)
+        e.metadata(videodatarate=900.0, audiodatarate=100.0, width=320.0, height=180.0)
+        e.unit(flow.index // 10 * 10 + 20)
+        data = viewer.read_until(b"FLV\x01", seconds=20)
+        self.assertIn(flow.index // 10 * 10 + 10, units(data))
 
     def test_digest_handshake(self):
         node = self.rtmp_node()
@@ -395,6 +423,15 @@ class BadInput(RtmpCase):
         e = self.encoder(self.n)
         e.close()
 
+    def test_reset(self):
+        for publishing in (False, True):
+            e = self.encoder(self.n)
+            if publishing:
+                e.publish("gone")
+            e.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            e.close()
+        self.n.wait_log("rtmp .*: Connection reset|rtmp .*: connection closed")
+
     def test_chunks(self):
         rows = (
             ("begins in its middle", chunks(9, 20, b"x" * 10, fmt=1)),
@@ -517,6 +554,20 @@ class Deadlines(RtmpCase):
             e.sock.settimeout(60 * PATIENCE)
             e.expect_close()
         self.assertGreater(time.monotonic() - started, 20)
+
+    def test_words_alone(self):
+        """Pings and calls do not keep a stream that brings nothing."""
+        node = self.rtmp_node()
+        e = self.encoder(node).publish("k")
+        end = harness.deadline(60)
+        with self.assertRaises((OSError, EOFError)):
+            while time.monotonic() < end:
+                e.send(chunks(2, 4, b"\0\x06abcd"))
+                while e.reader.message()[0] != 4:
+                    pass
+                time.sleep(0.2)
+        self.assertLess(time.monotonic(), end)
+        node.wait_log("rtmp .*silent for too long")
 
     def test_silent_after_publish(self):
         node = self.rtmp_node()
