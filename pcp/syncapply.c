@@ -303,13 +303,18 @@ static void on_chaninfo(struct sync *s, struct syncinst *i, struct syncpkt *p, n
 }
 
 /* Sessions and addresses meet: what LIVE told of the same host is no other host. */
-static void drop_nameless(struct syncclaim *cl, const struct synchit *keep)
+static void drop_nameless(struct sync *s, struct syncclaim *cl, const struct synchit *keep, nsec now)
 {
 	struct synchit *x, *next;
 
-	DL_FOREACH_SAFE(cl->hits, x, next)
-		if (x != keep && !gnuid_is_set(&x->h.sid) && host_equal(&x->h.rhost[0], &keep->h.rhost[0]))
-			sync_hit_free(cl, &x);
+	DL_FOREACH_SAFE(cl->hits, x, next) {
+		if (x == keep || gnuid_is_set(&x->h.sid) || !sync_same_node(&x->h, &keep->h))
+			continue;
+		/* At the same address the node has seen that they are one. */
+		if (!keep->shown || !host_equal(&x->h.rhost[0], &keep->h.rhost[0]))
+			sync_hit_end(s, cl, x, SYNC_STOP, now);
+		sync_hit_free(cl, &x);
+	}
 }
 
 static void host_record(struct sync *s, struct syncclaim *cl, struct hit *h, const struct syncpkt *p,
@@ -341,7 +346,7 @@ static void host_record(struct sync *s, struct syncclaim *cl, struct hit *h, con
 	if (x == NULL)
 		return;
 	x->msg = p->msg;
-	drop_nameless(cl, x);
+	drop_nameless(s, cl, x, now);
 }
 
 /* Read the atoms of HOSTS once (take: act on them). false = malformed. */

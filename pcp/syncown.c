@@ -213,7 +213,7 @@ void sync_own_hit(struct sync *s, const struct chaninfo *info, const struct hit 
 			sync_own_free(s, &o, SYNC_STOP, false, now);
 		return;
 	}
-	sync_own_hides(o->chan, &x->h);
+	sync_own_hides(s, o->chan, &x->h);
 	sync_chan_peak(o->chan);
 	set_info(s, o, info, now);
 	if (news || x->h.heard - x->reported >= s->conf.renew)

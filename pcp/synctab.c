@@ -131,7 +131,7 @@ uint64_t sync_listed(struct sync *s, nsec now)
 
 /* --- which hit is shown ------------------------------------------------------------------------- */
 
-static bool same_node(const struct hit *a, const struct hit *b)
+bool sync_same_node(const struct hit *a, const struct hit *b)
 {
 	if (gnuid_is_set(&a->sid) && gnuid_is_set(&b->sid))
 		return gnuid_equal(&a->sid, &b->sid);
@@ -147,7 +147,7 @@ struct synchit *sync_hit_find(struct synchit *list, const struct hit *h)
 	struct synchit *x, *found = NULL;
 
 	DL_FOREACH(list, x) {
-		if (!same_node(&x->h, h))
+		if (!sync_same_node(&x->h, h))
 			continue;
 		if (!x->dead && gnuid_equal(&x->h.sid, &h->sid))
 			return x;
@@ -157,9 +157,35 @@ struct synchit *sync_hit_find(struct synchit *list, const struct hit *h)
 	return found;
 }
 
+/* Does the node see by itself that b is what it knew as a? */
+static bool is_seen_as_one(const struct hit *a, const struct hit *b)
+{
+	if (gnuid_is_set(&a->sid))
+		return gnuid_equal(&a->sid, &b->sid);
+	return host_equal(&a->rhost[0], &b->rhost[0]);
+}
+
+/* Is a's word on a node taken before b's? Who knows its session knows more; else the newer one. */
+static bool is_better(const struct hit *a, const struct hit *b)
+{
+	const bool named = gnuid_is_set(&a->sid);
+
+	return named != gnuid_is_set(&b->sid) ? named : a->heard > b->heard;
+}
+
 static struct sync_from from_of(const struct syncclaim *cl)
 {
 	return (struct sync_from){ .instance = cl->inst->pub.id, .addr = cl->inst->pub.addr };
+}
+
+/* x takes the place of o, which is shown no more. */
+static void hide(struct sync *s, struct syncclaim *cl, struct synchit *o, const struct hit *by)
+{
+	const struct sync_from from = from_of(cl);
+
+	o->shown = false;
+	if (!is_seen_as_one(&o->h, by))
+		s->ops->gone(s->ctx, &from, &o->h, SYNC_STOP);
 }
 
 static void show(struct sync *s, struct syncclaim *cl, struct synchit *x)
@@ -173,55 +199,58 @@ static void show(struct sync *s, struct syncclaim *cl, struct synchit *x)
 		x->shown = false;
 		return;
 	}
-	DL_FOREACH(c->claims, other) {
-		if (other == cl)
-			continue;
-		DL_FOREACH(other->hits, o) {
-			if (!o->shown || !same_node(&o->h, &x->h))
-				continue;
-			if (o->h.heard > x->h.heard)
-				return;
-			o->shown = false;
-		}
-	}
+	DL_FOREACH(c->claims, other)
+		if (other != cl)
+			DL_FOREACH(other->hits, o)
+				if (o->shown && sync_same_node(&o->h, &x->h) && is_better(&o->h, &x->h)) {
+					if (x->shown)
+						hide(s, cl, x, &o->h);
+					return;
+				}
+	DL_FOREACH(c->claims, other)
+		if (other != cl)
+			DL_FOREACH(other->hits, o)
+				if (o->shown && sync_same_node(&o->h, &x->h))
+					hide(s, other, o, &x->h);
 	x->shown = true;
 	sync_chan_peak(c);
 	s->ops->hit(s->ctx, &from, &x->h);
 }
 
-/* Show the newest that others say of that node. */
-static bool show_other(struct sync *s, struct syncchan *c, const struct hit *h)
+/* The best that is said of that node and not shown; NULL = nothing. */
+static struct synchit *find_other(struct syncchan *c, const struct hit *h, struct syncclaim **of)
 {
-	struct syncclaim *cl, *best_of = NULL;
 	struct synchit *x, *best = NULL;
+	struct syncclaim *cl;
 
 	DL_FOREACH(c->claims, cl)
 		DL_FOREACH(cl->hits, x)
-			if (!x->dead && !x->shown && !cl->refused && same_node(&x->h, h) &&
-			    (best == NULL || best->h.heard < x->h.heard)) {
+			if (!x->dead && !x->shown && !cl->refused && sync_same_node(&x->h, h) &&
+			    (best == NULL || is_better(&x->h, &best->h))) {
 				best = x;
-				best_of = cl;
+				*of = cl;
 			}
-	if (best == NULL)
-		return false;
-	show(s, best_of, best);
-	return best->shown;
+	return best;
 }
 
-void sync_own_hides(struct syncchan *c, const struct hit *h)
+void sync_own_hides(struct sync *s, struct syncchan *c, const struct hit *h)
 {
 	struct syncclaim *cl;
 	struct synchit *x;
 
 	DL_FOREACH(c->claims, cl)
 		DL_FOREACH(cl->hits, x)
-			if (x->shown && same_node(&x->h, h))
-				x->shown = false;
+			if (x->shown && sync_same_node(&x->h, h))
+				hide(s, cl, x, h);
 }
 
 void sync_own_bares(struct sync *s, struct syncchan *c, const struct hit *h)
 {
-	(void)show_other(s, c, h);
+	struct syncclaim *of = NULL;
+	struct synchit *x = find_other(c, h, &of);
+
+	if (x != NULL)
+		show(s, of, x);
 }
 
 /* Hits of a channel that others tell of. */
@@ -273,16 +302,22 @@ struct synchit *sync_hit_put(struct sync *s, struct syncclaim *cl, struct synchi
 void sync_hit_end(struct sync *s, struct syncclaim *cl, struct synchit *x, enum sync_reason why, nsec now)
 {
 	const struct sync_from from = from_of(cl);
-	const bool shown = x->shown;
+	struct syncclaim *of = NULL;
+	struct synchit *other;
 
 	if (x->dead)
 		return;
 	x->dead = true;
-	x->shown = false;
 	x->died = now;
 	cl->n_live--;
-	if (shown && !show_other(s, cl->chan, &x->h))
+	if (!x->shown)
+		return;
+	x->shown = false;
+	other = find_other(cl->chan, &x->h, &of);
+	if (other == NULL || !is_seen_as_one(&x->h, &other->h))
 		s->ops->gone(s->ctx, &from, &x->h, why);
+	if (other != NULL)
+		show(s, of, other);
 }
 
 void sync_hit_free(struct syncclaim *cl, struct synchit **xp)

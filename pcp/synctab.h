@@ -222,6 +222,8 @@ void sync_claim_free(struct sync *s, struct syncclaim **cl);
 /* Another bcid than the channel's: what it says does not count. */
 void sync_claim_refuse(struct sync *s, struct syncclaim *cl, nsec now);
 
+/* Are these one node: by session where both have one, else by address? */
+bool sync_same_node(const struct hit *a, const struct hit *b);
 /* The hit of that node in a list: by session where both have one, else by address. `dead` ones too. */
 struct synchit *sync_hit_find(struct synchit *list, const struct hit *h);
 /* A hit was told of: new, or at (may be NULL) renewed with h. Shows it. NULL: max_hosts or memory. */
@@ -231,7 +233,7 @@ struct synchit *sync_hit_put(struct sync *s, struct syncclaim *cl, struct synchi
 void sync_hit_end(struct sync *s, struct syncclaim *cl, struct synchit *x, enum sync_reason why, nsec now);
 void sync_hit_free(struct syncclaim *cl, struct synchit **x);
 /* Our own trackers tell of that node (others' words are not shown), or no longer do. */
-void sync_own_hides(struct syncchan *c, const struct hit *h);
+void sync_own_hides(struct sync *s, struct syncchan *c, const struct hit *h);
 void sync_own_bares(struct sync *s, struct syncchan *c, const struct hit *h);
 /* We have no word on a channel any more: what others say of it, and was not passed on, is asked for anew. */
 void sync_info_again(struct sync *s, struct syncchan *c, nsec now);
