@@ -17,6 +17,7 @@
 #include "http/password.h"
 #include "servent/app.h"
 #include "servent/opts.h"
+#include "servent/syncconf.h"
 
 static struct app app;
 
@@ -27,6 +28,21 @@ static void warn_line(void *ctx, unsigned line, const char *text)
 		printf("line %u: %s\n", line, text);
 	else
 		printf("%s\n", text);
+}
+
+/* Is there something for which live sync would not run? */
+static bool check_livesync(const char *ini, const struct settings *set)
+{
+	char why[SYNCCONF_WHY];
+	struct syncnet_conf net;
+	struct sync_conf conf;
+	const enum status st = syncconf_read(set, &conf, &net, why);
+
+	if (st == ST_OK)
+		sync_conf_fini(&conf);
+	if (st == ST_PROTO)
+		printf("%s: livesync would not run: %s\n", ini, why);
+	return st == ST_PROTO;
 }
 
 static int check_config(const char *ini)
@@ -45,6 +61,7 @@ static int check_config(const char *ini)
 		fprintf(stderr, "peercast: %s: %s\n", ini, status_str(st));
 		return EXIT_USAGE;
 	}
+	faults += check_livesync(ini, set);
 	settings_free(&set);
 	printf("%s: %u fault%s\n", ini, faults, faults == 1 ? "" : "s");
 	return faults == 0 ? EXIT_SUCCESS : EXIT_USAGE;

@@ -11,8 +11,8 @@ import subprocess
 import time
 import unittest
 
-from harness import (FLG_CIN, FLG_RELAY, FLG_TRACKER, GRP_ROOT, PATIENCE, BoxCase, Control, bcst, chan_atom, host_atom,
-                     new_id)
+from harness import (FLG_CIN, FLG_RELAY, FLG_TRACKER, GRP_ROOT, PATIENCE, PEERCAST, BoxCase, Control, bcst, chan_atom,
+                     host_atom, new_id)
 from net import PORT, NetCase
 
 GONE = FLG_TRACKER | FLG_RELAY | FLG_CIN        # RECV clear: the farewell
@@ -361,12 +361,9 @@ class Local(Cluster, BoxCase):
                 ("channel", live + bytes(16) + b"PCH\1" + peer + b"\xc0\0"),
                 ("address", live + hash_of + socket.inet_aton("224.0.0.1") + b"\0\1\xc0\0"),
                 ("address", live + hash_of + socket.inet_aton("203.0.113.66") + b"\0\0\xc0\0"),
-                ("range", struct.pack(">IIQ", 0x0badf00d, 1, 1 << 40)),
-                ("echo", None)):
+                ("range", struct.pack(">IIQ", 0x0badf00d, 1, 1 << 40))):
             with self.subTest(why):
                 before = sync(a)["dropped"]
-                if packet is None:      # one of its own, from its own address: sent to itself
-                    continue
                 s.sendto(packet, (self.address(0), self.udp))
                 self.wait(lambda why=why, before=before: sync(a)["dropped"][why] > before[why], what=why)
         # nobody stops a channel that another told
@@ -465,6 +462,41 @@ class Local(Cluster, BoxCase):
                 self.assertEqual(sync(r)["state"], "refused")
                 self.assertIn(why, sync(r)["why"])
                 self.assertEqual(self.udp_sockets(r), 0)
+
+    def test_check_config(self):
+        """--check-config tells it, too."""
+        for ini, want in ((dict(FAST), 1), (dict(FAST, livesyncAllow="127.0.0.1"), 0), (dict(livesync="No"), 0)):
+            r = self.root(ini, start=False)
+            done = subprocess.run([PEERCAST, "-i", r.ini_path, "--check-config"], stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, check=False, encoding="utf-8")
+            self.assertEqual("livesync would not run: neither livesyncAllow" in done.stdout, want == 1, done.stdout)
+            self.assertTrue(want == 0 or done.returncode != 0)
+
+    def test_peers_change(self):
+        """A root is named to the running ones; then it is ignored."""
+        a, b = self.roots(2, livesyncPeers="127.0.7.77")
+        c = self.tracker_of(a)
+        c.announce(new_id(), name="x")
+        self.wait(lambda: sync(a)["sent"] > 3)
+        self.assertEqual(index(b), {})
+        for r, other in ((a, 1), (b, 0)):
+            self.settings(r, livesyncPeers=self.address(other))
+        self.wait(lambda: index(b).get("x"), LONG)
+        self.settings(b, livesyncIgnore=sync(a)["instance"])
+        c.announce(new_id(), name="y")
+        self.wait(lambda: sync(b)["dropped"]["ignored"] >= 3)
+        self.assertNotIn("y", index(b))
+
+    def test_same_id(self):
+        """Somebody else has our instance id: we take another one, and go on."""
+        a, b = self.roots(2)
+        self.wait_known((a, b))
+        mine = sync(a)["instance"]
+        s = self.outsider()
+        s.sendto(bytes.fromhex(mine) + struct.pack(">IQ", 1, 3), (self.address(0), self.udp))
+        self.wait(lambda: sync(a)["instance"] != mine)
+        self.assertEqual((sync(a)["idChanges"], sync(a)["dropped"]["collision"]), (1, 1))
+        self.follows((a, b))
 
     def test_port_is_taken(self):
         """The node runs, and says that live sync waits."""
