@@ -36,7 +36,7 @@ class Routes(Raw):
                 ("/", 302, HOME), ("/html", 302, HOME), ("/anything", 302, HOME),
                 ("/html/index.html", 302, "/"), ("/html/", 404, None), ("/html/en", 404, None),
                 (HOME, 200, None), ("/html/ja/index.html", 200, None), ("/api/1", 200, None),
-                ("/api/2", 404, None), ("/favicon.ico", 404, None), ("/public/", 403, None),
+                ("/api/2", 404, None), ("/favicon.ico", 200, None), ("/public/", 403, None),
                 ("/hls/x", 404, None)):
             with self.subTest(path):
                 r = self.n.get(path)
