@@ -163,7 +163,8 @@ static void refresh(struct cout *x)
 			k++;
 		if (k < x->n_shows) {
 			x->shows[k].seen = true;
-			x->shows[k].asked = chan_take_announce(all[i]) == CHAN_ANNOUNCE_NOW || x->shows[k].asked;
+			if (chan_take_announce(all[i]) == CHAN_ANNOUNCE_NOW)
+				x->shows[k].asked = true;
 			chan_unref(&all[i]);
 		} else {
 			add_show(x, all[i]);

@@ -6,31 +6,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "core/sys/event.h"
 #include "core/sys/log.h"
 #include "core/sys/text.h"
 #include "core/sys/thr.h"
-#include "servent/curl.h"
+#include "servent/transfer.h"
 
-#define CONNECT_TIME (5 * NSEC_PER_SEC)
-#define URL_MAX      (SETTINGS_LONG + 32)       /* with what we append */
+#define URL_MAX (SETTINGS_LONG + 32)       /* with what we append */
 
 /* A feed being fetched. */
 struct job {
 	struct dirfeed *feed;
-	const struct curl_api *curl;
-	CURL *easy;
-	struct curl_slist *headers;
-	struct buf body;
+	struct transfer t;
+	bool runs;
 	char etag[CHANDIR_TAG], modified[CHANDIR_TAG];
-	char why[CURL_ERROR_SIZE];
-	bool asked;                     /* an address was looked at: the next ones are judged by it */
-	bool near;
-	bool astray;                    /* it was led where it must not go */
 };
 
 struct feedd {
@@ -51,34 +42,7 @@ struct feedd {
 
 LOCK_DEFINE(fd, struct feedd, mtx, lk_log)
 
-/* --- where a request may go ------------------------------------------------------------------- */
-
-/* The socket for an address libcurl wants to connect to; CURL_SOCKET_BAD refuses it. */
-static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *a)
-{
-	const struct host h = host_from_sockaddr(&a->addr);
-	const bool near = !host_is_global(&h);
-	struct job *j = ctx;
-
-	(void)purpose;
-	if (!j->asked)
-		j->near = near;
-	j->asked = true;
-	if (near && !j->near) {
-		j->astray = true;
-		return CURL_SOCKET_BAD;
-	}
-	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
-}
-
-static size_t on_body(char *p, size_t size, size_t n, void *ctx)
-{
-	struct job *j = ctx;
-
-	(void)size;                     /* 1, says libcurl */
-	buf_put(&j->body, p, n);
-	return j->body.err == ST_OK ? n : 0;
-}
+/* --- one request ------------------------------------------------------------------------------ */
 
 /* "Name: value" of exactly that name: the value, clean and bounded, into dst. */
 static void take_header(const char *line, size_t n, const char *name, char dst[CHANDIR_TAG])
@@ -114,8 +78,6 @@ static size_t on_header(char *p, size_t size, size_t n, void *ctx)
 	return n;
 }
 
-/* --- one request ------------------------------------------------------------------------------ */
-
 /* The feed's address and where our node answers, as YPs want it. */
 static void url_of(struct feedd *f, const struct dirfeed *feed, char dst[URL_MAX])
 {
@@ -126,66 +88,18 @@ static void url_of(struct feedd *f, const struct dirfeed *feed, char dst[URL_MAX
 		strchr(feed->url, '?') != NULL ? '&' : '?', own.port);
 }
 
-static void add_condition(struct job *j, const char *name, const char *value)
+/* Our header function, and what makes the server send nothing new. */
+static bool set_up(struct job *j)
 {
-	char line[CHANDIR_TAG + 32];
-	struct curl_slist *more;
+	const struct curl_api *c = j->t.curl;
+	bool ok = c->easy_setopt(j->t.easy, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK;
 
-	if (value[0] == '\0')
-		return;
-	(void)snprintf(line, sizeof(line), "%s: %s", name, value);
-	more = j->curl->slist_append(j->headers, line);
-	if (more != NULL)
-		j->headers = more;
-}
-
-static bool set_schemes(const struct curl_api *curl, CURL *h)
-{
-#if LIBCURL_VERSION_NUM >= 0x075500
-	/* the library at run time may be older than the headers */
-	if (curl->easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK)
-		return curl->easy_setopt(h, CURLOPT_REDIR_PROTOCOLS_STR, "http,https") == CURLE_OK;
-#endif
-	/* the same by number, which newer headers call deprecated */
-	return curl->easy_setopt(h, (CURLoption)181, 3L) == CURLE_OK &&
-	       curl->easy_setopt(h, (CURLoption)182, 3L) == CURLE_OK;
-}
-
-static bool set_up(struct job *j, const char *url)
-{
-	const struct curl_api *c = j->curl;
-	CURL *h = j->easy;
-	bool ok = set_schemes(c, h);
-
-	ok = c->easy_setopt(h, CURLOPT_URL, url) == CURLE_OK && ok;
-	ok = c->easy_setopt(h, CURLOPT_PROXY, "") == CURLE_OK && ok;
-	ok = c->easy_setopt(h, CURLOPT_NOSIGNAL, 1L) == CURLE_OK && ok;
-	ok = c->easy_setopt(h, CURLOPT_FOLLOWLOCATION, 1L) == CURLE_OK && ok;
-	ok = c->easy_setopt(h, CURLOPT_MAXREDIRS, (long)FEEDD_REDIRECTS) == CURLE_OK && ok;
-	ok = c->easy_setopt(h, CURLOPT_TIMEOUT_MS, (long)(FEEDD_TIME / NSEC_PER_MSEC)) == CURLE_OK && ok;
-	ok = c->easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, (long)(CONNECT_TIME / NSEC_PER_MSEC)) ==
-		CURLE_OK && ok;
-	ok = c->easy_setopt(h, CURLOPT_MAXFILESIZE, (long)FEED_BODY) == CURLE_OK && ok;
-	ok = c->easy_setopt(h, CURLOPT_OPENSOCKETFUNCTION, open_socket) == CURLE_OK && ok;
-	ok = c->easy_setopt(h, CURLOPT_OPENSOCKETDATA, j) == CURLE_OK && ok;
-	ok = c->easy_setopt(h, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK && ok;
-	ok = c->easy_setopt(h, CURLOPT_WRITEDATA, j) == CURLE_OK && ok;
-	ok = c->easy_setopt(h, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK && ok;
-	ok = c->easy_setopt(h, CURLOPT_HEADERDATA, j) == CURLE_OK && ok;
-	ok = c->easy_setopt(h, CURLOPT_ERRORBUFFER, j->why) == CURLE_OK && ok;
-	ok = c->easy_setopt(h, CURLOPT_PRIVATE, j) == CURLE_OK && ok;
-	/* these two may be missing: lists come uncompressed then, and a slow name server holds up our end */
-	(void)c->easy_setopt(h, CURLOPT_ACCEPT_ENCODING, "");
-	(void)c->easy_setopt(h, CURLOPT_USERAGENT, NODE_AGENT);
-#if LIBCURL_VERSION_NUM >= 0x075700
-	(void)c->easy_setopt(h, CURLOPT_QUICK_EXIT, 1L);
-#endif
-	if (j->feed->list != NULL) {
-		add_condition(j, "If-None-Match", j->feed->etag);
-		add_condition(j, "If-Modified-Since", j->feed->modified);
-	}
-	if (j->headers != NULL)
-		ok = c->easy_setopt(h, CURLOPT_HTTPHEADER, j->headers) == CURLE_OK && ok;
+	ok = c->easy_setopt(j->t.easy, CURLOPT_HEADERDATA, j) == CURLE_OK && ok;
+	ok = c->easy_setopt(j->t.easy, CURLOPT_PRIVATE, j) == CURLE_OK && ok;
+	if (j->feed->list != NULL && j->feed->etag[0] != '\0')
+		transfer_header(&j->t, "If-None-Match", j->feed->etag);
+	if (j->feed->list != NULL && j->feed->modified[0] != '\0')
+		transfer_header(&j->t, "If-Modified-Since", j->feed->modified);
 	return ok;
 }
 
@@ -232,7 +146,7 @@ static void take_list(struct job *j)
 	struct feedlist *l;
 	char text[200];
 
-	if (feed_parse(j->body.p != NULL ? (const void *)j->body.p : "", j->body.len, &l) != ST_OK) {
+	if (feed_parse(j->t.body.p != NULL ? (const void *)j->t.body.p : "", j->t.body.len, &l) != ST_OK) {
 		failed(f, "out of memory");
 		return;
 	}
@@ -245,7 +159,7 @@ static void take_list(struct job *j)
 	}
 	feedlist_unref(&f->list);
 	f->list = l;
-	f->near = j->near;
+	f->near = j->t.near;
 	memcpy(f->etag, j->etag, sizeof(f->etag));
 	memcpy(f->modified, j->modified, sizeof(f->modified));
 	f->updated_s = clk_wall_s();
@@ -266,17 +180,13 @@ static void take_list(struct job *j)
 static void judge(struct job *j, CURLcode rc)
 {
 	struct dirfeed *f = j->feed;
-	long http = 0;
 	char text[64];
+	long http;
+	const char *why = transfer_fault(&j->t, rc, &http);
 
-	(void)j->curl->easy_getinfo(j->easy, CURLINFO_RESPONSE_CODE, &http);
 	f->tried_s = clk_wall_s();
-	if (j->astray) {
-		failed(f, "it leads into our own network");
-	} else if (j->body.err != ST_OK || rc == CURLE_FILESIZE_EXCEEDED) {
-		failed(f, "the list is too long");
-	} else if (rc != CURLE_OK) {
-		failed(f, j->why[0] != '\0' ? j->why : j->curl->easy_strerror(rc));
+	if (why != NULL) {
+		failed(f, why);
 	} else if (http == 304 && f->list != NULL) {
 		f->status = f->list->bad > 0 ? FEEDSTATUS_ERROR : FEEDSTATUS_OK;
 		f->updated_s = f->tried_s;
@@ -293,32 +203,27 @@ static void judge(struct job *j, CURLcode rc)
 
 static void job_end(struct job *j, CURLM *multi)
 {
-	if (j->easy == NULL)
+	if (!j->runs)
 		return;
-	(void)j->curl->multi_remove_handle(multi, j->easy);
-	j->curl->easy_cleanup(j->easy);
-	j->easy = NULL;
-	j->curl->slist_free_all(j->headers);
-	j->headers = NULL;
-	buf_fini(&j->body);
+	j->runs = false;
+	(void)j->t.curl->multi_remove_handle(multi, j->t.easy);
+	transfer_fini(&j->t);
 }
 
-static void job_begin(struct feedd *f, const struct curl_api *curl, struct job *j, CURLM *multi)
+static void job_begin(struct feedd *f, struct job *j, CURLM *multi)
 {
 	char url[URL_MAX];
 
-	j->curl = curl;
-	buf_init(&j->body, FEED_BODY);
-	j->easy = curl->easy_init();
 	url_of(f, j->feed, url);
-	if (j->easy != NULL && set_up(j, url) && curl->multi_add_handle(multi, j->easy) == CURLM_OK)
+	if (transfer_init(&j->t, url, FEEDD_TIME, FEED_BODY, FEEDD_REDIRECTS, false) != ST_OK) {
+		failed(j->feed, "out of memory");
+		return;
+	}
+	j->runs = set_up(j) && j->t.curl->multi_add_handle(multi, j->t.easy) == CURLM_OK;
+	if (j->runs)
 		return;
 	failed(j->feed, "out of memory");
-	if (j->easy != NULL)
-		curl->easy_cleanup(j->easy);
-	j->easy = NULL;
-	curl->slist_free_all(j->headers);
-	j->headers = NULL;
+	transfer_fini(&j->t);
 }
 
 static void publish(struct feedd *f)
@@ -379,7 +284,7 @@ static void round_of(struct feedd *f)
 	if (jobs != NULL && multi != NULL) {
 		for (size_t i = 0; i < f->n; i++) {
 			jobs[i].feed = &f->feeds[i];
-			job_begin(f, curl, &jobs[i], multi);
+			job_begin(f, &jobs[i], multi);
 		}
 		transfer(f, curl, multi);
 		for (size_t i = 0; i < f->n; i++)
