@@ -115,6 +115,11 @@ static const struct {
 	{ "redirect", false, admin_redirect },
 	{ "fetch_feeds", true, admin_fetch_feeds },
 	{ "chanfeedlog", false, admin_feedlog },
+	{ "add_speedtest", true, admin_add_speedtest },
+	{ "delete_speedtest", true, admin_delete_speedtest },
+	{ "take_speedtest", true, admin_take_speedtest },
+	{ "refresh_speedtest", true, admin_refresh_speedtest },
+	{ "speedtest_cached_xml", false, admin_speedtest_xml },
 	{ "shutdown", true, admin_shutdown },
 };
 

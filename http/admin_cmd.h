@@ -52,5 +52,8 @@ admin_handler admin_viewxml, admin_portcheck4, admin_portcheck6, admin_clear, ad
 	admin_dump_hitlists, admin_redirect, admin_shutdown;
 /* admin_feed.c: the lists of yellow pages */
 admin_handler admin_fetch_feeds, admin_feedlog;
+/* admin_speed.c: their upload tests */
+admin_handler admin_add_speedtest, admin_delete_speedtest, admin_take_speedtest, admin_refresh_speedtest,
+	admin_speedtest_xml;
 
 #endif

@@ -20,7 +20,8 @@ rpc_handler method_get_yp_channels, method_update_yp_channels;
 rpc_handler method_get_outputs, method_play_channel, method_restart_connection, method_set_channel_info,
 	method_stop_connection, method_stop_output;
 /* The texts of info and track into m, and into *present; false: one of them is not a text. */
-bool method_take_texts(struct rpc_call *c, json_t *info, json_t *track, struct chanmeta *m, uint32_t *present);
+bool method_take_texts(struct rpc_call *c, json_t *info, json_t *track, struct chanmeta *m,
+	uint32_t *present);
 /* methods_store.c: what front ends keep here */
 rpc_handler method_add_history, method_get_history, method_get_item, method_get_user_config, method_set_item,
 	method_set_user_config;

@@ -53,7 +53,8 @@ static bool take_texts(struct rpc_call *c, const struct field *f, const char *of
 	return true;
 }
 
-bool method_take_texts(struct rpc_call *c, json_t *info, json_t *track, struct chanmeta *m, uint32_t *present)
+bool method_take_texts(struct rpc_call *c, json_t *info, json_t *track, struct chanmeta *m,
+	uint32_t *present)
 {
 	return take_texts(c, info_fields, "info", info, m, present) &&
 		take_texts(c, track_fields, "track", track, m, present);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* getState: the node as the pages of PeerCast-YT see it, most of it as text (http.md 8.5; node.md 8.6). Without
- * the password. Programs of our own ask the other methods, which have types.
+/* getState: the node as the pages of PeerCast-YT see it, most of it as text (http.md 8.5; node.md 8.6).
+ * Without the password. Programs of our own ask the other methods, which have types.
  */
 #include "http/methods.h"
 
@@ -235,6 +235,30 @@ static json_t *directory_state(struct node *n, bool *ok)
 	return obj_done(&b);
 }
 
+static json_t *uptests_state(struct node *n, const struct settings *st, bool *ok)
+{
+	json_t *a = json_array();
+	size_t count;
+	const struct settings_uptest *u = settings_uptests(st, &count);
+	struct speedtest t;
+
+	for (size_t i = 0; i < count; i++) {
+		struct obj b = obj_new();
+
+		speedtests_get(&n->speedtests, u[i].url, &t);
+		text(&b, "url", "%s", t.url);
+		text(&b, "status", "%s", speedstatus_str(t.status));
+		text(&b, "name", "%s", t.name);
+		text(&b, "speed", "%u", t.speed_kbps);
+		flag(&b, "over", t.over);
+		flag(&b, "checkable", t.checkable);
+		flag(&b, "portOpen", t.port_open);
+		text(&b, "error", "%s", t.why);
+		add(a, obj_done(&b), ok);
+	}
+	return json_pack("{so}", "providers", a);
+}
+
 static void addresses(struct obj *b, const struct own *own)
 {
 	json_t *a = json_array();
@@ -260,8 +284,8 @@ static void counts(struct obj *b, const struct totals *t)
 {
 	text(b, "numRelays", "%u", t->connected[SV_RELAY]);
 	text(b, "numDirect", "%u", t->connected[SV_DIRECT]);
-	text(b, "totalConnected", "%u", t->connected[SV_RELAY] + t->connected[SV_DIRECT] + t->connected[SV_CIN] +
-		t->connected[SV_COUT]);
+	text(b, "totalConnected", "%u", t->connected[SV_RELAY] + t->connected[SV_DIRECT] +
+		t->connected[SV_CIN] + t->connected[SV_COUT]);
 	text(b, "numServents", "%u", t->servents);
 	text(b, "numCIN", "%u", t->connected[SV_CIN]);
 	text(b, "numCOUT", "%u", t->connected[SV_COUT]);
@@ -327,7 +351,8 @@ static json_t *rtmp_state(struct node *n, struct obj *b)
 
 	n->ops.rtmp_status(n, &s);
 	text(b, "rtmpPort", "%u", s.at.port);
-	return json_pack("{ss ss ss}", "status", s.listening ? "up" : "down", "processID", "-1", "ipVersion", "4");
+	return json_pack("{ss ss ss}", "status", s.listening ? "up" : "down", "processID", "-1", "ipVersion",
+		"4");
 }
 
 static bool filters_are_unsafe(struct node *n)
@@ -358,6 +383,7 @@ static json_t *servmgr_state(struct node *n)
 	settings_state(&b, st);
 	set(&b, "servents", servents_state(n, &b.ok));
 	set(&b, "channelDirectory", directory_state(n, &b.ok));
+	set(&b, "uptestServiceRegistry", uptests_state(n, st, &b.ok));
 	set(&b, "rtmpServerMonitor", rtmp_state(n, &b));
 	flag(&b, "hasUnsafeFilterSettings", filters_are_unsafe(n));
 	text(&b, "installationDirectory", "%s", "");
@@ -452,8 +478,8 @@ static json_t *channel_state(struct node *n, struct chan *c)
 	duration(&b, "uptime", v.uptime_s);
 	text(&b, "localRelays", "%u", u.relays);
 	text(&b, "localListeners", "%u", u.directs);
-	text(&b, "totalRelays", "%llu", (unsigned long long)(l.stats.relays + u.relays));
-	text(&b, "totalListeners", "%llu", (unsigned long long)(l.stats.listeners + u.directs));
+	text(&b, "totalRelays", "%llu", (unsigned long long)l.stats.relays + u.relays);
+	text(&b, "totalListeners", "%llu", (unsigned long long)l.stats.listeners + u.directs);
 	set(&b, "track", json_pack("{ss ss ss ss ss}", "title", v.info->text[CT_TRACK_TITLE], "artist",
 		v.info->text[CT_TRACK_ARTIST], "album", v.info->text[CT_TRACK_ALBUM], "genre",
 		v.info->text[CT_TRACK_GENRE], "contactURL", v.info->text[CT_TRACK_URL]));

@@ -197,6 +197,7 @@ json_t *method_broadcast(struct rpc_call *c)
 	const char *network = json_string_value(c->args[1]), *uri = json_string_value(c->args[2]);
 	const char *source = json_string_value(c->args[6]);
 	char key[TEXT_MAX], hex[GNUID_STRLEN];
+	const bool v6 = network != NULL && strcmp(network, "ipv6") == 0;
 	struct chanmeta m;
 
 	if (c->args[0] != NULL && !has_yp(c))
@@ -214,7 +215,7 @@ json_t *method_broadcast(struct rpc_call *c)
 	if (m.text[CT_NAME][0] == '\0')
 		return bad(c, "Channel name must not be empty");
 	m.id = new_id(c->node, &m);
-	if (c->node->ops.rtmp_prepare(c->node, key, &m, network != NULL && strcmp(network, "ipv6") == 0) != ST_OK)
+	if (c->node->ops.rtmp_prepare(c->node, key, &m, v6) != ST_OK)
 		return rpc_fail(c, RPC_UNKNOWN, "Too many streams are prepared", NULL);
 	return json_string(gnuid_str(&m.id, hex));
 }

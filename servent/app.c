@@ -31,6 +31,7 @@
 #include "servent/readyd.h"
 #include "servent/rtmp.h"
 #include "servent/source.h"
+#include "servent/speedtest.h"
 #include "xml/xmlout.h"
 
 #define REPORT_TIME (2 * NSEC_PER_SEC)  /* for live sync to tell how it stands */
@@ -538,6 +539,7 @@ enum status app_start(struct app *a, const char *ini, int *exit_code)
 		.shutdown = op_shutdown, .chanlog_counts = op_chanlog_counts, .name_asked = op_name_asked,
 		.check_firewall = firewall_ask,
 		.check_viewer = portcheck_start, .history = op_history, .fetch_feeds = op_fetch_feeds,
+		.speedtest = speedtest_run,
 		.rtmp_prepare = rtmpd_prepare, .rtmp_switch = rtmpd_switch, .rtmp_status = rtmpd_status,
 		.sync_report = op_sync_report,
 	};

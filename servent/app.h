@@ -59,6 +59,7 @@ struct app {
 	uint32_t tasks          GUARDED_BY(lk_app);     /* running */
 	bool stopping           GUARDED_BY(lk_app);
 	struct mbox *cout_mb    GUARDED_BY(lk_app);     /* of the COUT thread while it runs */
+	bool speedtesting       GUARDED_BY(lk_app);     /* one runs (speedtest.h) */
 	bool cout_runs          GUARDED_BY(lk_app);
 	bool yp_busy            GUARDED_BY(lk_app);     /* somebody has the line to the YP (firewall.h) */
 	bool pinging[2]         GUARDED_BY(lk_app);     /* a helo of ours asks for a port test, by family */

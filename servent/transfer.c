@@ -80,7 +80,8 @@ static bool set_up(struct transfer *t, const char *url, nsec time, size_t max, l
 	return ok;
 }
 
-enum status transfer_init(struct transfer *t, const char *url, nsec time, size_t max, long redirects, bool far)
+enum status transfer_init(struct transfer *t, const char *url, nsec time, size_t max, long redirects,
+	bool far)
 {
 	memset(t, 0, sizeof(*t));
 	t->known = far;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* One small thing fetched from, or sent to, a web server by libcurl: bounded in time, bytes and redirects, http
- * and https alone. Somebody else's server cannot lead us into this machine or its network by a redirect or
- * an answer: there are servers there that trust us.
+/* One small thing fetched from, or sent to, a web server by libcurl: bounded in time, bytes and redirects,
+ * http and https alone. Somebody else's server cannot lead us into this machine or its network by a redirect
+ * or an answer: there are servers there that trust us.
  *
  * A transfer belongs to one thread. Only there when built with libcurl.
  */
@@ -33,8 +33,8 @@ struct transfer {
 /* Ready to run: GET url, at most max bytes, within `time` all in all. Options may be added to t->easy; its
  * private pointer is the caller's. far: an address of our own network is refused from the start.
  * returns  ST_OK, ST_LIMIT (memory; nothing to finish) */
-enum status transfer_init(struct transfer *t, const char *url, nsec time, size_t max, long redirects, bool far)
-	NODISCARD;
+enum status transfer_init(struct transfer *t, const char *url, nsec time, size_t max, long redirects,
+	bool far) NODISCARD;
 void transfer_fini(struct transfer *t);
 /* Send this header too. */
 void transfer_header(struct transfer *t, const char *name, const char *value);

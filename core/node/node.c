@@ -23,6 +23,7 @@ enum status node_init(struct node *n, struct conf *conf, struct chanmgr *cm, str
 	mtx_init(&n->mtx, &lk_conf);
 	notices_init(&n->notices);
 	chandir_init(&n->chandir);
+	speedtests_init(&n->speedtests);
 	node_lock(n);
 	n->filters = none;
 	node_unlock(n);
@@ -35,6 +36,7 @@ void node_fini(struct node *n) LOCK_IMPL /* the only thread left */
 	bans_unref(&n->bans);
 	notices_fini(&n->notices);
 	chandir_fini(&n->chandir);
+	speedtests_fini(&n->speedtests);
 	names_free(&n->names);
 	mtx_fini(&n->mtx);
 }

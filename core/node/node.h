@@ -17,6 +17,7 @@
 #include "core/node/names.h"
 #include "core/node/notice.h"
 #include "core/node/servmgr.h"
+#include "core/node/speedtest.h"
 #include "core/sys/host.h"
 
 /* Identity on the wire and in Server: lines. */
@@ -91,6 +92,10 @@ struct node_ops {
 	/* Fetch the lists of the user's yellow pages, unless the last time is younger than pace; returns when
 	 * they are there, in chandir. ST_OK, ST_TIMEOUT; ST_STOPPED: nothing is fetched here */
 	enum status (*fetch_feeds)(struct node *n, nsec pace, nsec deadline);
+	/* Ask a yellow page for its yp4g.xml, and with `send` take its upload test; what came of it, good or
+	 * bad, is in speedtests. Waits for it, a minute at most, on the thread of sv. ST_OK; ST_LIMIT:
+	 * another one is running; ST_STOPPED */
+	enum status (*speedtest)(struct node *n, struct servent *sv, const char *url, bool send);
 };
 
 struct yp;
@@ -121,6 +126,7 @@ struct node {
 	_Atomic uint64_t root_counts[ROOT_COUNTS];              /* relaxed: statistics */
 	struct notices notices;
 	struct chandir chandir;         /* what the user's yellow pages list */
+	struct speedtests speedtests;   /* and what they say of our upload */
 };
 
 static inline void node_count(struct node *n, enum root_count c)

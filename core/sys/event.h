@@ -2,8 +2,8 @@
 /* What happens in the node, for those who watch: a ring of the newest events, and whom to wake.
  *
  * Before the first watcher comes nothing is kept: an event costs one look at a flag. From then on the last
- * EVENT_RING of each topic are kept, so that one who was cut off can go on where he was. Lines of the log are not kept
- * here a second time: a watcher of EVENT_LOG is woken, and reads them with log_next().
+ * EVENT_RING of each topic are kept, so that one who was cut off can go on where he was. Lines of the log are
+ * not kept here a second time: a watcher of EVENT_LOG is woken, and reads them with log_next().
  *
  * One per process, like the log. An event may be told of while locks up to lk_chan are held: nothing in here
  * waits.

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Commands about upload tests of yellow pages (http.md 6.2; node.md 6.6). */
+#include "http/admin_cmd.h"
+
+#include <string.h>
+
+/* The address of the test that index= names; false: there is none, and rs says so. */
+static bool named(struct admin *a, char url[SETTINGS_LONG])
+{
+	const struct settings *st = conf_get(a->node->conf);
+	const struct settings_uptest *u;
+	char text[16];
+	uint32_t i = 0;
+	size_t n;
+	bool ok = false;
+
+	u = settings_uptests(st, &n);
+	admin_value(a, "index", text, sizeof(text));
+	if (!num_u32(text, 0, INT32_MAX, &i)) {
+		response_error(a->rs, 400, "invalid index");
+	} else if (i >= n) {
+		response_error(a->rs, 500, "index out of range");
+	} else {
+		(void)text_copy(url, SETTINGS_LONG, u[i].url);
+		ok = true;
+	}
+	settings_unref(&st);
+	return ok;
+}
+
+struct change {
+	const char *url;
+	bool add;
+	char why[SETTINGS_WHY];
+};
+
+static enum status edit(struct settings *draft, void *ctx)
+{
+	struct change *c = ctx;
+	struct settings_uptest u = { .url = "" };
+	enum status st = ST_OK;
+	struct settings *was;
+	const struct settings_uptest *v;
+	size_t n;
+
+	if (c->add) {
+		if (!text_copy(u.url, sizeof(u.url), c->url)) {
+			(void)text_copy(c->why, sizeof(c->why), "url is too long");
+			return ST_PROTO;
+		}
+		return settings_uptest_add(draft, &u, c->why);
+	}
+	/* the list again, without that one */
+	was = settings_copy(draft);
+	if (was == NULL)
+		return ST_LIMIT;
+	settings_uptests_clear(draft);
+	v = settings_uptests(was, &n);
+	for (size_t i = 0; i < n && st == ST_OK; i++) {
+		if (strcmp(v[i].url, c->url) == 0)
+			continue;
+		(void)text_copy(u.url, sizeof(u.url), v[i].url);
+		st = settings_uptest_add(draft, &u, c->why);
+	}
+	settings_free(&was);
+	return st;
+}
+
+static enum status change(struct admin *a, struct change *c)
+{
+	const enum status st = conf_update(a->node->conf, edit, c);
+
+	if (st == ST_PROTO) {
+		response_error(a->rs, 500, c->why);
+		return ST_OK;
+	}
+	if (st != ST_OK)
+		return st;
+	a->node->ops.settings_changed(a->node);
+	return admin_go_back(a, "speedtest.html");
+}
+
+enum status admin_add_speedtest(struct admin *a)
+{
+	char url[SETTINGS_LONG];
+	struct change c = { .url = url, .add = true };
+
+	if (!admin_value(a, "url", url, sizeof(url)) || url[0] == '\0') {
+		response_error(a->rs, 400, "empty url");
+		return ST_OK;
+	}
+	return change(a, &c);
+}
+
+enum status admin_delete_speedtest(struct admin *a)
+{
+	char url[SETTINGS_LONG];
+	struct change c = { .url = url };
+
+	return named(a, url) ? change(a, &c) : ST_OK;
+}
+
+/* Waits for the yellow page. */
+static enum status run(struct admin *a, const char *url, bool send)
+{
+	const enum status st = a->node->ops.speedtest(a->node, a->sv, url, send);
+
+	if (st == ST_LIMIT) {
+		response_error(a->rs, 503, "a speed test is running");
+		return ST_OK;
+	}
+	return st;
+}
+
+enum status admin_take_speedtest(struct admin *a)
+{
+	char url[SETTINGS_LONG];
+	enum status st;
+
+	if (!named(a, url))
+		return ST_OK;
+	st = run(a, url, true);
+	if (st == ST_OK && a->rs->status == 200)
+		return admin_go_back(a, "speedtest.html");
+	return st;
+}
+
+enum status admin_refresh_speedtest(struct admin *a)
+{
+	const struct settings *set = conf_get(a->node->conf);
+	const struct settings_uptest *u;
+	enum status st = ST_OK;
+	size_t n;
+
+	u = settings_uptests(set, &n);
+	for (size_t i = 0; i < n && st == ST_OK && a->rs->status == 200; i++)
+		st = run(a, u[i].url, false);
+	settings_unref(&set);
+	if (st == ST_OK && a->rs->status == 200)
+		return admin_go_back(a, "speedtest.html");
+	return st;
+}
+
+enum status admin_speedtest_xml(struct admin *a)
+{
+	char url[SETTINGS_LONG];
+	struct speedtest t;
+
+	if (!named(a, url))
+		return ST_OK;
+	speedtests_get(&a->node->speedtests, url, &t);
+	a->rs->type = "application/xml";
+	response_header(a->rs, "Cache-Control", "no-store");
+	buf_puts(&a->rs->body, t.xml);
+	return ST_OK;
+}
