@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What front ends keep in the node: items (filters and favourites of channel lists), values of users, and
- * what was broadcast before. In storage.json beside the ini; each change is on the disk before the caller goes
+ * what was broadcast before. In storage.json beside the ini; a change is on the disk before its caller goes
  * on.
  *
  * A file that cannot be understood is put aside as storage.json.bad, and one begins anew.
