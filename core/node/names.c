@@ -18,6 +18,7 @@ struct forward {
 	nsec due;
 	bool asked;                     /* somebody is at it */
 	bool wanted;                    /* scratch of names_want() */
+	struct forward *gone;           /* the next one to be freed */
 	struct UT_hash_handle hh;
 };
 
@@ -28,6 +29,7 @@ struct reverse {
 	nsec due;
 	bool asked;
 	bool queued;                    /* he was here since the last answer went stale */
+	struct reverse *gone;
 	struct UT_hash_handle hh;       /* in the order they came */
 };
 
@@ -48,23 +50,48 @@ struct names *names_new(void)
 	return ns;
 }
 
+/* What was taken out of the tables is freed after them: outside the lock. */
+static void free_forward(struct forward *gone)
+{
+	while (gone != NULL) {
+		struct forward *f = gone;
+
+		gone = f->gone;
+		free(f);
+	}
+}
+
+static void free_reverse(struct reverse *gone)
+{
+	while (gone != NULL) {
+		struct reverse *r = gone;
+
+		gone = r->gone;
+		free(r);
+	}
+}
+
 void names_free(struct names **nsp) LOCK_IMPL /* the only thread left */
 {
 	struct names *ns = *nsp;
-	struct forward *f, *f_next;
-	struct reverse *r, *r_next;
+	struct forward *f, *f_next, *f_gone = NULL;
+	struct reverse *r, *r_next, *r_gone = NULL;
 
 	*nsp = NULL;
 	if (ns == NULL)
 		return;
 	HASH_ITER(hh, ns->forward, f, f_next) {
 		HASH_DEL(ns->forward, f);
-		free(f);
+		f->gone = f_gone;
+		f_gone = f;
 	}
 	HASH_ITER(hh, ns->reverse, r, r_next) {
 		HASH_DEL(ns->reverse, r);
-		free(r);
+		r->gone = r_gone;
+		r_gone = r;
 	}
+	free_forward(f_gone);
+	free_reverse(r_gone);
 	mtx_fini(&ns->mtx);
 	free(ns);
 }
@@ -117,7 +144,7 @@ static bool want_locked(struct names *ns, const char *name) REQUIRES(lk_leaf)
 
 enum status names_want(struct names *ns, const char *const *name, size_t n)
 {
-	struct forward *f, *next;
+	struct forward *f, *next, *gone = NULL;
 	bool all = true;
 
 	names_lock(ns);
@@ -126,12 +153,14 @@ enum status names_want(struct names *ns, const char *const *name, size_t n)
 	HASH_ITER(hh, ns->forward, f, next) {
 		if (!f->wanted) {
 			HASH_DEL(ns->forward, f);
-			free(f);
+			f->gone = gone;
+			gone = f;
 		} else {
 			f->wanted = false;
 		}
 	}
 	names_unlock(ns);
+	free_forward(gone);
 	return all ? ST_OK : ST_LIMIT;
 }
 
@@ -148,23 +177,31 @@ bool names_find(struct names *ns, const char *name, struct host pair[2])
 	return host_is_set(&pair[0]) || host_is_set(&pair[1]);
 }
 
-/* A record for one more visitor; the one who came first makes room. */
+/* One who came early, and is not being asked about: out of the table. NULL = there is none. */
+static struct reverse *earliest_locked(struct names *ns) REQUIRES(lk_leaf)
+{
+	struct reverse *r, *next, *first = NULL;
+
+	HASH_ITER(hh, ns->reverse, r, next)
+		if (first == NULL && !r->asked)
+			first = r;
+	if (first != NULL)
+		HASH_DEL(ns->reverse, first);
+	return first;
+}
+
+/* A record for one more visitor: a new one, or that of the one who came first. */
 static struct reverse *visitor_locked(struct names *ns, const struct host *who) REQUIRES(lk_leaf)
 {
-	struct reverse *r, *next;
+	struct reverse *r;
 
-	if (HASH_COUNT(ns->reverse) >= NAMES_VISITORS) {
-		HASH_ITER(hh, ns->reverse, r, next) {
-			if (r->asked)
-				continue;
-			HASH_DEL(ns->reverse, r);
-			free(r);
-			break;
-		}
-	}
-	r = HASH_COUNT(ns->reverse) < NAMES_VISITORS ? calloc(1, sizeof(*r)) : NULL;
+	if (HASH_COUNT(ns->reverse) < NAMES_VISITORS)
+		r = calloc(1, sizeof(*r));
+	else
+		r = earliest_locked(ns);
 	if (r == NULL)
 		return NULL;
+	*r = (struct reverse){ .name = "" };
 	memcpy(r->ip, who->ip, sizeof(r->ip));
 	HASH_ADD(hh, ns->reverse, ip, sizeof(r->ip), r);
 	if (r->hh.tbl == NULL) {
