@@ -25,7 +25,7 @@ struct source {
 	enum chan_src kind;
 	struct mbox mbox;               /* of the thread; the channel's way to reach it */
 	struct host peer;               /* the encoder */
-	char key[TEXT_MAX];             /* what the encoder calls its stream; its name, or what its owner sets */
+	char key[TEXT_MAX];             /* what the encoder knows it by: its name, or another */
 	char mount[TEXT_MAX];           /* goes into the channel's id in place of the genre; "" = none */
 	struct chanmeta *meta;          /* what was asked for; owned, gone once the channel is there */
 	bool listed;                    /* its channel is, or was; lk_app */
