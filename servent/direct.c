@@ -186,8 +186,12 @@ static enum status serve(struct app *a, struct servent *sv, struct chan *c, cons
 	r.ends_at_head = set->on_header_change == HEADCHANGE_DROP;
 	settings_unref(&set);
 	st = chan_join(c, &r);
-	if (st == ST_OK)
-		st = chan_place(c, &r, from, 0, &head, &start);
+	/* a head comes first, whatever may have become of it since it was there */
+	while (st == ST_OK && head == NULL) {
+		st = chan_wait_head(c, &sv->mbox, clk_deadline(AGAIN_TIME));
+		if (st == ST_OK)
+			st = chan_place(c, &r, from, 0, &head, &start);
+	}
 	if (st == ST_OK && head != NULL && head->len > 0 && way->kind != ICY)
 		st = sock_write(&sv->sock, pkt_media(head), head->len, clk_deadline(STALL_TIME));
 	pkt_unref(&head);

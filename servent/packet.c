@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "core/media/media.h"
 #include "pcp/chanatom.h"
 
 struct pkt *packet_new(const struct gnuid *chan, enum pkt_type type, uint64_t pos, uint8_t cont,
@@ -18,5 +19,7 @@ struct pkt *packet_new(const struct gnuid *chan, enum pkt_type type, uint64_t po
 	memcpy(k->bytes, frame, len);
 	if (n > 0)
 		memcpy(pkt_media(k), p, n);
+	if (type == PKT_HEAD)
+		k->lead = (uint16_t)media_head_lead(p, n);
 	return k;
 }

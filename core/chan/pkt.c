@@ -16,6 +16,7 @@ struct pkt *pkt_new(enum pkt_type type, uint64_t pos, uint8_t cont, size_t frame
 	atomic_init(&p->refs, 1);
 	p->len = (uint32_t)len;
 	p->frame_len = (uint16_t)frame_len;
+	p->lead = 0;
 	p->type = (uint8_t)type;
 	p->cont = cont;
 	p->stream = 0;

@@ -45,11 +45,12 @@ void reader_reclaim(struct reader *r)
 		mbox_pause(r->mb);
 }
 
-/* What of p this reader is sent. */
+/* What of p this reader is sent. Its first head a player has from elsewhere (chan_place()), so a head that
+ * comes along here does not begin a file. */
 static struct iovec piece(const struct reader *r, struct pkt *p)
 {
-	uint8_t *b = r->framed ? p->bytes : pkt_media(p);
-	size_t n = r->framed ? (size_t)p->frame_len + p->len : p->len;
+	uint8_t *b = r->framed ? p->bytes : pkt_media(p) + p->lead;
+	size_t n = r->framed ? (size_t)p->frame_len + p->len : p->len - p->lead;
 
 	return (struct iovec){ .iov_base = b, .iov_len = n };
 }
@@ -252,7 +253,7 @@ void reader_feed(struct reader *r, struct pkt *const *p, size_t n, uint64_t seq,
 	}
 	/* full or broken: its own thread finds out which */
 	for (int i = 0; i < n_iov; i++) {
-		size_t len = p[which[i]]->len + (r->framed ? p[which[i]]->frame_len : 0u);
+		size_t len = piece(r, p[which[i]]).iov_len;
 
 		if (sent < len) {
 			keep_rest(r, p[which[i]], sent, seq + which[i] + 1);

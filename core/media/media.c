@@ -484,6 +484,14 @@ const char *media_error(const struct media *m)
 	return m->error;
 }
 
+size_t media_head_lead(const void *p, size_t n)
+{
+	const uint8_t *b = p;
+	const size_t lead = 9 + 4;      /* the size of no tag follows */
+
+	return n > lead && memcmp(b, "FLV\x01", 4) == 0 && memcmp(b + 5, "\0\0\0\x09", 4) == 0 ? lead : 0;
+}
+
 const struct media_info *media_info_of(const struct media *m)
 {
 	return &m->info;

@@ -104,6 +104,10 @@ enum status media_end(struct media *m, nsec now) NODISCARD;
  * as the media. Peer bytes appear as hex only. */
 const char *media_error(const struct media *m);
 
+/* How many bytes in front of this head only begin a file (FLV's signature): in the middle of a stream, where
+ * another head may come, players stumble over them. */
+size_t media_head_lead(const void *p, size_t n);
+
 /* The newest state of what info() gets; borrowed. */
 const struct media_info *media_info_of(const struct media *m);
 

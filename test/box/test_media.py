@@ -186,8 +186,9 @@ class Restarts(BoxCase):
         got = viewed(bytes(viewer.data))
         self.assertEqual(len(parts), 2)
         last = b"".join(parts[1])
-        self.assertTrue(got.endswith(last))
-        got = got[:-len(last)]
+        lead = 13 if kind == "FLV" else 0       # in mid-stream no file begins
+        self.assertTrue(got.endswith(last[lead:]))
+        got = got[:len(got) - len(last) + lead]
         self.assertTrue(got.startswith(parts[0][0]))
         self.assertTrue(parts[0][1].endswith(got[len(parts[0][0]):]))
         decode(plain(got))

@@ -93,6 +93,26 @@ class Real(BoxCase):
     def test_webm(self):
         self.check("webm", "vp8", "opus", "WEBM")
 
+    def test_player_plays_on(self):
+        """A real one, when the encoder leaves and another one comes: it gets more frames than the first ever sent."""
+        node = self.node({"sourceGraceSec": 60})
+        for kind in ("flv", "mkv"):
+            with self.subTest(kind):
+                first = self.push(node, kind, kind=kind.upper(), source=pieces(sample_bytes(kind)), interval=0.1)
+                cid = node.wait_channel(kind)["channelId"]
+                since = node.out.count()
+                player = subprocess.Popen(
+                    ["ffmpeg", "-v", "error", "-i", "http://127.0.0.1:%d/stream/%s" % (node.port, cid), "-map", "0:v",
+                     "-frames:v", "80", "-f", "null", "-"], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                self.addCleanup(player.wait)
+                self.addCleanup(player.kill)
+                node.wait_log('direct .*: plays "%s"' % kind, since=since)
+                first.stop()
+                node.wait_log('"%s": the encoder has left' % kind, since=since)
+                self.push(node, kind, kind=kind.upper(), interval=0.05,
+                          source=itertools.cycle(list(pieces(sample_bytes(kind)))))
+                self.assertEqual(player.wait(40 * harness.PATIENCE), 0)
+
     def test_curl(self):
         node = self.node({"sourceGraceSec": 0})
         proc = subprocess.run(
@@ -198,7 +218,8 @@ class Life(BoxCase):
         viewer.expect_close()
 
     def test_next_encoder_takes_over(self):
-        """Within the grace the channel, its id and its viewers stay; the new head comes inline."""
+        """Within the grace the channel, its id and its viewers stay; the new head comes inline, without what
+        only a file begins with: players would stumble over it."""
         node = self.node({"sourceGraceSec": 30})
         first = self.push(node, "s", interval=0.01)
         chan = node.wait_channel("s")
@@ -208,7 +229,7 @@ class Life(BoxCase):
         node.wait_log("the encoder has left")
         self.push(node, "s", interval=0.01, source=flv_stream(size=1500))
         node.wait_log("taken over")
-        data = viewer.read_until(b"FLV\x01", seconds=10)
+        self.assertNotIn(b"FLV\x01", viewer.read_until(b"onMetaData", seconds=10))
         data = viewer.read(30000)
         seen = units(data)
         self.assertEqual(seen, list(range(seen[0], seen[0] + len(seen))))
@@ -275,8 +296,9 @@ class Life(BoxCase):
         self.push(node, "s", source=stream())
         chan = node.wait_channel("s")
         with node.view(chan["channelId"]) as v:
-            v.read_until(b"FLV\x01")
-            data = v.read_until(b"FLV\x01", seconds=10)
+            v.read_until(b"onMetaData")
+            data = v.read_until(b"onMetaData", seconds=10)
+            self.assertNotIn(b"FLV\x01", data)     # only a file begins like that
             self.assertTrue(all(u < 1000 for u in units(data)))
             self.assertTrue(all(u >= 1000 for u in units(v.read(20000))))
 

@@ -354,7 +354,7 @@ class TakeOver(RtmpCase):
         node.wait_log("the encoder has left")
         self.flow(node, "k?name=n", interval=0.01, size=1500)
         node.wait_log("taken over")
-        viewer.read_until(b"FLV\x01", seconds=20)
+        viewer.read_until(b"onMetaData", seconds=20)
         seen = units(viewer.read(30000))
         self.assertEqual(seen, list(range(seen[0], seen[0] + len(seen))))
         self.assertEqual(seen[0] % 10, 0)

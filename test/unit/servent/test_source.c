@@ -109,6 +109,7 @@ START_TEST(renews_positions)
 	ck_assert_uint_eq(again->len, head->len);
 	ck_assert_mem_eq(pkt_media(again), pkt_media(head), head->len);
 	ck_assert_uint_eq(again->renews, v.stream);
+	ck_assert_uint_eq(again->lead, 13);
 	ck_assert_uint_gt(w.pos, head->len + 2000u);
 	ck_assert_uint_lt(w.pos, head->len + 3000u);
 	chan_view_fini(&w);
