@@ -86,7 +86,8 @@ static void note(struct rtmpd *d, const struct want *w, const char *problem)
 	app_unlock(d->app);
 	if (news && problem[0] != '\0') {
 		log_warn("rtmp: %s", problem);
-		notice_add(&d->app->node.notices, NOTICE_PEERCAST, "rtmpPort", "warning", NULL, "RTMP: %s", problem);
+		notice_add(&d->app->node.notices, NOTICE_PEERCAST, "rtmpPort", "warning", NULL,
+			"RTMP: %s", problem);
 	}
 }
 

@@ -186,7 +186,7 @@ class Real(RtmpCase):
         """Decoded without errors; viewers of source and relay get the same; times are those of the file."""
         src = self.rtmp_node({"sourceGraceSec": 0})
         relay = self.node(name="relay")
-        proc = self.ffmpeg_rtmp(src, "live/real?name=real")
+        proc = self.ffmpeg_rtmp(src, "live/real?name=real", once=False)
         cid = src.wait_channel("real")["channelId"]
         captures = []
         for node in (src, relay):
@@ -194,24 +194,27 @@ class Real(RtmpCase):
             self.assertEqual((client.status, client.headers.get("content-type")), (200, "video/x-flv"))
             captures.append(Capture(client))
         for c in captures:
+            c.wait_for(60000)
+        self.assertIsNone(proc.poll())
+        proc.kill()
+        for c in captures:
             c.join(3 * WAIT * PATIENCE)
-        proc.wait(WAIT * PATIENCE)
         self.assertEqual(proc.stderr.read(), b"")
         datas = [bytes(c.data) for c in captures]
         for d in datas:
             found = decode(d)
             self.assertEqual((found["video"][0], found["video"][2]), ("h264", True))
             self.assertEqual(found["audio"][0], "aac")
-            self.assertGreater(found["video"][1], 20)
+            self.assertGreater(found["video"][1], 10)
         longer, shorter = sorted((tags(d) for d in datas), key=len, reverse=True)
         # whoever came later began at a later key frame; from there on all is the same
         frames = [t for t in shorter if t[0] in (8, 9) and t[1] > 0]
         self.assertEqual([t for t in longer if t[0] in (8, 9)][-len(frames):], frames)
+        # in the first round of the file, times are its own
         theirs = {(t[0], t[2]): t[1] for t in tags(sample_bytes("flv"))}
         for kind, stamp, body in frames:
-            if (kind, body) in theirs:
+            if stamp < 4900:
                 self.assertLessEqual(abs(theirs[kind, body] - stamp), 1)
-        self.assertGreater(sum((t[0], t[2]) in theirs for t in frames), len(frames) // 2)
 
     def test_ffprobe(self):
         node = self.rtmp_node()
@@ -511,8 +514,6 @@ class BadInput(RtmpCase):
             if kind == 3:
                 break
         self.assertGreaterEqual(struct.unpack(">I", body)[0], 65536)
-        e.close()
-        self.n.wait_log("rtmp .*")
 
     def test_long_times(self):
         """After 4 h 39 min the time does not fit into 24 bits; with and without being repeated."""
