@@ -486,6 +486,8 @@ static enum status start_threads(struct app *a)
 
 	if (st == ST_OK)
 		st = thr_start(&a->server_thr, "server", server_run, a);
+	if (st == ST_OK)
+		st = rtmpd_start(a->rtmp);
 	return st;
 }
 
@@ -558,7 +560,7 @@ enum status app_start(struct app *a, const char *ini, int *exit_code)
 	if (st == ST_OK)
 		st = historyd_start(&a->history, &a->node);
 	if (st == ST_OK)
-		st = rtmpd_start(&a->rtmp, a);
+		st = rtmpd_new(&a->rtmp, a);
 	if (st == ST_OK)
 		st = feedd_start(&a->feeds, &a->node);
 	if (st == ST_OK)

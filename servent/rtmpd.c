@@ -180,7 +180,7 @@ static void rtmpd_run(void *arg)
 
 /* --- life -------------------------------------------------------------------------------------- */
 
-enum status rtmpd_start(struct rtmpd **out, struct app *a)
+enum status rtmpd_new(struct rtmpd **out, struct app *a)
 {
 	struct rtmpd *d = calloc(1, sizeof(*d));
 	enum status st;
@@ -196,10 +196,12 @@ enum status rtmpd_start(struct rtmpd **out, struct app *a)
 	}
 	d->ls = (struct sock){ .fd = -1, .mb = &d->mb };
 	*out = d;
-	st = thr_start(&d->thr, "rtmpd", rtmpd_run, d);
-	if (st != ST_OK)
-		rtmpd_free(out);
-	return st;
+	return ST_OK;
+}
+
+enum status rtmpd_start(struct rtmpd *d)
+{
+	return thr_start(&d->thr, "rtmpd", rtmpd_run, d);
 }
 
 void rtmpd_stop(struct rtmpd *d, nsec deadline)
