@@ -14,7 +14,8 @@ import time
 import unittest
 
 import harness
-from harness import (PATIENCE, BoxCase, Client, Node, Response, ffprobe, helo, new_id, slow, u32, units)
+from harness import (GRP_ROOT, PATIENCE, BoxCase, Client, Node, Response, bcst, chan_atom, ffprobe, helo, host_atom,
+                     new_id, slow, u32, units, wait_until)
 
 FLAG = "\n[Flags]\nenableSSLServer = Yes\n[End]\n"
 HELLO = b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03"
@@ -204,8 +205,15 @@ class Streams(Tls):
         self.assertEqual(got, list(range(got[0], got[0] + len(got))))
         t = self.closing(n.client())
         t.send_atom(u32("pcp\n", 1))
-        t.send_atom(helo(new_id(), bcid=new_id()))
+        sid, bcid = new_id(), new_id()
+        t.send_atom(helo(sid, bcid=bcid))
         self.assertEqual([t.read_atom().name, t.wait_atom("ok").name], ["oleh", "ok"])
+        cids = [new_id() for _ in range(3)]
+        for turn in range(3):           # three in one record of TLS; they are behind one another in its buffer
+            t.send(b"".join(bcst(GRP_ROOT, sid, chan_atom(cid, bcid, name="ch%d.%d" % (i, turn)), host_atom(sid, cid),
+                                 cid=cid).encode() for i, cid in enumerate(cids)))
+            wait_until(lambda: all(b"ch%d.%d<>" % (i, turn) in n.get("/index.txt").body for i in range(3)),
+                       what="them in the list")
 
     def test_viewer_that_does_not_read(self):
         """He falls behind alone, and is put at the live edge again when he reads."""
