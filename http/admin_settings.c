@@ -310,7 +310,7 @@ static void go_to_port(struct admin *a, uint16_t port)
 	} else {
 		snprintf(name, sizeof(name), host_is_v4(&local) ? "%s" : "[%s]", host_ip_str(&local, ip));
 	}
-	snprintf(to, sizeof(to), "http://%s:%u%s", name, port, page);
+	snprintf(to, sizeof(to), "http%s://%s:%u%s", a->sv->sock.tls != NULL ? "s" : "", name, port, page);
 	response_header(a->rs, "Location", to);
 	a->rs->status = 302;
 }

@@ -14,8 +14,8 @@ import time
 import unittest
 
 import harness
-from harness import (GRP_ROOT, PATIENCE, BoxCase, Client, Node, Response, bcst, chan_atom, ffprobe, helo, host_atom,
-                     new_id, slow, u32, units, wait_until)
+from harness import (GRP_ROOT, PATIENCE, BoxCase, Client, Node, Response, bcst, chan_atom, ffprobe, free_port, helo,
+                     host_atom, new_id, slow, u32, units, wait_until)
 
 FLAG = "\n[Flags]\nenableSSLServer = Yes\n[End]\n"
 HELLO = b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03"
@@ -131,6 +131,22 @@ class SamePort(Tls):
         # what a page without TLS, of the same host, sends is of another origin
         plain = dict(cookie, Origin="http://" + n.address)
         self.assertEqual(self.ask(n, "POST", "/admin", plain, b"cmd=keep&id=0").status, 403)
+
+    def test_form_leads_to_tls_on_the_new_port(self):
+        n = self.tls_node()
+        port = free_port()
+        r = self.ask(n, "GET", "/admin?cmd=apply&port=%d" % port)
+        self.assertEqual((r.status, r.headers["location"]), (302, "https://127.0.0.1:%d/html/en/settings.html" % port))
+        n.port = port
+        self.assertEqual(self.ask(n, "GET", "/html/en/settings.html").status, 200)
+
+    def test_console_follows_the_log(self):
+        n = self.tls_node()
+        with n.client() as c:
+            c.request("GET", "/cmd?q=log")
+            c.read_head()
+            self.assertEqual(self.ask(n, "GET", "/admin?cmd=clear&hitlists=1").status, 302)
+            c.read_until(b"[INFO] hit lists emptied by ")
 
     def test_playlist_leads_to_tls(self):
         n = self.tls_node()
