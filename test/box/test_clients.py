@@ -202,6 +202,60 @@ class Gateways(BoxCase):
         self.closing(self.n.view(self.cid, ext=".flv")).read(1000)
 
 
+class Viewers(BoxCase):
+    """Players that show what the node says of their channel."""
+
+    def setUp(self):
+        self.tracker, self.n = self.node(), self.node({"trustLocalhost": "No", "password": "s3cret"}, blocks=HOME)
+        self.push(self.tracker, "watched", url="http://bbs.example/")
+        self.cid = self.tracker.wait_channel("watched")["channelId"]
+
+    def playlist(self):
+        """The first line is the URL; the id may be in lower case."""
+        r = self.n.get("/pls/%s?tip=%s" % (self.cid.lower(), self.tracker.address), seconds=20)
+        self.assertEqual(r.status, 200)
+        url = r.body.decode().splitlines()[0]
+        self.assertTrue(url.startswith("http://127.0.0.1:%d/stream/" % self.n.port), url)
+        view = self.closing(self.n.client())
+        view.request("GET", url[url.index("/stream/"):], {"User-Agent": "VLC/3.0.18", "Range": "bytes=0-"})
+        view.read_head()
+        self.assertEqual(view.status, 200)
+        view.read(1000)
+        return view
+
+    def test_pcr_player(self):
+        """Opens the playlist, then asks the API with Basic; what the API refused it would try the old way."""
+        view = self.playlist()
+        call = Client(self.n, **XHR, **BASIC)
+        self.assertIn("agentName", call("getVersionInfo"))
+        chan = [c for c in call("getChannels") if c["channelId"].lower() == self.cid.lower()][0]
+        self.assertEqual(call("getChannelInfo", chan["channelId"])["info"]["url"], "http://bbs.example/")
+        self.assertEqual(call("getChannelStatus", chan["channelId"])["status"], "Receiving")
+        own = [c for c in call("getChannelConnections", chan["channelId"]) if c["type"] == "direct"]
+        self.assertEqual([c["agentName"] for c in own], ["VLC/3.0.18"])
+        self.assertIsNone(call("bumpChannel", chan["channelId"]))
+        view.read(1000)
+        for cmd in ("viewxml", "bump&id=" + self.cid, "stop&id=" + self.cid):
+            self.assertEqual(self.n.get("/admin?cmd=" + cmd).status, 401)
+            self.assertIn(self.n.get("/admin?cmd=" + cmd, BASIC).status, (200, 302))
+        view.expect_close()
+        self.assertEqual(call("getChannels"), [])
+
+    def test_pure_player(self):
+        """Looks at the Japanese page, then asks the API as no browser would: without X-Requested-With."""
+        self.assertEqual(self.n.get("/html/ja/index.html", BASIC).status, 200)
+        view = self.playlist()
+        call = Client(self.n, **BASIC)
+        self.assertTrue(call("getVersionInfo")["agentName"].startswith("PeerCast/0.1218"))
+        self.assertEqual(call("getChannelInfo", self.cid)["info"]["name"], "watched")
+        self.assertEqual(call("getChannelStatus", self.cid)["localDirects"], 1)
+        with self.assertRaises(RpcError) as e:
+            call("getChannelInfo", "0" * 31 + "1")
+        self.assertEqual(e.exception.code, -1)
+        self.assertEqual(self.n.get("/admin?cmd=bump&id=" + self.cid, BASIC).status, 302)
+        view.read(1000)
+
+
 class Play(BoxCase):
     def test_play(self):
         """A channel that was announced here is relayed on demand, without a player."""
@@ -223,14 +277,18 @@ class Discover(BoxCase):
             if m["name"] == "checkPorts" or m["name"] == "clearLog":
                 continue
             needed = [p for p in m["params"] if p["required"]]
-            for params in ([], [None] * len(m["params"]), ["y" * 40000] * len(m["params"]), {}):
+            long = "y" * (200000 // max(len(m["params"]), 1))       # all of them fit into one body
+            for params in ([], [None] * len(m["params"]), [long] * len(m["params"]), {}):
                 with self.subTest(m["name"], params=str(params)[:50]):
                     r = call.post({"jsonrpc": "2.0", "id": 1, "method": m["name"], "params": params}).json()
-                    if needed:
+                    if list(params)[:1] == [long]:
+                        self.assertTrue("result" in r or r["error"]["code"] in (-32602, -1, 0), r)
+                    elif needed:
                         self.assertIn(r["error"]["code"], (-32602, -1))
                     elif params == [] or not m["params"]:
-                        of_root = m["name"] in ("getRootStatus", "broadcastRootSettings")
-                        self.assertTrue("result" in r or of_root, r)
+                        # of a root alone; and one that wants some of its parameters
+                        other = m["name"] in ("getRootStatus", "broadcastRootSettings", "broadcastChannel")
+                        self.assertTrue("result" in r or other, r)
 
 
 if __name__ == "__main__":
