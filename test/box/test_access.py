@@ -361,9 +361,9 @@ class Names(NetCase):
         self.addCleanup(server.close)
         return server
 
-    def start(self, filters, **ini):
+    def start(self, filters, more="", **ini):
         """A node that asks 127.0.0.1."""
-        n = self.node(ini, start=False, place=self.place, blocks="".join(
+        n = self.node(ini, start=False, place=self.place, blocks=more + "".join(
             "[Filter]\nip = %s\n%s\n[End]\n" % (ip, "\n".join("%s = Yes" % f for f in flags.split())) for ip, flags in filters))
         conf = os.path.join(n.dir, "resolv.conf")
         with open(conf, "w", encoding="ascii") as f:
@@ -456,6 +456,21 @@ class Names(NetCase):
             self.assertEqual(self.status(n, visitor), 200)
         self.assertLess(time.monotonic() - begin, 4 * harness.PATIENCE)         # one answer alone would take five
         n.stop()                # within two seconds, with status 0
+
+    def test_end_in_the_middle(self):
+        """The yellow page's name, our own, a saved tracker's and a visitor's tip are all being looked up: the node ends
+        in time all the same."""
+        server = self.server(silent=True)
+        n = self.start([("255.255.255.255", "network direct")], forceIP="own.example", rootHost="yp.example", more=
+                       "[RelayChannel]\nname = saved\nid = %s\nstayConnected = Yes\ntracker = tracker.example\n[End]\n" % new_id())
+        self.push(n, "on air")
+        asks = self.closing(n.client())
+        asks.request("GET", "/pls/%s?tip=tip.example" % new_id())
+        for name in ("own.example", "yp.example", "tracker.example", "tip.example"):
+            self.wait(lambda name=name: any(asked == name for asked, _ in server.asked), what=name)
+        n.stop()
+        if harness.PATIENCE == 1:       # the node's own deadline does not grow with it
+            self.assertIsNotNone(n.out.find(r"\] stopped$"), n.output())       # nothing was cut off
 
 
 if __name__ == "__main__":
