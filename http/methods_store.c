@@ -42,6 +42,8 @@ json_t *method_set_item(struct rpc_call *c)
 
 json_t *method_get_user_config(struct rpc_call *c)
 {
+	if (json_string_length(c->args[0]) > STORAGE_NAME || json_string_length(c->args[1]) > STORAGE_NAME)
+		return rpc_fail(c, RPC_BAD_PARAMS, rpc_invalid_params, "user or key is too long");
 	return storage_user(c->node->storage, json_string_value(c->args[0]), json_string_value(c->args[1]));
 }
 

@@ -47,14 +47,29 @@ static json_t *announced(struct node *n, const struct settings *set, const char 
 	return or_drop(a, ok);
 }
 
+/* The list of the YP behind that root, if it is among the user's feeds; NULL. */
+static const char *channels_uri(const struct settings *st, const char *root)
+{
+	size_t n;
+	const struct settings_feed *f = settings_feeds(st, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		const char *own = f[i].root_host[0] != '\0' ? f[i].root_host : chandir_known_root(f[i].url);
+
+		if (ascii_casecmp(own, root) == 0)
+			return f[i].url;
+	}
+	return NULL;
+}
+
 static json_t *yp_json(struct node *n, const struct settings *st, size_t i)
 {
 	char uri[sizeof(SCHEME) + SETTINGS_TEXT + 1], name[SETTINGS_TEXT];
 
 	(void)roots_get(st->root_host, i, name);
 	snprintf(uri, sizeof(uri), SCHEME "%s/", name);
-	return json_pack("{si ss ss ss so ss so}", "yellowPageId", (int)i, "name", name, "uri", uri,
-		"announceUri", uri, "channelsUri", json_null(), "protocol", "pcp", "channels",
+	return json_pack("{si ss ss ss ss? ss so}", "yellowPageId", (int)i, "name", name, "uri", uri,
+		"announceUri", uri, "channelsUri", channels_uri(st, name), "protocol", "pcp", "channels",
 		announced(n, st, name));
 }
 
@@ -121,8 +136,31 @@ static bool is_on_air(struct node *n)
 
 /* There is one place: another page takes it, but not from under a broadcast. A page that has it already is
  * told of as it is. */
+struct list {
+	const char *url, *root;
+	char why[SETTINGS_WHY];
+};
+
+/* One that is there already keeps what is said of it. */
+static enum status add_feed(struct settings *draft, void *ctx)
+{
+	struct settings_feed f = { .url = "" };
+	struct list *l = ctx;
+	size_t n;
+	const struct settings_feed *v = settings_feeds(draft, &n);
+
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(v[i].url, l->url) == 0)
+			return ST_OK;
+	if (!text_copy(f.url, sizeof(f.url), l->url))
+		return ST_PROTO;
+	(void)text_copy(f.root_host, sizeof(f.root_host), l->root);
+	return settings_feed_add(draft, &f, l->why);
+}
+
 json_t *method_add_yp(struct rpc_call *c)
 {
+	struct list list = { .url = json_string_value(c->args[4]) };
 	const char *uri = json_string_value(c->args[c->args[3] != NULL ? 3 : 2]);
 	const struct settings *st;
 	char host[SETTINGS_TEXT];
@@ -141,6 +179,12 @@ json_t *method_add_yp(struct rpc_call *c)
 	settings_unref(&st);
 	if (!same && used && is_on_air(c->node))
 		return rpc_fail(c, RPC_UNKNOWN, "Another yellow page is in use", NULL);
+	list.root = host;
+	if (list.url != NULL && list.url[0] != '\0') {
+		if (conf_update(c->node->conf, add_feed, &list) != ST_OK)
+			return rpc_fail(c, RPC_BAD_PARAMS, rpc_invalid_params, "Invalid channelsUri");
+		c->node->ops.settings_changed(c->node);
+	}
 	if (!same) {
 		if (conf_set(c->node->conf, "rootHost", host, NULL) != ST_OK)
 			return NULL;

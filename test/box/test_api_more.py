@@ -37,7 +37,7 @@ class Kept(BoxCase):
         for method, params, code in (
                 ("getServerStorageItem", ["../channelFilters"], 0), ("getServerStorageItem", [""], 0),
                 ("setServerStorageItem", ["other", "x"], 0), ("setServerStorageItem", ["channelFilters", 5], -32602),
-                ("setUserConfig", ["u", "k", "text"], -32602), ("setUserConfig", ["u" * 65, "k", {}], -32602),
+                ("getUserConfig", ["u" * 65, "k"], -32602), ("setUserConfig", ["u", "k", "text"], -32602), ("setUserConfig", ["u" * 65, "k", {}], -32602),
                 ("setUserConfig", ["u", "k", {"x": "y" * 70000}], -32602), ("addBroadcastHistory", ["x"], -32602)):
             with self.subTest(method=method, params=str(params)[:60]):
                 with self.assertRaises(RpcError) as e:

@@ -283,6 +283,20 @@ class Feeds(BoxCase):
         n = self.node(blocks=feeds(self.yp.url("/slow")))
         wait_until(lambda: "timed out" in self.feed_log(n).lower(), 30)
 
+    def test_added_with_a_yellow_page(self):
+        """As PeerCastStation's clients do it: where to announce, and where the list is."""
+        n = self.node()
+        self.yp.list("/a.txt", line("there"))
+        page = n.rpc("addYellowPage", {"protocol": "pcp", "name": "x", "announceUri": "pcp://127.0.0.1:1/",
+                                       "channelsUri": self.yp.url("/a.txt")})
+        self.assertEqual((page["announceUri"], page["channelsUri"]), ("pcp://127.0.0.1:1/", self.yp.url("/a.txt")))
+        self.assertEqual(self.wait_listed(n, 1)[0]["name"], "there")
+        self.assertEqual(n.rpc("getYellowPages")[0]["channelsUri"], self.yp.url("/a.txt"))
+        for bad in ("file:///etc/passwd", "x", "http://" + "x" * 2000):
+            with self.subTest(bad[:20]), self.assertRaises(harness.RpcError) as e:
+                n.rpc("addYellowPage", ["pcp", "x", "pcp://127.0.0.1:1/", None, bad])
+            self.assertEqual((e.exception.code, e.exception.data), (-32602, "Invalid channelsUri"))
+
     def test_events_tell(self):
         n = self.node()
         with n.client() as c:

@@ -234,7 +234,8 @@ static const struct {
 } pages[] = {
 	{ "\"pcp\",\"SP\",\"pcp://bayonet.ddo.jp:7146/\"", YP("bayonet.ddo.jp:7146", "") },
 	{ "\"PCP\",\"\",\"PCP://a-b.example\",null,null", YP("a-b.example", "") },
-	{ "\"pcp\",\"x\",null,\"pcp://192.0.2.1:7144/x?y\",\"http://x/index.txt\"", YP("192.0.2.1:7144", "") },
+	{ "\"pcp\",\"x\",null,\"pcp://192.0.2.1:7144/x?y\",\"\"", YP("192.0.2.1:7144", "") },
+	{ "\"pcp\",\"x\",null,\"pcp://192.0.2.1:7144/x?y\",\"ftp://x/index.txt\"", BAD("Invalid channelsUri") },
 	{ "\"pcp\",\"x\",\"pcp://[2001:db8::1]:7144/\"", YP("[2001:db8::1]:7144", "") },
 	/* where to announce goes before the page's own address */
 	{ "\"pcp\",\"x\",\"pcp://a/\",\"pcp://b/\"", YP("b", "") },
