@@ -44,8 +44,8 @@ enum status pcpio_next(struct pcpio *io, struct atom *a) NODISCARD;
 /* Read what the socket has, waiting for the first byte until the deadline. Returns as sock_read();
  * ST_TIMEOUT also when an atom that has begun is past pcpio_deadline(). */
 enum status pcpio_pump(struct pcpio *io, nsec deadline) NODISCARD;
-/* Nothing is here of an atom, nor was there more to read when it was last looked. Never so over TLS, which may
- * have bytes that the socket does not show. */
+/* Nothing is here of an atom, nor was there more to read when it was last looked. Never so over TLS, which
+ * may have bytes that the socket does not show. */
 bool pcpio_is_dry(const struct pcpio *io);
 /* Read until one atom is complete. */
 enum status pcpio_read(struct pcpio *io, struct atom *a, nsec deadline) NODISCARD;

@@ -39,7 +39,8 @@ enum ready_right { READY_OWN, READY_PARKED, READY_READING };
 struct ready {
 	int fd;                         /* constant, as are the next three */
 	struct mbox *mb;                /* of the owner */
-	bool (*turn)(void *ctx);        /* not to block, nor to look at mb; false = its owner is to take over */
+	/* Must not block, nor look at mb. Returns whether all was as usual; if not, the owner takes over. */
+	bool (*turn)(void *ctx);
 	void *ctx;
 	enum ready_right right GUARDED_BY(lk_app);
 	bool wanted GUARDED_BY(lk_app); /* the owner waits for the end of a turn */
