@@ -11,8 +11,8 @@ import subprocess
 import time
 import unittest
 
-from harness import (FLG_CIN, FLG_RELAY, FLG_TRACKER, GRP_ROOT, PATIENCE, PEERCAST, BoxCase, Control, bcst, chan_atom,
-                     host_atom, new_id)
+from harness import (FLG_CIN, FLG_PUSH, FLG_RECV, FLG_RELAY, FLG_TRACKER, GRP_ROOT, PATIENCE, PEERCAST, BoxCase, Control,
+                     bcst, chan_atom, host_atom, new_id, slow)
 from net import PORT, NetCase
 
 GONE = FLG_TRACKER | FLG_RELAY | FLG_CIN        # RECV clear: the farewell
@@ -55,10 +55,10 @@ def free_udp_port():
 class Tracker(Control):
     """A tracker that anybody could reach."""
 
-    def announce(self, cid, listeners=0, relays=0, flags=None, **info):
+    def announce(self, cid, listeners=0, relays=0, flags=None, address="203.0.113.200", port=7144, **info):
         kw = {} if flags is None else {"flags": flags}
         self.send_atom(bcst(GRP_ROOT, self.sid, chan_atom(cid, self.bcid, **info),
-                            host_atom(self.sid, cid, "203.0.113.200", listeners=listeners, relays=relays, **kw),
+                            host_atom(self.sid, cid, address, port, listeners=listeners, relays=relays, **kw),
                             cid=cid))
 
 
@@ -242,6 +242,20 @@ class Local(Cluster, BoxCase):
         a.start()
         self.wait(lambda: index(a).get("mine"), LONG)
 
+    @slow
+    def test_killed(self):
+        """A root is killed, and nobody takes its trackers: what it told is gone after hitTimeout, not before."""
+        a, b = self.roots(2, hitTimeout=10)
+        c = self.tracker_of(a)
+        c.announce(new_id(), name="x")
+        self.wait(lambda: index(b).get("x"))
+        start = time.monotonic()
+        a.send_signal(signal.SIGKILL)
+        a.proc.wait()
+        a.proc = None
+        self.wait(lambda: index(b) == {}, LONG + 10)
+        self.assertGreater(time.monotonic() - start, 7)
+
     def test_goodbye(self):
         """A root that ends says so: what it alone told is marked, and gone after ghostTimeout."""
         a, b = self.roots(2, ghostTimeout=3)
@@ -283,6 +297,25 @@ class Local(Cluster, BoxCase):
         two.announce(cid, name="x", flags=GONE)
         for r in (a, b, c):
             self.wait(lambda r=r: index(r) == {}, LONG)
+
+    def test_kinds_of_hosts(self):
+        """IPv6, and behind a firewall; a text as long as texts may be, and one in Japanese."""
+        a, b = self.roots(2)
+        c = self.tracker_of(a)
+        ids = [new_id() for _ in range(3)]
+        c.announce(ids[0], name="six", address="2001:db8::9")
+        c.announce(ids[1], name="shut", port=0, flags=FLG_TRACKER | FLG_RECV | FLG_PUSH)
+        c.announce(ids[2], name="x" * 255, desc="あ" * 85, genre="雑談", comment="&<>\"'", url="http://example.org/",
+                   title="t" * 255, artist="a" * 255, album="b" * 255, contact="c" * 255)
+        self.wait(lambda: len(index(b)) == 3)
+        self.wait(lambda: index(b) == index(a))
+        self.assertEqual((index(b)["six"].tip, index(b)["shut"].tip), ("[2001:db8::9]:7144", ""))
+        for name in index(a):
+            self.assertEqual(b.viewxml().find("channels_found/channel[@id='%s']" % index(a)[name].cid).get("desc"),
+                             a.viewxml().find("channels_found/channel[@id='%s']" % index(a)[name].cid).get("desc"))
+        for cid, name, kw in ((ids[0], "six", {"address": "2001:db8::9"}), (ids[1], "shut", {"port": 0})):
+            c.announce(cid, name=name, flags=GONE, **kw)
+        self.wait(lambda: list(index(b)) == ["x" * 255])
 
     def test_another_owner(self):
         """Whoever takes another's channel id is refused on every root, and adds no host."""
