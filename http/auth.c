@@ -7,6 +7,7 @@
 #include <nettle/base64.h>
 #include <nettle/md5.h>
 
+#include "core/sys/assert.h"
 #include "core/sys/log.h"
 #include "core/sys/text.h"
 #include "http/password.h"
@@ -183,6 +184,7 @@ enum auth auth_admin(struct node *n, const struct servent *sv, const struct requ
 	n_given += form != NULL && query_get(form, "pass", given[n_given], sizeof(given[0]));
 	if (n_given == 0 && result == AUTH_MISSING)
 		goto out;
+	ASSERT(n_given <= GIVEN);
 	result = check(st, sv, (const char *[GIVEN]){ given[0], given[1], given[2] }, n_given);
 out:
 	explicit_bzero(given, sizeof(given));

@@ -102,7 +102,7 @@ static json_t *servent_state(const struct servent_view *v)
 	set(&b, "chanID", gnuid_is_set(chan) ? hex_id(chan) : json_string(""));
 	set(&b, "remoteID", gnuid_is_set(remote) ? hex_id(remote) : json_string(""));
 	flag(&b, "isPrivate", v->private);
-	set(&b, "ssl", json_false());
+	set(&b, "ssl", json_boolean(v->ssl));
 	return obj_done(&b);
 }
 

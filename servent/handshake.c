@@ -88,8 +88,10 @@ static enum status begin_tls(struct app *a, struct servent *sv, nsec deadline)
 	settings_unref(&set);
 	if (spoken)
 		st = sock_accept_tls(&sv->sock, a->tls, &why, deadline);
-	if (st == ST_OK)
+	if (st == ST_OK) {
+		servent_set_ssl(sv);
 		return sock_fill(&sv->sock, deadline);
+	}
 	if (st != ST_STOPPED)
 		log_peer(LOG_INFO, &sv->peer, "servent %u: %s%s", sv->id, spoken ? "TLS: " : "",
 		         why != NULL ? why : status_str(st));

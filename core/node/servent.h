@@ -62,6 +62,7 @@ struct servent {
 	enum servent_type type;
 	enum servent_status status;
 	bool private;                   /* exempt from limits */
+	bool ssl;                       /* it speaks TLS */
 	bool pending;                   /* handshake not finished: counts against its address */
 	nsec since;                     /* of the status */
 	struct gnuid remote;            /* session at the other end; unset until known */
@@ -96,6 +97,7 @@ void servent_set_agent(struct servent *sv, const char *agent) EXCLUDES(lk_servmg
 /* Unset = forget it, and the sessions heard behind it (a COUT that dials again). */
 void servent_set_remote(struct servent *sv, const struct gnuid *sid) EXCLUDES(lk_servmgr);
 void servent_set_private(struct servent *sv, bool yes) EXCLUDES(lk_servmgr);
+void servent_set_ssl(struct servent *sv) EXCLUDES(lk_servmgr);
 /* The handshake is over: it no longer counts as pending. */
 void servent_settled(struct servent *sv) EXCLUDES(lk_servmgr);
 /* It is an operator's who stays: a connected COMMAND, and no limit of servmgr.h counts it. Whoever

@@ -519,6 +519,13 @@ void servent_set_remote(struct servent *sv, const struct gnuid *sid)
 	sm_unlock(sv->sm);
 }
 
+void servent_set_ssl(struct servent *sv)
+{
+	sm_lock(sv->sm);
+	sv->ssl = true;
+	sm_unlock(sv->sm);
+}
+
 void servent_set_private(struct servent *sv, bool yes)
 {
 	struct entry *e = entry_of(sv);
@@ -783,7 +790,7 @@ static void view_locked(struct entry *e, struct servent_view *v) REQUIRES(lk_ser
 		.type = sv->type,
 		.status = sv->status,
 		.peer = sv->peer,
-		.private = sv->private,
+		.private = sv->private, .ssl = sv->ssl,
 		.outgoing = sv->outgoing,
 		.framed = sv->type == SV_RELAY || is_control(sv->type),
 		.age_s = clk_age_s(sv->since),

@@ -151,7 +151,7 @@ struct servent_view {
 	enum servent_type type;
 	enum servent_status status;
 	struct host peer;
-	bool private, outgoing, framed;
+	bool private, ssl, outgoing, framed;
 	uint32_t age_s;                 /* in this status */
 	uint32_t rate_out, rate_in;     /* bytes/s */
 	uint64_t bytes_out, bytes_in;

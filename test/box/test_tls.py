@@ -175,6 +175,9 @@ class Streams(Tls):
             self.assertEqual(c.read_head(), 200)
             self.assertEqual(c.headers["content-type"], "video/x-flv")
             seen[name] = c
+        state = n.rpc("getState", [["servMgr"]])["servMgr"]["servents"]
+        self.assertEqual(sorted((s["type"], s["ssl"]) for s in state if s["type"] in ("DIRECT", "RELAY")),
+                         [("DIRECT", False), ("DIRECT", True), ("RELAY", False)])
         for name, c in seen.items():
             got = units(c.read(60000))
             self.assertEqual(got, list(range(got[0], got[0] + len(got))), name)
