@@ -231,7 +231,8 @@ static void on_bye(void *ctx, const struct sync_from *from)
 	struct livesync *l = ctx;
 	char hs[HOST_STRLEN];
 
-	log_info("livesync: instance %08x at %s says goodbye", from->instance, host_str(&from->addr, hs));
+	log_peer(LOG_INFO, &from->addr, "livesync: instance %08x at %s says goodbye", from->instance,
+		host_str(&from->addr, hs));
 	chanmgr_source_gone(l->app->node.cm, from->instance, l->ghost);
 }
 
