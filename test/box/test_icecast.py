@@ -10,7 +10,7 @@ import threading
 import time
 import unittest
 
-from harness import PATIENCE, WAIT, BoxCase, Client, deadline, sample, sample_bytes
+from harness import PATIENCE, WAIT, BoxCase, Client, deadline, sample, sample_bytes, slow
 from test_media import PLAY, Capture, chunks, decode, remuxed, unframed, unmarked
 
 
@@ -480,6 +480,33 @@ class Comes(Ice):
         c.read_head()
         self.encoder(c, mp3(True))
         node.wait_log('channel "Radio" .*: taken over by 127.0.0.9')
+
+
+@slow
+class Silence(Ice):
+    """An encoder that says nothing any more loses its connection (media.md 2.2.2, 2.4.2): Windows Media's after 30 s,
+    others may pause for 60. One that never says anything, too."""
+
+    def test_all(self):
+        node = self.node({"sourceGraceSec": 0})
+        silent = {"windows": self.windows(node), "shoutcast": self.shoutcast(node),
+                  "source": self.source(node, "/a", {**NAME, "ice-name": "a"}),
+                  "put": self.put(node, "/b", {**NAME, "ice-name": "b"}),
+                  "never": self.source(node, "/c", {**NAME, "ice-name": "c"})}
+        for piece in brief_wmv():
+            silent["windows"].send(piece)
+        sound = b"".join(mp3())
+        silent["shoutcast"].send(sound)
+        silent["source"].send(sound)
+        silent["put"].send(b"%x\r\n%s\r\n" % (len(sound), sound))
+        for name in ("wm", "Radio", "a", "b"):
+            node.wait_channel(name)
+        since = time.monotonic()
+        for way, c in silent.items():
+            with self.subTest(way):
+                c.expect_close(90)
+                self.assertGreater(time.monotonic() - since, 25 if way == "windows" else 55)
+        self.wait(lambda: node.channels() == [])
 
 
 class Through(Ice):
