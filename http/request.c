@@ -294,7 +294,7 @@ static bool header_split(char *line, const char **name, const char **value)
 	return true;
 }
 
-/* A line that goes on with the one before, or a name with blanks in front of its colon (RFC 9112 5.1, 5.2). */
+/* A line that goes on with the one before, or blanks in front of the colon (RFC 9112 5.1, 5.2). */
 static bool is_ambiguous(const char *line)
 {
 	size_t n = 0, blanks;

@@ -394,7 +394,8 @@ static bool read_body(struct exchange *x, struct buf *body, enum status *st)
 	return false;
 }
 
-/* Without a query /admin is no command, and leads to the page as any address that is not known (http.md 2.2). */
+/* Without a query /admin is no command: it leads to the page, as addresses that are not known do
+ * (http.md 2.2). */
 static bool is_bare_admin(const struct request *rq)
 {
 	return rq->method != HTTP_POST && strchr(rq->target, '?') == NULL &&
