@@ -41,6 +41,23 @@ enum status admin_go(struct admin *a, const char *page);
 /* Back to the page the command came from, else as admin_go(). */
 enum status admin_go_back(struct admin *a, const char *page);
 
+/* A field of the settings form, and the key of the ini behind it. */
+struct admin_field {
+	const char *form, *key;
+	enum {
+		FIELD_AS_IT_IS,
+		FIELD_BOX,              /* not sent when it is not checked */
+		FIELD_LANGUAGE,         /* without "html/" */
+		FIELD_LOGIN,            /* "http" for http-basic */
+		FIELD_ICY,              /* cut to 16384 */
+		FIELD_SECRET,           /* "" = as it is */
+	} how;
+};
+extern const struct admin_field admin_fields[];
+extern const size_t admin_fields_n;
+/* The values a text setting may have, each between blanks; NULL = any. */
+const char *admin_choices(const char *key);
+
 /* admin_chan.c: channels and connections */
 admin_handler admin_stop, admin_bump, admin_keep, admin_update_info, admin_setmeta, admin_stop_servent;
 /* admin_settings.c */

@@ -157,16 +157,6 @@ enum status admin_dump_hitlists(struct admin *a)
 	return a->rs->body.err;
 }
 
-static void put_html(struct buf *b, const char *s)
-{
-	for (; *s != '\0'; s++) {
-		if (strchr("&<>\"'", *s) != NULL)
-			buf_printf(b, "&#%d;", *s);
-		else
-			buf_u8(b, (uint8_t)*s);
-	}
-}
-
 /* A page that leads elsewhere without telling from where. */
 enum status admin_redirect(struct admin *a)
 {
@@ -187,10 +177,10 @@ enum status admin_redirect(struct admin *a)
 		buf_puts(b, i == 0 ? "<!DOCTYPE html>\n<meta http-equiv=\"refresh\" content=\"0; url="
 				   : "\">\n<a href=\"");
 		buf_puts(b, whole ? "" : "http://");
-		put_html(b, url);
+		page_put_html(b, url);
 	}
 	buf_puts(b, "\">");
-	put_html(b, url);
+	page_put_html(b, url);
 	buf_puts(b, "</a>\n");
 	return b->err;
 }

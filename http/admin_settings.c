@@ -21,33 +21,30 @@
 
 /* --- one value -------------------------------------------------------------------------------- */
 
-enum how { AS_IT_IS, BOX, LANGUAGE, LOGIN, ICY, SECRET };
-
-static const struct field {
-	const char *form, *key;
-	enum how how;
-} fields[] = {
-	{ "servername", "serverName", AS_IT_IS }, { "port", "serverPort", AS_IT_IS },
-	{ "passnew", "password", SECRET }, { "icymeta", "icyMetaInterval", ICY },
-	{ "djmsg", "broadcastMsg", AS_IT_IS }, { "root", "isRoot", AS_IT_IS },
-	{ "huint", "hostUpdateInterval", AS_IT_IS }, { "pcmsg", "rootMsg", AS_IT_IS },
-	{ "forceip", "forceIP", AS_IT_IS }, { "serveractive", "autoServe", AS_IT_IS },
-	{ "htmlPath", "htmlPath", LANGUAGE },
-	{ "maxup", "maxBitrateOut", AS_IT_IS }, { "maxrelays", "maxRelays", AS_IT_IS },
-	{ "maxdirect", "maxDirect", AS_IT_IS }, { "maxrelaypc", "maxRelaysPerChannel", AS_IT_IS },
-	{ "maxcin", "maxControlConnections", AS_IT_IS }, { "maxsin", "maxServIn", AS_IT_IS },
-	{ "yp", "rootHost", AS_IT_IS }, { "deadhitage", "deadHitAge", AS_IT_IS },
-	{ "refresh", "refreshHTML", AS_IT_IS }, { "chat", "chat", BOX },
-	{ "clientactive", "autoConnect", AS_IT_IS },
-	{ "randomizechid", "randomizeBroadcastingChannelID", BOX },
-	{ "public_directory", "publicDirectory", BOX }, { "auth", "authType", LOGIN },
-	{ "expire", "cookiesExpire", AS_IT_IS }, { "logLevel", "logLevel", AS_IT_IS },
-	{ "allowHTML1", "allowHTML", BOX }, { "allowNetwork1", "allowNetwork", BOX },
-	{ "allowBroadcast1", "allowBroadcast", BOX }, { "allowDirect1", "allowDirect", BOX },
-	{ "transcoding_enabled", "transcodingEnabled", BOX }, { "preset", "preset", AS_IT_IS },
-	{ "audio_codec", "audioCodec", AS_IT_IS }, { "wmvProtocol", "wmvProtocol", AS_IT_IS },
-	{ "preferredTheme", "preferredTheme", AS_IT_IS }, { "accentColor", "accentColor", AS_IT_IS },
+const struct admin_field admin_fields[] = {
+	{ "servername", "serverName", FIELD_AS_IT_IS }, { "port", "serverPort", FIELD_AS_IT_IS },
+	{ "passnew", "password", FIELD_SECRET }, { "icymeta", "icyMetaInterval", FIELD_ICY },
+	{ "djmsg", "broadcastMsg", FIELD_AS_IT_IS }, { "root", "isRoot", FIELD_AS_IT_IS },
+	{ "huint", "hostUpdateInterval", FIELD_AS_IT_IS }, { "pcmsg", "rootMsg", FIELD_AS_IT_IS },
+	{ "forceip", "forceIP", FIELD_AS_IT_IS }, { "serveractive", "autoServe", FIELD_AS_IT_IS },
+	{ "htmlPath", "htmlPath", FIELD_LANGUAGE },
+	{ "maxup", "maxBitrateOut", FIELD_AS_IT_IS }, { "maxrelays", "maxRelays", FIELD_AS_IT_IS },
+	{ "maxdirect", "maxDirect", FIELD_AS_IT_IS }, { "maxrelaypc", "maxRelaysPerChannel", FIELD_AS_IT_IS },
+	{ "maxcin", "maxControlConnections", FIELD_AS_IT_IS }, { "maxsin", "maxServIn", FIELD_AS_IT_IS },
+	{ "yp", "rootHost", FIELD_AS_IT_IS }, { "deadhitage", "deadHitAge", FIELD_AS_IT_IS },
+	{ "refresh", "refreshHTML", FIELD_AS_IT_IS }, { "chat", "chat", FIELD_BOX },
+	{ "clientactive", "autoConnect", FIELD_AS_IT_IS },
+	{ "randomizechid", "randomizeBroadcastingChannelID", FIELD_BOX },
+	{ "public_directory", "publicDirectory", FIELD_BOX }, { "auth", "authType", FIELD_LOGIN },
+	{ "expire", "cookiesExpire", FIELD_AS_IT_IS }, { "logLevel", "logLevel", FIELD_AS_IT_IS },
+	{ "allowHTML1", "allowHTML", FIELD_BOX }, { "allowNetwork1", "allowNetwork", FIELD_BOX },
+	{ "allowBroadcast1", "allowBroadcast", FIELD_BOX }, { "allowDirect1", "allowDirect", FIELD_BOX },
+	{ "transcoding_enabled", "transcodingEnabled", FIELD_BOX }, { "preset", "preset", FIELD_AS_IT_IS },
+	{ "audio_codec", "audioCodec", FIELD_AS_IT_IS }, { "wmvProtocol", "wmvProtocol", FIELD_AS_IT_IS },
+	{ "preferredTheme", "preferredTheme", FIELD_AS_IT_IS }, { "accentColor", "accentColor", FIELD_AS_IT_IS },
 };
+
+const size_t admin_fields_n = NELEM(admin_fields);
 
 static const struct {
 	const char *key, *values;       /* separated by one space, both ends included */
@@ -56,6 +53,14 @@ static const struct {
 	{ "accentColor", " blue orange magenta cyan " },
 	{ "htmlPath", " html/en html/ja html/de html/fr " },
 };
+
+const char *admin_choices(const char *key)
+{
+	for (size_t i = 0; i < NELEM(choices); i++)
+		if (strcmp(choices[i].key, key) == 0)
+			return choices[i].values;
+	return NULL;
+}
 
 static bool is_choice(const char *values, const char *text)
 {
@@ -69,38 +74,39 @@ static bool is_choice(const char *values, const char *text)
 /* settings_set(), and the few texts that are one of several. */
 static enum status set_checked(struct settings *draft, const char *key, const char *text, char *why)
 {
-	for (size_t i = 0; i < NELEM(choices); i++)
-		if (strcmp(choices[i].key, key) == 0 && !is_choice(choices[i].values, text)) {
-			snprintf(why, SETTINGS_WHY, "not one of:%s", choices[i].values);
-			return ST_PROTO;
-		}
+	const char *values = admin_choices(key);
+
+	if (values != NULL && !is_choice(values, text)) {
+		snprintf(why, SETTINGS_WHY, "not one of:%s", values);
+		return ST_PROTO;
+	}
 	return settings_set(draft, key, text, why);
 }
 
-static enum status set_field(struct settings *draft, const struct field *f, const char *text, char *why)
+static enum status set_field(struct settings *draft, const struct admin_field *f, const char *text, char *why)
 {
 	char longer[VALUE_MAX + 8];
 	enum status st;
 	uint32_t n;
 
 	switch (f->how) {
-	case AS_IT_IS:
+	case FIELD_AS_IT_IS:
 		break;
-	case BOX:
+	case FIELD_BOX:
 		text = text[0] == '\0' ? "0" : text;
 		break;
-	case LANGUAGE:
+	case FIELD_LANGUAGE:
 		snprintf(longer, sizeof(longer), "html/%s", text);
 		text = longer;
 		break;
-	case LOGIN:
+	case FIELD_LOGIN:
 		text = strcmp(text, "http") == 0 ? "http-basic" : text;
 		break;
-	case ICY:
+	case FIELD_ICY:
 		if (num_u32(text, ICY_META_MAX, UINT32_MAX, &n))
 			text = "16384";
 		break;
-	case SECRET:            /* no page shows it, so a form cannot send it back */
+	case FIELD_SECRET:            /* no page shows it, so a form cannot send it back */
 		if (text[0] == '\0')
 			return ST_OK;
 		st = set_checked(draft, f->key, text, why);
@@ -242,11 +248,11 @@ static enum status take_pair(struct apply *ap, const struct query_pair *p)
 		return take_filter(ap, p, text);
 	if (key_is(p, "channel_feed_url"))
 		return take_feed(ap, text);
-	for (size_t i = 0; i < NELEM(fields); i++) {
-		if (!key_is(p, fields[i].form))
+	for (size_t i = 0; i < admin_fields_n; i++) {
+		if (!key_is(p, admin_fields[i].form))
 			continue;
-		return set_field(ap->draft, &fields[i], text, why) == ST_OK ?
-			ST_OK : fault(ap, fields[i].form, why);
+		return set_field(ap->draft, &admin_fields[i], text, why) == ST_OK ?
+			ST_OK : fault(ap, admin_fields[i].form, why);
 	}
 	return ST_OK;
 }
@@ -254,9 +260,9 @@ static enum status take_pair(struct apply *ap, const struct query_pair *p)
 /* What is not there of a whole form is off. */
 static void empty_all(struct apply *ap)
 {
-	for (size_t i = 0; i < NELEM(fields); i++)
-		if (fields[i].how == BOX)
-			(void)!settings_set(ap->draft, fields[i].key, "No", NULL);
+	for (size_t i = 0; i < admin_fields_n; i++)
+		if (admin_fields[i].how == FIELD_BOX)
+			(void)!settings_set(ap->draft, admin_fields[i].key, "No", NULL);
 	settings_feeds_clear(ap->draft);
 	ap->feeds = true;
 	start_filters(ap);

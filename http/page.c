@@ -116,6 +116,16 @@ static void give(const struct ui_file *f, struct response *rs)
 	page_headers(rs);
 }
 
+void page_put_html(struct buf *b, const char *text)
+{
+	for (; *text != '\0'; text++) {
+		if (strchr("&<>\"'", *text) != NULL)
+			buf_printf(b, "&#%d;", *text);
+		else
+			buf_u8(b, (uint8_t)*text);
+	}
+}
+
 /* 0, or the status that refuses the page. */
 static int check_channel(struct node *n, const struct request *rq, const char *name)
 {

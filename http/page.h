@@ -31,6 +31,8 @@ void page_serve_yp(const struct request *rq, const struct settings *st, struct r
  * pages have. */
 const char *page_file(const char *name);
 void page_headers(struct response *rs);
+/* Append text as HTML, between tags or in quotes. */
+void page_put_html(struct buf *b, const char *text);
 
 /* A file of our pages that is no page, for everybody: "/assets/style.css", "/favicon.ico". Honours
  * If-Modified-Since. */

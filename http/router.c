@@ -8,6 +8,7 @@
 #include "core/sys/log.h"
 #include "core/sys/text.h"
 #include "http/admin.h"
+#include "http/admin_form.h"
 #include "http/auth.h"
 #include "http/console.h"
 #include "http/events.h"
@@ -105,6 +106,8 @@ static enum status serve_html(struct exchange *x)
 {
 	if (login_is_page(x->rq->path))
 		login_page(x->rs);
+	else if (admin_form_is_page(x->rq->path))
+		return admin_form(x->node, x->rs);
 	else
 		page_serve(x->node, x->rq, x->rs);
 	return ST_OK;

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The old interface: /admin and the console, as their clients use them (clients.md, http.md 6, 9, 12)."""
 import base64
+import html.parser
 import re
 import socket
 import unittest
+import urllib.parse
 import xml.etree.ElementTree
 
 from harness import BoxCase, Client, new_id
@@ -239,6 +241,80 @@ class Peercast4Net(BoxCase):
         self.assertEqual(self.get(n, "cmd=stop&id=" + cid).status, 302)
         self.wait(lambda: found() is None, 60, "gone at the root")
         self.assertEqual(self.get(n, "cmd=setmeta&name=%s&t_title=x" % name).status, 404)
+
+
+class Fields(html.parser.HTMLParser):
+    """What a browser would send of a page's form: names and values, in order."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.pairs, self.select = [], None
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        a = dict(attrs)
+        if tag == "input" and a.get("name") and (a.get("type") != "checkbox" or "checked" in a):
+            self.pairs.append((a["name"], a.get("value", "on")))
+        elif tag == "select":
+            self.select = a["name"]
+        elif tag == "option" and "selected" in a:
+            self.pairs.append((self.select, a["value"]))
+
+
+class SettingsForm(BoxCase):
+    """The settings page without a script: people and old tools read its fields and send them back."""
+
+    INI = {"serverName": '"><script>alert(1)</script> & \'x\' 日本', "rootMsg": "<b>&amp;", "password": "s3cret", "maxDirect": 7,
+           "isRoot": "Yes", "htmlPath": "html/ja", "authType": "http-basic", "cookiesExpire": "never", "wmvProtocol": "mms",
+           "preferredTheme": "dark", "accentColor": "cyan", "chat": "No", "publicDirectory": "Yes", "forceIP": "203.0.113.5",
+           "icyMetaInterval": 100, "transcodingEnabled": "Yes", "broadcastMsg": "a=b;c%20d+e"}
+    BLOCKS = ("[Filter]\nip = 255.255.255.255\nnetwork = Yes\ndirect = Yes\n[End]\n"
+              "[Filter]\nip = .example.org\nban = Yes\n[End]\n[Filter]\nip = 127.0.0.1\nprivate = Yes\n[End]\n"
+              "[Feed]\nurl = http://127.0.0.1:9/a.txt?x=1&y=\"2\"\nrootHost = yp.example\n[End]\n"
+              "[Server1]\nallowNetwork = No\n[End]\n")
+
+    def test_back_unchanged(self):
+        """Sent back as it came, it changes nothing; and no text of the settings is markup, nor the password there."""
+        n = self.node(self.INI, blocks=self.BLOCKS)
+        n.stop()
+        with open(n.ini_path, encoding="utf-8") as f:
+            before = f.read()
+        n.start()
+        page = n.get("/html/ja/settings.html")
+        self.assertEqual((page.status, page.headers["content-type"]), (200, "text/html; charset=utf-8"))
+        self.assertIn("form-action 'self'", page.headers["content-security-policy"])
+        text = page.body.decode()
+        self.assertNotIn("<script", text)
+        self.assertNotIn("s3cret", text)
+        pairs = Fields(text).pairs
+        self.assertIn(("servername", self.INI["serverName"]), pairs)
+        self.assertEqual(dict(pairs)["passnew"], "")
+        r = n.http("POST", "/admin", urllib.parse.urlencode(pairs),
+                   {"Content-Type": "application/x-www-form-urlencoded", "Origin": "http://127.0.0.1:%d" % n.port,
+                    "Host": "127.0.0.1:%d" % n.port, "Sec-Fetch-Site": "same-origin"})
+        self.assertEqual((r.status, r.headers["location"]), (302, "/html/ja/settings.html"), r.body)
+        n.stop()
+        with open(n.ini_path, encoding="utf-8") as f:
+            self.assertEqual(f.read(), before)
+
+    def test_a_change(self):
+        """One field is changed, one box unchecked, a filter added; all else stays."""
+        n = self.node({"chat": "Yes", "maxDirect": 3})
+        pairs = Fields(n.get("/html/en/settings.html").body.decode()).pairs
+        empty = [k for k, v in pairs if k.startswith("filt_ip") and v == ""][0]
+        pairs = [(k, "8" if k == "maxdirect" else "192.0.2.0/24" if k == empty else v) for k, v in pairs if k != "chat"]
+        pairs.insert([k for k, v in pairs].index(empty) + 1, (empty.replace("ip", "bn"), "1"))
+        self.assertEqual(n.http("POST", "/admin", urllib.parse.urlencode(pairs)).status, 302)
+        again = Fields(n.get("/html/en/settings.html").body.decode()).pairs
+        self.assertEqual(dict(again)["maxdirect"], "8")
+        self.assertNotIn("chat", dict(again))
+        self.assertIn((empty, "192.0.2.0/24"), again)
+        self.assertIn((empty.replace("ip", "bn"), "1"), again)
+        self.assertIn(("allowHTML1", "1"), again)
+        # a bad value: nothing of it counts
+        bad = [(k, "99999" if k == "port" else "9" if k == "maxdirect" else v) for k, v in again]
+        self.assertEqual(n.http("POST", "/admin", urllib.parse.urlencode(bad)).status, 400)
+        self.assertEqual(Fields(n.get("/html/en/settings.html").body.decode()).pairs, again)
 
 
 class Scraper(NetCase):
