@@ -39,9 +39,12 @@ const struct admin_field admin_fields[] = {
 	{ "expire", "cookiesExpire", FIELD_AS_IT_IS }, { "logLevel", "logLevel", FIELD_AS_IT_IS },
 	{ "allowHTML1", "allowHTML", FIELD_BOX }, { "allowNetwork1", "allowNetwork", FIELD_BOX },
 	{ "allowBroadcast1", "allowBroadcast", FIELD_BOX }, { "allowDirect1", "allowDirect", FIELD_BOX },
-	{ "transcoding_enabled", "transcodingEnabled", FIELD_BOX }, { "preset", "preset", FIELD_AS_IT_IS },
-	{ "audio_codec", "audioCodec", FIELD_AS_IT_IS }, { "wmvProtocol", "wmvProtocol", FIELD_AS_IT_IS },
-	{ "preferredTheme", "preferredTheme", FIELD_AS_IT_IS }, { "accentColor", "accentColor", FIELD_AS_IT_IS },
+	{ "transcoding_enabled", "transcodingEnabled", FIELD_BOX },
+	{ "preset", "preset", FIELD_AS_IT_IS },
+	{ "audio_codec", "audioCodec", FIELD_AS_IT_IS },
+	{ "wmvProtocol", "wmvProtocol", FIELD_AS_IT_IS },
+	{ "preferredTheme", "preferredTheme", FIELD_AS_IT_IS },
+	{ "accentColor", "accentColor", FIELD_AS_IT_IS },
 };
 
 const size_t admin_fields_n = NELEM(admin_fields);

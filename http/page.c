@@ -140,13 +140,56 @@ static int check_channel(struct node *n, const struct request *rq, const char *n
 	return gnuid_parse(&id, text) && chanmgr_list_exists(n->cm, &id) ? 0 : 404;
 }
 
+/* As PeerCast-YT's pages show it. */
+static void put_uptime(struct buf *b, uint32_t s)
+{
+	if (s >= 86400)
+		buf_printf(b, "%u day, %u hour", s / 86400, s / 3600 % 24);
+	else if (s >= 3600)
+		buf_printf(b, "%u hour, %u min", s / 3600, s / 60 % 60);
+	else if (s >= 60)
+		buf_printf(b, "%u min, %u sec", s / 60, s % 60);
+	else if (s > 0)
+		buf_printf(b, "%u sec", s);
+	else
+		buf_puts(b, "-");
+}
+
+#define FACTS "<!-- facts -->"
+
+/* The first page, with what a program that cannot run its script looks for: one yellow page takes the tenth
+ * cell as our uptime (clients.md 3.2). */
+static void give_first(struct node *n, const struct ui_file *f, struct response *rs)
+{
+	const char *page = (const char *)f->data, *at = strstr(page, FACTS);
+	struct buf *b = &rs->body;
+	char ip[HOST_STRLEN];
+	struct own own;
+
+	give(f, rs);
+	if (at == NULL)
+		return;
+	servmgr_own(n->sm, &own);
+	rs->data = NULL;
+	buf_put(b, page, (size_t)(at - page));
+	buf_printf(b, "<table hidden>\n<tr><td>Agent</td><td>%s</td></tr>\n"
+		"<tr><td>Address</td><td>%s</td></tr>\n<tr><td>Port</td><td>%u</td></tr>\n<tr><td>Reachable</td><td>%s</td></tr>\n"
+		"<tr><td>Uptime</td><td>", NODE_AGENT, host_ip_str(&own.global[0], ip), own.port,
+		firewall_str(own.fw[0]));
+	put_uptime(b, clk_age_s(own.started));
+	buf_puts(b, "</td></tr>\n</table>");
+	buf_puts(b, at + sizeof(FACTS) - 1);
+}
+
 void page_serve(struct node *n, const struct request *rq, struct response *rs)
 {
 	const char *name = canonical(rq->path + strlen("/html/"));
 	const struct ui_file *f = find(name);
 	const int status = f == NULL ? 404 : check_channel(n, rq, name);
 
-	if (status == 0)
+	if (status == 0 && strcmp(name, "index.html") == 0)
+		give_first(n, f, rs);
+	else if (status == 0)
 		give(f, rs);
 	else
 		response_error(rs, status, status == 400 ? "id missing" : NULL);

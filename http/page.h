@@ -20,7 +20,7 @@ void page_url(char dst[PAGE_URL], const struct settings *st, const char *page);
  * and no file system is touched: a path is found or it is not. A page about a channel wants its id=
  * in the query: 400 without, 404 when nothing is known of it. */
 void page_serve(struct node *n, const struct request *rq, struct response *rs)
-	EXCLUDES(lk_chanmgr);
+	EXCLUDES(lk_servmgr, lk_chanmgr);
 
 /* The same for the pages of a root that everybody may see: "/yp/x.html" is yp/<language>/x.html, in
  * the language of lang=, else the one the browser likes best, else that of the settings; other files

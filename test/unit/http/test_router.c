@@ -365,6 +365,28 @@ START_TEST(pls_starts)
 }
 END_TEST
 
+/* The tenth cell of the first page is the uptime. */
+START_TEST(first_page)
+{
+	const char *at;
+	struct buf got;
+
+	ask(&node, home(), "GET /html/ja/index.html HTTP/1.0\n\n", &got);
+	ck_assert_int_eq(status_of(&got), 200);
+	at = body_of(&got);
+	for (int i = 0; i < 10; i++) {
+		at = strstr(at, "<td>");
+		ck_assert_ptr_nonnull(at);
+		at += 4;
+	}
+	ck_assert_msg(strncmp(at, "-</td>", 6) == 0 || strncmp(at + strspn(at, "0123456789"), " sec</td>", 9) == 0,
+		"%s", at);
+	ck_assert_ptr_null(strstr(at, "<td>"));
+	ck_assert_ptr_nonnull(strstr(at, "</html>\n"));
+	buf_fini(&got);
+}
+END_TEST
+
 START_TEST(commands)
 {
 	struct gnuid flv, wmv;
@@ -698,6 +720,7 @@ Suite *unit_suite(void)
 	tcase_add_loop_test(t, exchange, 0, (int)NELEM(rows));
 	tcase_add_test(t, pls_golden);
 	tcase_add_loop_test(t, pls_starts, 0, 2);
+	tcase_add_test(t, first_page);
 	tcase_add_test(t, commands);
 	suite_add_tcase(s, t);
 	t = tcase_create("settings");
