@@ -123,6 +123,24 @@ START_TEST(renews_positions)
 }
 END_TEST
 
+static const struct {
+	const char *head;
+	size_t n, lead;
+} leads[] = {
+	{ "FLV\x01\x05\0\0\0\x09\0\0\0\0\x12", 14, 13 },
+	{ "FLV\x01\x05\0\0\0\x09\0\0\0\0", 13, 0 },          /* nothing would be left */
+	{ "FLV\x01\x05\0\0\0\x0a\0\0\0\0\x12", 14, 0 },      /* a longer one */
+	{ "FLV\x02\x05\0\0\0\x09\0\0\0\0\x12", 14, 0 },
+	{ "\x1a\x45\xdf\xa3\0\0\0\0\0\0\0\0\0\0", 14, 0 },
+	{ "", 0, 0 },
+};
+
+START_TEST(lead)
+{
+	ck_assert_uint_eq(media_head_lead(leads[_i].head, leads[_i].n), leads[_i].lead);
+}
+END_TEST
+
 /* Frames of MP3: 128 kbit/s, 44100 Hz. */
 static void put_mp3(struct buf *b, int n)
 {
@@ -287,6 +305,7 @@ Suite *unit_suite(void)
 
 	tcase_add_checked_fixture(t, up, down);
 	tcase_set_timeout(t, 60);
+	tcase_add_loop_test(t, lead, 0, (int)NELEM(leads));
 	tcase_add_test(t, renews_positions);
 	tcase_add_test(t, goes_on_without_head);
 	tcase_add_test(t, early_title);

@@ -149,6 +149,36 @@ START_TEST(renewed_what_was_missed)
 }
 END_TEST
 
+/* What only begins a file is left out for players, whoever sends; 0: the channel, 1: itself. */
+START_TEST(lead)
+{
+	struct sink *k = sink_new(false, 0);
+	struct pkt *p, *mark;
+	struct rig g;
+
+	rig_init(&g);
+	join(&g, k);
+	if (_i == 0)
+		ck_assert_uint_eq(turn(&g, k), 1);
+	mark = mark_pkt(PKT_HEAD, 0, 0, ++g.n, ++g.gen, 20);
+	p = pkt_new(PKT_HEAD, 0, 0, FRAME, 25);
+	ck_assert_ptr_nonnull(p);
+	memset(p->bytes, 'x', FRAME + 25);
+	memcpy(pkt_media(p) + 5, pkt_media(mark), 20);
+	p->lead = 5;
+	pkt_unref(&mark);
+	g.pos = 25;
+	ck_assert_int_eq(chan_set_head(g.c, g.token, p), ST_OK);
+	data(&g, 0);
+	turn(&g, k);
+	ck_assert_uint_eq(k->tape.heads, 1);
+	ck_assert_uint_eq(k->tape.n, g.n);
+	ck_assert_uint_eq(atomic_load(&k->r.pos), 45);
+	leave(&g, k);
+	rig_fini(&g);
+}
+END_TEST
+
 START_TEST(ends_at_head)
 {
 	struct sink *k = sink_new(false, 0);
@@ -231,6 +261,7 @@ Suite *unit_suite(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, renewed, 0, 2);
 	tcase_add_test(t, renewed_what_was_missed);
+	tcase_add_loop_test(t, lead, 0, 2);
 	tcase_add_test(t, ends_at_head);
 	tcase_add_test(t, writes);
 	suite_add_tcase(s, t);
