@@ -173,9 +173,9 @@ static void give_first(struct node *n, const struct ui_file *f, struct response 
 	rs->data = NULL;
 	buf_put(b, page, (size_t)(at - page));
 	buf_printf(b, "<table hidden>\n<tr><td>Agent</td><td>%s</td></tr>\n"
-		"<tr><td>Address</td><td>%s</td></tr>\n<tr><td>Port</td><td>%u</td></tr>\n<tr><td>Reachable</td><td>%s</td></tr>\n"
-		"<tr><td>Uptime</td><td>", NODE_AGENT, host_ip_str(&own.global[0], ip), own.port,
-		firewall_str(own.fw[0]));
+		"<tr><td>Address</td><td>%s</td></tr>\n<tr><td>Port</td><td>%u</td></tr>\n"
+		"<tr><td>Reachable</td><td>%s</td></tr>\n<tr><td>Uptime</td><td>",
+		NODE_AGENT, host_ip_str(&own.global[0], ip), own.port, firewall_str(own.fw[0]));
 	put_uptime(b, clk_age_s(own.started));
 	buf_puts(b, "</td></tr>\n</table>");
 	buf_puts(b, at + sizeof(FACTS) - 1);
