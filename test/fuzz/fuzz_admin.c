@@ -37,6 +37,11 @@ static enum status fetch_feeds(struct node *n, nsec pace, nsec deadline)
 	return ST_STOPPED;
 }
 
+static enum status speedtest(struct node *n, struct servent *from, const char *url, bool send)
+{
+	return send ? ST_OK : ST_LIMIT;
+}
+
 static enum status rtmp_prepare(struct node *n, const char *key, struct chanmeta *m, bool v6)
 {
 	return ST_OK;
@@ -69,6 +74,7 @@ static void node_up(void)
 	node.ops.root_broadcast = root_broadcast;
 	node.ops.info_changed = info_changed;
 	node.ops.fetch_feeds = fetch_feeds;
+	node.ops.speedtest = speedtest;
 	node.ops.rtmp_prepare = rtmp_prepare;
 	node.ops.rtmp_switch = rtmp_switch;
 	node.ops.rtmp_status = rtmp_status;
