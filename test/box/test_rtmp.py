@@ -126,8 +126,11 @@ class Published(RtmpCase):
         e.unit(flow.index // 10 * 10 + 10)
         e.metadata(videodatarate=900.0, audiodatarate=100.0, width=320.0, height=180.0)
         e.unit(flow.index // 10 * 10 + 20)
-        data = viewer.read_until(b"FLV\x01", seconds=20)
-        self.assertIn(flow.index // 10 * 10 + 10, units(data))
+        last = flow.index // 10 * 10 + 20
+        data = viewer.read_until(b"UNIT" + struct.pack(">I", last), seconds=20)
+        self.assertIn(last - 10, units(data))
+        for width in (640.0, 320.0):
+            self.assertIn(struct.pack(">d", width), data)
 
     def test_digest_handshake(self):
         node = self.rtmp_node()
