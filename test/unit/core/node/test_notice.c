@@ -116,8 +116,8 @@ START_TEST(each_reader_has_its_own_place)
 	ck_assert_uint_eq(notices_unread(&n, a, got), 1);
 	ck_assert_str_eq(got[0].text, "2");
 	/* many others: the one that was here last is forgotten last */
-	for (uint8_t i = 3; i < 3 + NOTICE_READERS - 1; i++) {
-		const uint8_t other[16] = { i };
+	for (int i = 3; i < 3 + NOTICE_READERS - 1; i++) {
+		const uint8_t other[16] = { (uint8_t)i };
 
 		skew += NSEC_PER_SEC;
 		ck_assert_uint_eq(notices_unread(&n, other, got), 2);
