@@ -21,8 +21,8 @@ struct rtmpd;
 
 /* All that is needed before others ask for it. ST_OK, ST_LIMIT, ST_SYS. */
 enum status rtmpd_new(struct rtmpd **out, struct app *a) NODISCARD;
-/* Start the thread, once the rest of the app is there. ST_OK, ST_SYS. A port that is taken is no failure: it is
- * tried again. */
+/* Start the thread, once the rest of the app is there. ST_OK, ST_SYS. A port that is taken is no failure: it
+ * is tried again. */
 enum status rtmpd_start(struct rtmpd *d) NODISCARD;
 /* Listen no more, join. The publishers are told by source_stop_all(). */
 void rtmpd_stop(struct rtmpd *d, nsec deadline) EXCLUDES(lk_app);
