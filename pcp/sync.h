@@ -95,8 +95,8 @@ struct sync_ops {
 	void (*hit)(void *ctx, const struct sync_from *from, const struct hit *h);
 	/* A hit given to hit() is no longer there, and nobody else reports it. h as last given. */
 	void (*gone)(void *ctx, const struct sync_from *from, const struct hit *h, enum sync_reason why);
-	/* What a channel says of itself, new or changed; not for a channel whose info we report. m->id is
-	 * set. present as for chanatom_meta(). */
+	/* What a channel says of itself, new or changed: after its first hit, and while it has one; not for a
+	 * channel whose info we report. All texts are present. */
 	void (*info)(void *ctx, const struct sync_from *from, const struct chanmeta *m, uint32_t present);
 	/* It said goodbye: its hits go after ghost_timeout (by gone()), unless it comes back. May be
 	 * NULL. */

@@ -222,7 +222,7 @@ static void on_tell(struct sync *s, struct syncinst *i, struct syncpkt *p, nsec 
 
 static bool has_bcid(const struct syncclaim *cl)
 {
-	return cl->has_info && !cl->refused;
+	return cl->info != NULL && !cl->refused;
 }
 
 /* The bcid that counts for a channel: ours, else of the first that told; cl's own words aside. */
@@ -235,30 +235,24 @@ static const struct gnuid *owner(const struct syncclaim *cl)
 		return &c->own->info->bcid;
 	DL_FOREACH(c->claims, o)
 		if (o != cl && has_bcid(o))
-			return &o->bcid;
+			return &o->info->bcid;
 	return NULL;
 }
 
-static void take_info(struct sync *s, struct syncclaim *cl, const struct syncpkt *p,
-	const struct chanatom *ca, const uint8_t hash[4])
+/* A fresh info of what the atom says; NULL when out of memory. Apart, for its frame. */
+static NOINLINE struct chaninfo *read_info(const struct chanatom *ca)
 {
-	const struct sync_from from = { .instance = cl->inst->pub.id, .addr = cl->inst->pub.addr };
 	struct chanmeta meta;
-	uint32_t present;
 
 	memset(&meta, 0, sizeof(meta));
-	present = chanatom_meta(ca, &meta);
-	cl->bcid = meta.bcid;
-	cl->has_info = true;
-	cl->info_msg = p->msg;
-	memcpy(cl->hash, hash, sizeof(cl->hash));
-	if (cl->chan->own == NULL || cl->chan->own->info == NULL)
-		s->ops->info(s->ctx, &from, &meta, present);
+	(void)chanatom_meta(ca, &meta);
+	return chaninfo_new(&meta);
 }
 
 static void on_chaninfo(struct sync *s, struct syncinst *i, struct syncpkt *p, nsec now)
 {
 	const struct gnuid *own, none = { .b = { 0 } };
+	struct chaninfo *info;
 	struct syncclaim *cl;
 	struct chanatom ca;
 	uint8_t hash[4];
@@ -275,7 +269,7 @@ static void on_chaninfo(struct sync *s, struct syncinst *i, struct syncpkt *p, n
 	cl = sync_claim_get(s, i, &ca.id, now);
 	if (cl == NULL)
 		return;
-	if ((cl->has_info && sync_before(p->msg, cl->info_msg)) ||
+	if ((cl->info != NULL && sync_before(p->msg, cl->info_msg)) ||
 	    (cl->gone && sync_before(p->msg, cl->gone_msg))) {
 		sync_drop(s, i, SYNC_DROP_OVERTAKEN);
 		return;
@@ -294,12 +288,16 @@ static void on_chaninfo(struct sync *s, struct syncinst *i, struct syncpkt *p, n
 	}
 	sync_want_done(cl, true, false);
 	sync_info_hash(hash, p->body.p, len);
-	if (has_bcid(cl) && memcmp(hash, cl->hash, sizeof(hash)) == 0) {
-		cl->info_msg = p->msg;
+	cl->info_msg = p->msg;
+	if (has_bcid(cl) && memcmp(hash, cl->hash, sizeof(hash)) == 0)
+		return;
+	info = read_info(&ca);
+	if (info == NULL) {
+		sync_drop(s, i, SYNC_DROP_MEMORY);
 		return;
 	}
 	cl->refused = false;
-	take_info(s, cl, p, &ca, hash);
+	sync_claim_info(s, cl, info, hash);
 }
 
 /* Sessions and addresses meet: what LIVE told of the same host is no other host. */
@@ -421,7 +419,7 @@ static void on_hosts(struct sync *s, struct syncinst *i, struct syncpkt *p, nsec
 		cl->is_settled = true;
 		sync_want_done(cl, false, true);
 	}
-	if (!cl->has_info && !cl->wanted)
+	if (cl->info == NULL && !cl->wanted)
 		sync_want(s, cl, true, false, now);
 }
 
@@ -455,18 +453,6 @@ static void on_gone(struct sync *s, struct syncinst *i, struct syncpkt *p, nsec 
 	}
 }
 
-/* When what an instance says of a channel was news last. */
-static nsec claim_newest(const struct syncclaim *cl)
-{
-	const struct synchit *x;
-	nsec newest = 0;
-
-	DL_FOREACH(cl->hits, x)
-		if (!x->dead)
-			newest = MAX(newest, x->h.heard);
-	return newest;
-}
-
 static void digest_record(struct sync *s, struct syncinst *i, const struct syncpkt *p,
 	const struct syncdigest *r, nsec now)
 {
@@ -488,12 +474,12 @@ static void digest_record(struct sync *s, struct syncinst *i, const struct syncp
 	cl->gone = false;
 	cl->touched = now;
 	cl->told_hosts = r->hosts;
-	info = !cl->has_info || memcmp(cl->hash, r->hash, sizeof(cl->hash)) != 0;
+	info = cl->info == NULL || memcmp(cl->hash, r->hash, sizeof(cl->hash)) != 0;
 	/* Hosts that are not taken, for what they are or for want of room, are asked for once. */
 	hosts = cl->n_live != r->hosts &&
 		!(cl->is_settled && cl->settled_told == r->hosts && cl->settled_live == cl->n_live);
 	/* Its renewals are missed: before the hits here die, ask for them. */
-	hosts |= cl->n_live != 0 && now - claim_newest(cl) > age;
+	hosts |= cl->n_live != 0 && now - sync_claim_newest(cl) > age;
 	if (info || hosts)
 		sync_want(s, cl, info, hosts, now);
 }

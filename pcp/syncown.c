@@ -105,11 +105,10 @@ void sync_own_free(struct sync *s, struct syncown **op, enum sync_reason why, bo
 	c->own = NULL;
 	s->st.own_chans--;
 	s->st.own_hits -= o->n;
-	if (tell) {
+	c->info_by = NULL;
+	if (tell)
 		DL_FOREACH(hits, x)
 			sync_own_bares(s, c, &x->h);
-		sync_info_again(s, c, now);
-	}
 	free_hits(&hits);
 	free_hits(&o->left);
 	chaninfo_unref(&o->info);

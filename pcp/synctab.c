@@ -9,6 +9,7 @@
 #include "core/sys/log.h"
 
 #define FORGET_SILENT (600 * NSEC_PER_SEC)      /* an instance that told nothing that stands */
+#define OUTDATED      (60 * NSEC_PER_SEC)       /* how much longer ago a tracker was heard */
 #define FORGET_MS     300000                    /* its sealed packets would be refused by their age */
 
 void sync_drop(struct sync *s, struct syncinst *i, enum sync_drop why)
@@ -79,7 +80,7 @@ bool sync_chan_has_info(const struct syncchan *c)
 	if (c->own != NULL && c->own->info != NULL)
 		return true;
 	DL_FOREACH(c->claims, cl)
-		if (cl->has_info && !cl->refused)
+		if (cl->info != NULL && !cl->refused)
 			return true;
 	return false;
 }
@@ -129,6 +130,74 @@ uint64_t sync_listed(struct sync *s, nsec now)
 	return s->counted;
 }
 
+/* --- which info the node is given --------------------------------------------------------------- */
+
+static struct sync_from from_of(const struct syncclaim *cl)
+{
+	return (struct sync_from){ .instance = cl->inst->pub.id, .addr = cl->inst->pub.addr };
+}
+
+static bool is_ours(const struct syncchan *c)
+{
+	return c->own != NULL && c->own->info != NULL;
+}
+
+static void give_info(struct sync *s, struct syncclaim *cl)
+{
+	const uint32_t owner = gnuid_is_set(&cl->info->bcid) ? CHANMETA_BCID : 0;
+	const struct sync_from from = from_of(cl);
+	struct chanmeta meta;
+
+	chaninfo_to_meta(cl->info, &meta);
+	cl->chan->info_by = cl;
+	s->ops->info(s->ctx, &from, &meta, ((1u << CT_COUNT) - 1) | CHANMETA_BITRATE | owner);
+}
+
+/* Nobody's info counts now: that of another, of whoever has hits before others. */
+static void choose_info(struct sync *s, struct syncchan *c)
+{
+	struct syncclaim *cl, *best = NULL;
+
+	if (is_ours(c))
+		return;
+	DL_FOREACH(c->claims, cl)
+		if (cl->info != NULL && !cl->refused &&
+		    (best == NULL || sync_claim_newest(cl) > sync_claim_newest(best)))
+			best = cl;
+	if (best != NULL)
+		give_info(s, best);
+}
+
+/* A root that has lost the tracker, and does not know it yet, has old words. */
+static bool is_outdated(const struct syncclaim *cl)
+{
+	const struct syncclaim *by = cl->chan->info_by;
+
+	return by != NULL && by != cl && by->n_live > 0 && cl->n_live > 0 &&
+	       sync_claim_newest(by) - sync_claim_newest(cl) > OUTDATED;
+}
+
+void sync_claim_info(struct sync *s, struct syncclaim *cl, struct chaninfo *info, const uint8_t hash[4])
+{
+	chaninfo_unref(&cl->info);
+	cl->info = info;
+	memcpy(cl->hash, hash, sizeof(cl->hash));
+	/* Without a hit the node would not keep it. */
+	if (cl->chan->n_shown > 0 && !is_ours(cl->chan) && !is_outdated(cl))
+		give_info(s, cl);
+}
+
+/* Without hits cl's info counts less than that of one with hits. */
+static void leave_info(struct sync *s, struct syncclaim *cl)
+{
+	struct syncchan *c = cl->chan;
+
+	if (c->info_by != cl || cl->n_live > 0)
+		return;
+	c->info_by = NULL;
+	choose_info(s, c);
+}
+
 /* --- which hit is shown ------------------------------------------------------------------------- */
 
 bool sync_same_node(const struct hit *a, const struct hit *b)
@@ -173,9 +242,15 @@ static bool is_better(const struct hit *a, const struct hit *b)
 	return named != gnuid_is_set(&b->sid) ? named : a->heard > b->heard;
 }
 
-static struct sync_from from_of(const struct syncclaim *cl)
+static void set_shown(struct syncclaim *cl, struct synchit *x, bool shown)
 {
-	return (struct sync_from){ .instance = cl->inst->pub.id, .addr = cl->inst->pub.addr };
+	struct syncchan *c = cl->chan;
+
+	c->n_shown += shown;
+	c->n_shown -= x->shown;
+	x->shown = shown;
+	if (c->n_shown == 0)
+		c->info_by = NULL;
 }
 
 /* x takes the place of o, which is shown no more. */
@@ -183,7 +258,7 @@ static void hide(struct sync *s, struct syncclaim *cl, struct synchit *o, const 
 {
 	const struct sync_from from = from_of(cl);
 
-	o->shown = false;
+	set_shown(cl, o, false);
 	if (!is_seen_as_one(&o->h, by))
 		s->ops->gone(s->ctx, &from, &o->h, SYNC_STOP);
 }
@@ -196,7 +271,7 @@ static void show(struct sync *s, struct syncclaim *cl, struct synchit *x)
 	struct synchit *o;
 
 	if (cl->refused || (c->own != NULL && sync_hit_find(c->own->hits, &x->h) != NULL)) {
-		x->shown = false;
+		set_shown(cl, x, false);
 		return;
 	}
 	DL_FOREACH(c->claims, other)
@@ -212,9 +287,11 @@ static void show(struct sync *s, struct syncclaim *cl, struct synchit *x)
 			DL_FOREACH(other->hits, o)
 				if (o->shown && sync_same_node(&o->h, &x->h))
 					hide(s, other, o, &x->h);
-	x->shown = true;
+	set_shown(cl, x, true);
 	sync_chan_peak(c);
 	s->ops->hit(s->ctx, &from, &x->h);
+	if (c->info_by == NULL)
+		choose_info(s, c);
 }
 
 /* The best that is said of that node and not shown; NULL = nothing. */
@@ -310,14 +387,15 @@ void sync_hit_end(struct sync *s, struct syncclaim *cl, struct synchit *x, enum 
 	x->dead = true;
 	x->died = now;
 	cl->n_live--;
-	if (!x->shown)
-		return;
-	x->shown = false;
-	other = find_other(cl->chan, &x->h, &of);
-	if (other == NULL || !is_seen_as_one(&x->h, &other->h))
-		s->ops->gone(s->ctx, &from, &x->h, why);
-	if (other != NULL)
-		show(s, of, other);
+	if (x->shown) {
+		set_shown(cl, x, false);
+		other = find_other(cl->chan, &x->h, &of);
+		if (other == NULL || !is_seen_as_one(&x->h, &other->h))
+			s->ops->gone(s->ctx, &from, &x->h, why);
+		if (other != NULL)
+			show(s, of, other);
+	}
+	leave_info(s, cl);
 }
 
 void sync_hit_free(struct syncclaim *cl, struct synchit **xp)
@@ -325,6 +403,7 @@ void sync_hit_free(struct syncclaim *cl, struct synchit **xp)
 	struct synchit *x = *xp;
 
 	*xp = NULL;
+	set_shown(cl, x, false);
 	cl->n_live -= !x->dead;
 	DL_DELETE(cl->hits, x);
 	free(x);
@@ -380,15 +459,31 @@ void sync_claim_free(struct sync *s, struct syncclaim **clp)
 	DL_FOREACH_SAFE(cl->hits, x, next)
 		sync_hit_free(cl, &x);
 	sync_want_done(cl, true, true);
+	if (c->info_by == cl)
+		c->info_by = NULL;
+	chaninfo_unref(&cl->info);
 	DL_DELETE(c->claims, cl);
 	DL_DELETE2(cl->inst->claims, cl, iprev, inext);
 	free(cl);
 	s->n_learnt -= c->claims == NULL;
 	/* The owner that counted has left: the next to tell may be it. */
 	if (!sync_chan_has_info(c))
-		DL_FOREACH(c->claims, cl)
-			cl->refused = cl->has_info = false;
+		DL_FOREACH(c->claims, cl) {
+			cl->refused = false;
+			chaninfo_unref(&cl->info);
+		}
 	sync_chan_tidy(s, c);
+}
+
+nsec sync_claim_newest(const struct syncclaim *cl)
+{
+	const struct synchit *x;
+	nsec newest = 0;
+
+	DL_FOREACH(cl->hits, x)
+		if (!x->dead)
+			newest = MAX(newest, x->h.heard);
+	return newest;
 }
 
 void sync_claim_refuse(struct sync *s, struct syncclaim *cl, nsec now)
@@ -434,25 +529,6 @@ void sync_want_done(struct syncclaim *cl, bool info, bool hosts)
 	DL_DELETE2(cl->inst->wants, cl, wprev, wnext);
 	if (cl->inst->wants == NULL)
 		cl->inst->want_at = NSEC_NEVER;
-}
-
-void sync_info_again(struct sync *s, struct syncchan *c, nsec now)
-{
-	struct syncclaim *cl;
-
-	DL_FOREACH(c->claims, cl) {
-		memset(cl->hash, 0, sizeof(cl->hash));
-		if (cl->n_live > 0)
-			sync_want(s, cl, true, false, now);
-	}
-}
-
-void sync_forgotten(struct sync *s, const struct gnuid *chan, nsec now)
-{
-	struct syncchan *c = sync_chan_find(s, chan);
-
-	if (c != NULL && c->own == NULL && sync_chan_has_info(c))
-		sync_info_again(s, c, now);
 }
 
 /* --- instances ---------------------------------------------------------------------------------- */

@@ -52,9 +52,9 @@ struct syncclaim {
 	struct synchit *hits;
 	uint32_t n_live;
 	nsec touched;
-	bool has_info, refused;         /* refused: another bcid than the channel's */
-	struct gnuid bcid;
-	uint8_t hash[4];
+	struct chaninfo *info;          /* NULL = not known */
+	bool refused;                   /* another bcid than the channel's */
+	uint8_t hash[4];                /* of its CHANINFO */
 	uint32_t info_msg, gone_msg;
 	bool gone;                      /* GONE came last */
 	nsec gone_at;
@@ -88,6 +88,8 @@ struct syncchan {
 	struct syncown *own;
 	struct syncclaim *claims;
 	struct syncend *end;            /* ours, that ended; NULL = none */
+	struct syncclaim *info_by;      /* whose info the node has; NULL = none: with the next hit */
+	uint32_t n_shown;               /* hits */
 	uint64_t peak;                  /* listeners */
 	nsec told;                      /* last in anybody's TELL; 0 = never */
 };
@@ -219,6 +221,10 @@ struct syncclaim *sync_claim_find(const struct syncchan *c, const struct syncins
 /* Found or made; NULL: max_chans or memory, counted. */
 struct syncclaim *sync_claim_get(struct sync *s, struct syncinst *i, const struct gnuid *chan, nsec now);
 void sync_claim_free(struct sync *s, struct syncclaim **cl);
+/* Its info, new or changed: to the node, when the channel shows and nobody knows better. */
+void sync_claim_info(struct sync *s, struct syncclaim *cl, struct chaninfo *info, const uint8_t hash[4]);
+/* When its hits were last heard; 0 = it has none. */
+nsec sync_claim_newest(const struct syncclaim *cl);
 /* Another bcid than the channel's: what it says does not count. */
 void sync_claim_refuse(struct sync *s, struct syncclaim *cl, nsec now);
 
@@ -235,8 +241,6 @@ void sync_hit_free(struct syncclaim *cl, struct synchit **x);
 /* Our own trackers tell of that node (others' words are not shown), or no longer do. */
 void sync_own_hides(struct sync *s, struct syncchan *c, const struct hit *h);
 void sync_own_bares(struct sync *s, struct syncchan *c, const struct hit *h);
-/* We have no word on a channel any more: what others say of it, and was not passed on, is asked for anew. */
-void sync_info_again(struct sync *s, struct syncchan *c, nsec now);
 
 struct syncinst *sync_inst_find(const struct sync *s, uint32_t id);
 void sync_inst_free(struct sync *s, struct syncinst *i);

@@ -232,6 +232,38 @@ static inline void sim_hit(void *ctx, const struct sync_from *from, const struct
 	x->by = from->instance;
 }
 
+static inline struct siminfo *sim_info_find(struct simroot *r, const struct gnuid *id)
+{
+	struct siminfo *i;
+
+	DL_FOREACH(r->infos, i)
+		if (gnuid_equal(&i->id, id))
+			return i;
+	return NULL;
+}
+
+static inline bool sim_has_hits(struct simroot *r, const struct gnuid *chan)
+{
+	struct simhit *x;
+
+	for (size_t k = 0; k < SIM_BUCKETS; k++)
+		DL_FOREACH(r->hits[k], x)
+			if (gnuid_equal(&x->h.chan, chan))
+				return true;
+	return false;
+}
+
+/* A list without hits is no list: what it said is forgotten. */
+static inline void sim_forget(struct simroot *r, const struct gnuid *chan)
+{
+	struct siminfo *i = sim_info_find(r, chan);
+
+	if (i != NULL && !sim_has_hits(r, chan)) {
+		DL_DELETE(r->infos, i);
+		free(i);
+	}
+}
+
 static inline void sim_gone(void *ctx, const struct sync_from *from, const struct hit *h, enum sync_reason why)
 {
 	struct simroot *r = ctx;
@@ -242,16 +274,7 @@ static inline void sim_gone(void *ctx, const struct sync_from *from, const struc
 	ck_assert_int_le(why, SYNC_BANNED);
 	if (x != NULL)
 		sim_hit_drop(r, x);
-}
-
-static inline struct siminfo *sim_info_find(struct simroot *r, const struct gnuid *id)
-{
-	struct siminfo *i;
-
-	DL_FOREACH(r->infos, i)
-		if (gnuid_equal(&i->id, id))
-			return i;
-	return NULL;
+	sim_forget(r, &h->chan);
 }
 
 static inline struct siminfo *sim_info_put(struct simroot *r, const struct gnuid *id, const char *name)
@@ -271,6 +294,7 @@ static inline struct siminfo *sim_info_put(struct simroot *r, const struct gnuid
 static inline void sim_info(void *ctx, const struct sync_from *from, const struct chanmeta *m, uint32_t present)
 {
 	ck_assert(present & 1u << CT_NAME);
+	ck_assert_msg(sim_has_hits(ctx, &m->id), "info of a channel without hits");
 	sim_info_put(ctx, &m->id, m->text[CT_NAME])->times++;
 }
 

@@ -878,10 +878,7 @@ START_TEST(moved_away)
 	sim_stop(r, 8, 0);
 	ck_assert_uint_eq(r->shown, 1);
 	ck_assert_uint_eq(sim_hit_find(r, &h)->by, MINE);
-	/* His texts were not taken while ours stood: they are asked for. */
-	sim_pass(&net, 3 * SEC);
-	ck_assert_uint_eq(count_sent(r, SYNC_WANT), 1);
-	say_info_as(r, MINE, 8, 2, 1);
+	/* So are his texts, which were not passed on while ours stood. */
 	ck_assert_str_eq(sim_info_find(r, &h.chan)->name, "channel 8, version 2");
 }
 END_TEST
@@ -904,6 +901,41 @@ START_TEST(another_owner)
 	say_hosts_as(r, OTHERS, &h, 1, 0);
 	ck_assert_str_eq(sim_info_find(r, &h.chan)->name, "channel 8, version 66");
 	ck_assert(sim_lists(r, 8, 1));
+}
+END_TEST
+
+/* Info that comes before the first host is given with it; and again when all went and some came back. */
+START_TEST(info_comes_with_hosts)
+{
+	const struct gnuid id = sim_chan(8);
+	struct simroot *r = net.root;
+
+	say_info_as(r, MINE, 8, 1, 1);
+	ck_assert_ptr_null(r->infos);
+	say_host(r, 8, 0);
+	ck_assert_str_eq(sim_info_find(r, &id)->name, "channel 8, version 1");
+	say_live(r, 8, 0, true);
+	ck_assert_ptr_null(r->infos);
+	say_host(r, 8, 0);
+	ck_assert_str_eq(sim_info_find(r, &id)->name, "channel 8, version 1");
+}
+END_TEST
+
+/* The tracker moved from MINE to OTHERS, who has its newer words; MINE repeats the old ones, then has none. */
+START_TEST(old_words)
+{
+	const struct hit h = sim_host(8, 0);
+	struct simroot *r = net.root;
+
+	say_channel(r, 8);
+	sim_pass(&net, 70 * SEC);
+	say_info_as(r, OTHERS, 8, 2, 1);
+	say_hosts_as(r, OTHERS, &h, 1, 0);
+	ck_assert_str_eq(sim_info_find(r, &h.chan)->name, "channel 8, version 2");
+	say_info_as(r, MINE, 8, 3, 1);
+	ck_assert_str_eq(sim_info_find(r, &h.chan)->name, "channel 8, version 2");
+	say_gone_as(r, OTHERS, 8, 1);
+	ck_assert_str_eq(sim_info_find(r, &h.chan)->name, "channel 8, version 3");
 }
 END_TEST
 
@@ -1351,6 +1383,7 @@ START_TEST(pieces)
 	chanatom_emit(&aw, i, CHANATOM_BCID | CHANATOM_INFO | CHANATOM_TRCK, NULL);
 	chaninfo_unref(&i);
 	third = b.len / 3;
+	say_live(r, 8, 0, false);
 	say_part(r, 10, 2, 3, b.p + 2 * third, b.len - 2 * third);
 	say_part(r, 10, 0, 3, b.p, third);
 	say_part(r, 10, 0, 3, b.p, third);
@@ -1571,6 +1604,8 @@ Suite *unit_suite(void)
 	tcase_add_test(one, two_roots_one_tracker);
 	tcase_add_test(one, moved_away);
 	tcase_add_test(one, another_owner);
+	tcase_add_test(one, info_comes_with_hosts);
+	tcase_add_test(one, old_words);
 	tcase_add_test(one, our_owner);
 	tcase_add_test(one, ages_are_told);
 	tcase_add_test(one, overtaken);
