@@ -126,7 +126,7 @@ void sync_input(struct sync *s, void *p, size_t n, const struct host *from, nsec
 nsec sync_run(struct sync *s, nsec now) NODISCARD;
 
 /* The caller knows nothing of what that channel says of itself any more, although info() has told it: it is
- * asked for again. Not from inside a callback. */
+ * told again, while it has hits. Not from inside a callback. */
 void sync_forgotten(struct sync *s, const struct gnuid *chan, nsec now);
 
 /* Goodbye to the others (BYE), at once, after what is due. For the end of the node. */

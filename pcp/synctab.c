@@ -198,6 +198,15 @@ static void leave_info(struct sync *s, struct syncclaim *cl)
 	choose_info(s, c);
 }
 
+void sync_forgotten(struct sync *s, const struct gnuid *chan, nsec now)
+{
+	struct syncchan *c = sync_chan_find(s, chan);
+
+	(void)now;
+	if (c != NULL && c->n_shown > 0)
+		choose_info(s, c);
+}
+
 /* --- which hit is shown ------------------------------------------------------------------------- */
 
 bool sync_same_node(const struct hit *a, const struct hit *b)

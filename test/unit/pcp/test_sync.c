@@ -918,6 +918,10 @@ START_TEST(info_comes_with_hosts)
 	ck_assert_ptr_null(r->infos);
 	say_host(r, 8, 0);
 	ck_assert_str_eq(sim_info_find(r, &id)->name, "channel 8, version 1");
+	/* Or when the caller says that it has lost it. */
+	sim_info_find(r, &id)->times = 0;
+	sync_forgotten(r->s, &id, net.now);
+	ck_assert_uint_eq(sim_info_find(r, &id)->times, 1);
 }
 END_TEST
 
