@@ -39,14 +39,16 @@ static json_t *instance(const struct sync_instance *i, nsec now)
 {
 	char hs[HOST_STRLEN];
 
-	return json_pack("{so ss si si si si sI sI so sb sb so sb sb so}", "id", id_json(i->id), "address",
-		host_str(&i->addr, hs), "age", (int)clk_age_s(i->first), "lastHeard", (int)clk_age_s(i->heard),
-		"channels", (int)i->chans, "hosts", (int)i->hits, "packets", (json_int_t)i->packets, "bytes",
-		(json_int_t)i->bytes, "beacon", i->has_beacon ? json_integer((json_int_t)i->beacon) : json_null(),
-		"extended", i->extended, "sealed", i->sealed, "clockOffset",
-		i->has_offset ? json_integer((json_int_t)i->offset_ms) : json_null(), "goodbye", i->bye,
-		"ignored", i->ignored_until > now, "dropped",
-		counters(i->dropped, SYNC_DROP_COUNT, true, drop_name));
+	return json_pack("{so ss si si si si sI sI so sb sb so sb sb so}",
+		"id", id_json(i->id), "address", host_str(&i->addr, hs),
+		"age", (int)clk_age_s(i->first), "lastHeard", (int)clk_age_s(i->heard),
+		"channels", (int)i->chans, "hosts", (int)i->hits,
+		"packets", (json_int_t)i->packets, "bytes", (json_int_t)i->bytes,
+		"beacon", i->has_beacon ? json_integer((json_int_t)i->beacon) : json_null(),
+		"extended", i->extended, "sealed", i->sealed,
+		"clockOffset", i->has_offset ? json_integer((json_int_t)i->offset_ms) : json_null(),
+		"goodbye", i->bye, "ignored", i->ignored_until > now,
+		"dropped", counters(i->dropped, SYNC_DROP_COUNT, true, drop_name));
 }
 
 static json_t *instances(const struct sync_report *r)
@@ -68,11 +70,12 @@ static json_t *report_json(const struct sync_report *r)
 
 	if (o == NULL || r->state != SYNC_RUNS)
 		return o;
-	if (json_object_update_new(o, json_pack("{so si sb sb sb si si si si si si sb}", "instance",
-		id_json(r->st.instance), "idChanges", (int)r->st.id_changes, "sealed", r->sealed, "plain",
-		r->plain, "group", r->group, "peers", (int)r->peers, "ownChannels", (int)r->st.own_chans, "ownHosts",
-		(int)r->st.own_hits, "channels", (int)r->st.chans, "hosts", (int)r->st.hits, "hidden",
-		(int)r->st.hidden, "asking", r->st.asking)) == 0 &&
+	if (json_object_update_new(o, json_pack("{so si sb sb sb si si si si si si sb}",
+		"instance", id_json(r->st.instance), "idChanges", (int)r->st.id_changes,
+		"sealed", r->sealed, "plain", r->plain, "group", r->group, "peers", (int)r->peers,
+		"ownChannels", (int)r->st.own_chans, "ownHosts", (int)r->st.own_hits,
+		"channels", (int)r->st.chans, "hosts", (int)r->st.hits, "hidden", (int)r->st.hidden,
+		"asking", r->st.asking)) == 0 &&
 	    json_object_update_new(o, json_pack("{sI sI sI sI sI sI sI so so so so}", "sent",
 		(json_int_t)r->st.sent, "sentBytes", (json_int_t)r->st.sent_bytes, "sendFailed",
 		(json_int_t)r->send_failed, "received", (json_int_t)r->st.received, "receivedBytes",

@@ -28,8 +28,8 @@ struct pkt {
 	_Atomic uint32_t refs;          /* relaxed up, acq_rel down */
 	uint32_t len;                   /* media bytes */
 	uint16_t frame_len;
-	uint16_t lead;                  /* a head: media bytes in front that only begin a file: a player is sent
-	                                 * them once */
+	uint16_t lead;                  /* a head: media bytes in front that only begin a file; a player is
+	                                 * sent them once */
 	uint8_t type;                   /* enum pkt_type */
 	uint8_t cont;                   /* continuation bits; 0 = a reader may start here (pcp.md 3.5) */
 	uint32_t stream;                /* stream index: unique in this run; set by chan_append() */

@@ -148,8 +148,8 @@ static int name_flags(struct node *n, const struct filterset *f, const struct ho
 	return filterset_name_flags(f, name);
 }
 
-/* Another broadcaster, whom the flag keeps out while we are on the air ourselves (node.md 2.7)? What the lists
- * say of us is not meant. */
+/* Another broadcaster, whom the flag keeps out while we are on the air ourselves (node.md 2.7)? What the
+ * lists say of us is not meant. */
 static bool is_rival(struct node *n, const struct host *h)
 {
 	const struct settings *st = conf_get(n->conf);
