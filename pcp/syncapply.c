@@ -530,7 +530,6 @@ static void on_want(struct sync *s, struct syncinst *i, struct syncpkt *p, nsec 
 static void on_bye(struct sync *s, struct syncinst *i, struct syncpkt *p, nsec now)
 {
 	const struct sync_from from = { .instance = i->pub.id, .addr = i->pub.addr };
-	char hs[HOST_STRLEN];
 	struct syncclaim *cl;
 	struct synchit *x;
 
@@ -538,7 +537,6 @@ static void on_bye(struct sync *s, struct syncinst *i, struct syncpkt *p, nsec n
 		malformed(s, i, now);
 		return;
 	}
-	log_info("live sync: instance %08x at %s: goodbye", i->pub.id, host_str(&i->pub.addr, hs));
 	i->pub.bye = true;
 	i->bye_at = now;
 	i->bye_msg = p->msg;
