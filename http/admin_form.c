@@ -88,6 +88,8 @@ static void put_control(struct buf *b, const struct admin_field *f, const struct
 		put_box(b, f->form, strcmp(now, "Yes") == 0);
 	else if (f->how == FIELD_SECRET)
 		put_input(b, "password", f->form, "");
+	else if ((k->flags & KEY_READONLY) != 0)
+		put_input(b, "text", f->form, now);     /* a name old tools know, without effect */
 	else if (k->type == KEY_BOOL || words != NULL)
 		put_select(b, f, k, words, now);
 	else
@@ -99,7 +101,7 @@ static void put_field(struct buf *b, const struct settings *st, const struct adm
 	const struct key *k = key_find_any(f->key);
 	struct buf now;
 
-	if (k == NULL || (k->flags & KEY_READONLY) != 0)
+	if (k == NULL)
 		return;
 	buf_init(&now, SETTINGS_LONG + 1);
 	key_write(k, st, &now);
@@ -111,6 +113,23 @@ static void put_field(struct buf *b, const struct settings *st, const struct adm
 	if (now.err != ST_OK)
 		b->err = now.err;
 	buf_fini(&now);
+}
+
+/* What a root does once, when the form is sent. */
+static void put_actions(struct buf *b)
+{
+	static const struct {
+		const char *form, *doc;
+	} actions[] = {
+		{ "brroot", "A root: send message and interval to the broadcasters now." },
+		{ "getupd", "With that: ask them for news at once." },
+	};
+
+	for (size_t i = 0; i < NELEM(actions); i++) {
+		buf_printf(b, "<tr><th>%s</th><td><label>", actions[i].form);
+		put_box(b, actions[i].form, false);
+		buf_printf(b, " %s</label></td></tr>\n", actions[i].doc);
+	}
 }
 
 /* --- lists ------------------------------------------------------------------------------------ */
@@ -172,6 +191,7 @@ enum status admin_form(struct node *n, struct response *rs)
 		"<input type=\"hidden\" name=\"form\" value=\"settings\">\n<table>\n");
 	for (size_t i = 0; i < admin_fields_n; i++)
 		put_field(b, st, &admin_fields[i]);
+	put_actions(b);
 	put_lists(b, st);
 	buf_puts(b, "</table>\n<p><button type=\"submit\">Apply</button></p>\n</form>\n</body>\n</html>\n");
 	settings_unref(&st);

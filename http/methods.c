@@ -46,14 +46,16 @@ static json_t *get_none(struct rpc_call *c)
 	return json_array();
 }
 
-/* [address, port]: IPv4 where there is any but the loopback one. */
-static json_t *end_point(const struct host pair[2], uint16_t port)
+/* [address, port]: IPv6 only where there is no IPv4 but the loopback address. A machine with a
+ * global IPv4 address and no private one is 127.0.0.1 to itself. */
+static json_t *end_point(const struct own *own, const struct host pair[2])
 {
-	const bool v6 = host_is_loopback(&pair[0]) && !host_is_loopback(&pair[1]);
+	const bool v6 = host_is_loopback(&own->global[0]) && host_is_loopback(&pair[0]) &&
+		!host_is_loopback(&pair[1]);
 	const struct host *h = &pair[v6];
 	char ip[HOST_STRLEN];
 
-	return json_pack("[si]", host_ip_str(h, ip), (int)port);
+	return json_pack("[si]", host_ip_str(h, ip), (int)own->port);
 }
 
 /* Can our port be reached over that family, why do we think so, and for how many seconds. */
@@ -70,15 +72,15 @@ static json_t *get_status(struct rpc_call *c)
 	bool ok = o != NULL;
 
 	servmgr_own(c->node->sm, &own);
-	put(o, "globalDirectEndPoint", end_point(own.global, own.port), &ok);
-	put(o, "globalRelayEndPoint", end_point(own.global, own.port), &ok);
+	put(o, "globalDirectEndPoint", end_point(&own, own.global), &ok);
+	put(o, "globalRelayEndPoint", end_point(&own, own.global), &ok);
 	put(o, "isFirewalled",
 		own.fw[0] == FW_UNKNOWN ? json_null() : json_boolean(own.fw[0] == FW_CLOSED), &ok);
 	put(o, "firewall",
 		json_pack("{soso}", "ipv4", firewall_json(&own, false), "ipv6", firewall_json(&own, true)),
 		&ok);
-	put(o, "localDirectEndPoint", end_point(own.local, own.port), &ok);
-	put(o, "localRelayEndPoint", end_point(own.local, own.port), &ok);
+	put(o, "localDirectEndPoint", end_point(&own, own.local), &ok);
+	put(o, "localRelayEndPoint", end_point(&own, own.local), &ok);
 	put(o, "uptime", json_integer(age_of(own.started)), &ok);
 	return or_drop(o, ok);
 }

@@ -58,7 +58,8 @@ static enum status edit_limits(struct settings *draft, void *ctx)
 		if (v == NULL || json_is_null(v))
 			continue;
 		snprintf(text, sizeof(text), "%" JSON_INTEGER_FORMAT, json_integer_value(v));
-		if (json_is_integer(v) && (limits[i].key == NULL ? json_integer_value(v) >= 0 :
+		/* What is too small is raised in the ini; a number below 0 is an error of who asks. */
+		if (json_is_integer(v) && json_integer_value(v) >= 0 && (limits[i].key == NULL ||
 			settings_set(draft, limits[i].key, text, why) == ST_OK))
 			continue;
 		snprintf(w->why, sizeof(w->why), "%s: %s", limits[i].name, why);

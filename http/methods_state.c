@@ -203,7 +203,8 @@ static json_t *feed_state(const struct dirfeed *f)
 	return obj_done(&b);
 }
 
-static json_t *directory_state(struct node *n, bool *ok)
+/* What the yellow pages list; how many channels that are goes to the node's own state. */
+static json_t *directory_state(struct node *n, struct obj *of)
 {
 	struct dirview *v = chandir_get(&n->chandir);
 	json_t *channels = json_array(), *feeds = json_array();
@@ -211,13 +212,13 @@ static json_t *directory_state(struct node *n, bool *ok)
 	uint64_t listeners = 0, relays = 0;
 	int64_t newest = 0;
 
-	for (size_t i = 0; v != NULL && i < v->n_entries && *ok; i++) {
-		add(channels, listed_state(v, &v->entries[i]), ok);
+	for (size_t i = 0; v != NULL && i < v->n_entries && b.ok; i++) {
+		add(channels, listed_state(v, &v->entries[i]), &b.ok);
 		listeners += (uint64_t)MAX(v->entries[i].chan->listeners, 0);
 		relays += (uint64_t)MAX(v->entries[i].chan->relays, 0);
 	}
 	for (size_t i = 0; v != NULL && i < v->n_feeds; i++) {
-		add(feeds, feed_state(&v->feeds[i]), ok);
+		add(feeds, feed_state(&v->feeds[i]), &b.ok);
 		newest = MAX(newest, v->feeds[i].tried_s);
 	}
 	text(&b, "totalListeners", "%llu", (unsigned long long)listeners);
@@ -229,6 +230,7 @@ static json_t *directory_state(struct node *n, bool *ok)
 	} else {
 		text(&b, "lastUpdate", "-");
 	}
+	text(of, "numExternalChannels", "%zu", json_array_size(channels));
 	set(&b, "channels", channels);
 	set(&b, "feeds", feeds);
 	dirview_unref(&v);
@@ -331,7 +333,9 @@ static void settings_state(struct obj *b, const struct settings *st)
 	text(b, "preferredTheme", "%s", st->preferred_theme);
 	text(b, "accentColor", "%s", st->accent_color);
 	text(b, "numFilters", "%zu", (settings_filters(st, &n), n + 1));
-	text(b, "numChannelFeeds", "%zu", (settings_feeds(st, &n), n));
+	(void)settings_feeds(st, &n);
+	text(b, "numChannelFeeds", "%zu", n);
+	text(b, "numChannelFeedsPlusOne", "%zu", n + 1);
 	set(b, "filters", filters_state(st, &b->ok));
 	set(b, "flags", flags_state(st, &b->ok));
 	set(b, "allow", json_pack("{ss ss ss ss}", "HTML1", st->allow_html ? "1" : "0", "broadcasting1",
@@ -382,7 +386,7 @@ static json_t *servmgr_state(struct node *n)
 	counts(&b, &t);
 	settings_state(&b, st);
 	set(&b, "servents", servents_state(n, &b.ok));
-	set(&b, "channelDirectory", directory_state(n, &b.ok));
+	set(&b, "channelDirectory", directory_state(n, &b));
 	set(&b, "uptestServiceRegistry", uptests_state(n, st, &b.ok));
 	set(&b, "rtmpServerMonitor", rtmp_state(n, &b));
 	flag(&b, "hasUnsafeFilterSettings", filters_are_unsafe(n));

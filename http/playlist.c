@@ -183,9 +183,7 @@ enum status playlist_serve(struct node *n, struct servent *sv, const struct requ
 	struct chan *c = NULL;
 	int status = 404;
 
-	/* m3u8 leads to HLS, which is not offered. */
-	if (http_target_parse(rq->target, &t) && (t.has_id || t.name[0] != '\0') &&
-	    strcmp(t.ext, "m3u8") != 0 && strcmp(t.pls, "m3u8") != 0)
+	if (http_target_parse(rq->target, &t) && (t.has_id || t.name[0] != '\0'))
 		c = find(n, sv, rq, &t, &status);
 	if (c != NULL)
 		status = wait_for(c, sv);

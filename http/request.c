@@ -516,7 +516,7 @@ enum status http_read_body(struct sock *s, struct request *rq, struct buf *out, 
 	if (!rq->has_length && !rq->chunked)
 		return fail(rq, ST_PROTO, 411, "Length required");
 	if (rq->has_length && rq->length == 0)
-		return fail(rq, ST_PROTO, 400, "empty body");
+		return ST_OK;
 	if (rq->has_length && rq->length > out->max - out->len)
 		return body_too_big(rq);
 	st = http_go_on(s, rq, deadline);

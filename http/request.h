@@ -80,7 +80,7 @@ enum status http_read_head(
 
 /* Read the body into out (an initialised buf; its maximum counts): Content-Length or chunked.
  * Answers Expect: 100-continue first.
- * returns  ST_OK; ST_PROTO (fault 411 no length, 400 empty or broken), ST_LIMIT (fault 413),
+ * returns  ST_OK; ST_PROTO (fault 411 no length, 400 broken), ST_LIMIT (fault 413),
  *          ST_TIMEOUT (fault 408), ST_EOF (cut short: fault 400), ST_STOPPED, ST_SYS */
 enum status http_read_body(struct sock *s, struct request *rq, struct buf *out, nsec deadline)
 	NODISCARD;

@@ -72,6 +72,11 @@ static enum status serve_api(struct exchange *x)
 		x->rs->type = "application/json";
 		return jsonrpc_version(&x->rs->body);
 	}
+	/* Not even broken JSON: a client that forgot its body (http.md 8.1). */
+	if (x->form_len == 0) {
+		response_error(x->rs, 400, "empty body");
+		return ST_OK;
+	}
 	x->rs->type = "application/json";
 	st = jsonrpc_handle(x->node, x->sv, x->form, x->form_len, &x->rs->body, &http);
 	if (st != ST_OK)

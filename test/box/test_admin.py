@@ -297,6 +297,29 @@ class SettingsForm(BoxCase):
         with open(n.ini_path, encoding="utf-8") as f:
             self.assertEqual(f.read(), before)
 
+    def test_names(self):
+        """Every name of the old form that is no part of a list is there, once."""
+        page = self.node().get("/html/ja/settings.html").body.decode()
+        for name in ("servername port passnew icymeta djmsg root brroot getupd huint pcmsg forceip serveractive htmlPath maxup "
+                     "maxrelays maxdirect maxrelaypc maxcin maxsin yp deadhitage refresh chat clientactive randomizechid "
+                     "public_directory auth expire logLevel allowHTML1 allowNetwork1 allowBroadcast1 allowDirect1 "
+                     "transcoding_enabled preset audio_codec wmvProtocol preferredTheme accentColor").split():
+            with self.subTest(name):
+                self.assertEqual(page.count(' name="%s"' % name), 1)
+
+    def test_query_of_a_post(self):
+        """A command in the address with nothing in the body; what both have, the body decides."""
+        n = self.node({"maxDirect": 3})
+        for rest, body, left in (("maxdirect=5", b"", "5"), ("maxdirect=6", b"maxdirect=7", "7"), ("maxdirect=8", None, "8")):
+            with self.subTest(rest):
+                how = {"Transfer-Encoding": "chunked"} if body is None else {"Content-Length": str(len(body))}
+                raw = b"0\r\n\r\n" if body is None else body
+                with Client(n.port) as c:
+                    c.request("POST", "/admin?cmd=apply&" + rest, how, raw, "HTTP/1.1")
+                    self.assertEqual(c.read_head(), 302)
+                self.assertEqual(dict(Fields(n.get("/html/en/settings.html").body.decode()).pairs)["maxdirect"], left)
+        self.assertEqual(n.http("POST", "/admin", b"").status, 400)      # no command at all
+
     def test_a_change(self):
         """One field is changed, one box unchecked, a filter added; all else stays."""
         n = self.node({"chat": "Yes", "maxDirect": 3})

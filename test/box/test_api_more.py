@@ -162,6 +162,8 @@ class State(BoxCase):
         for key in ("uptime", "numRelays", "filters", "channelDirectory", "auth", "log", "rtmpServerMonitor",
                     "isFirewalled", "firewallKnown", "serverIPAddresses", "defaultChannelInfo", "hasUnsafeFilterSettings"):
             self.assertIn(key, sm)
+        self.assertEqual((sm["numChannelFeeds"], sm["numChannelFeedsPlusOne"], sm["numExternalChannels"]),
+                         ("0", "1", "0"))
         chan, = got["chanMgr"]["channels"]
         self.assertEqual((chan["name"], chan["id"], chan["genre"], chan["status"], chan["localListeners"]),
                          ("x & <y>", cid, "g", "BROADCAST", "1"))

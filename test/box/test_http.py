@@ -325,7 +325,7 @@ class Playlists(Raw):
         self.assertEqual(c.read(4), b"FLV\x01")
 
     def test_not_found(self):
-        for path in ("", "zz" * 16, "0" * 32, "nobody", self.cid + "/x", self.cid + ".m3u8", new_id()):
+        for path in ("", "zz" * 16, "0" * 32, "nobody", self.cid + "/x", new_id() + ".m3u8", new_id()):
             with self.subTest(path):
                 self.assertEqual(self.n.get("/pls/" + path).status, 404)
 

@@ -74,6 +74,8 @@ static const struct {
 	{ "{\"maxDirects\":3,\"maxRelays\":\"4\"}", BAD("maxRelays: must be an integer, 0 or more"), DEFAULTS },
 	{ "{\"maxDirects\":3,\"maxUpstreamRatePerChannel\":-1}",
 		BAD("maxUpstreamRatePerChannel: must be an integer, 0 or more"), DEFAULTS },
+	{ "{\"maxDirects\":3,\"maxRelays\":-1}", BAD("maxRelays: must be an integer, 0 or more"), DEFAULTS },
+	{ "{\"maxRelays\":0}", "null", DEFAULTS },
 	{ "{\"maxDirects\":2.5}", BAD("maxDirects: must be an integer, 0 or more"), DEFAULTS },
 	{ "{\"maxDirects\":true}", BAD("maxDirects: must be an integer, 0 or more"), DEFAULTS },
 	{ "{\"maxDirects\":[]}", BAD("maxDirects: must be an integer, 0 or more"), DEFAULTS },
@@ -90,6 +92,38 @@ START_TEST(set_settings)
 	expect("setSettings", settings[_i].params, settings[_i].answer);
 	expect("getSettings", "", settings[_i].then);
 	ck_assert_uint_eq(settings_told, good);
+}
+END_TEST
+
+/* IPv4 counts more than IPv6, and nobody's private IPv6 address more than 127.0.0.1. */
+static const struct {
+	const char *ip[2], *global, *local;
+} places[] = {
+	{ { NULL }, "127.0.0.1", "127.0.0.1" },
+	{ { "192.168.1.5", "fd00::5" }, "192.168.1.5", "192.168.1.5" },
+	{ { "203.0.113.5", "fd00::5" }, "203.0.113.5", "127.0.0.1" },
+	{ { "203.0.113.5", "192.168.1.5" }, "203.0.113.5", "192.168.1.5" },
+	{ { "2001:db8::5", "fd00::5" }, "2001:db8::5", "fd00::5" },
+};
+
+START_TEST(end_points)
+{
+	const struct host no_route[2] = { { .port = 0 }, { .port = 0 } };
+	const char *const keys[] = { "globalDirectEndPoint", "globalRelayEndPoint", "localDirectEndPoint",
+		"localRelayEndPoint" };
+	struct host h[2];
+	json_t *v, *r;
+	size_t n = 0;
+
+	for (; n < 2 && places[_i].ip[n] != NULL; n++)
+		ck_assert(host_parse(&h[n], places[_i].ip[n], 0));
+	(void)servmgr_set_interfaces(node.sm, h, n, no_route);
+	v = rpc_call(&node, sv, "getStatus", "");
+	r = json_object_get(v, "result");
+	for (size_t i = 0; i < NELEM(keys); i++)
+		ck_assert_str_eq(json_string_value(json_array_get(json_object_get(r, keys[i]), 0)),
+			i < 2 ? places[_i].global : places[_i].local);
+	json_decref(v);
 }
 END_TEST
 
@@ -550,6 +584,7 @@ Suite *unit_suite(void)
 
 	tcase_add_checked_fixture(t, up, down);
 	tcase_add_loop_test(t, set_settings, 0, (int)NELEM(settings));
+	tcase_add_loop_test(t, end_points, 0, (int)NELEM(places));
 	tcase_add_test(t, settings_range);
 	tcase_add_loop_test(t, log_level, 0, (int)NELEM(levels));
 	tcase_add_test(t, log_trace);
