@@ -70,11 +70,12 @@ static json_t *report_json(const struct sync_report *r)
 
 	if (o == NULL || r->state != SYNC_RUNS)
 		return o;
-	if (json_object_update_new(o, json_pack("{so si sb sb sb si si si si si si sb}",
+	if (json_object_update_new(o, json_pack("{so si sb sb sb si si si si si si si sb}",
 		"instance", id_json(r->st.instance), "idChanges", (int)r->st.id_changes,
 		"sealed", r->sealed, "plain", r->plain, "group", r->group, "peers", (int)r->peers,
 		"ownChannels", (int)r->st.own_chans, "ownHosts", (int)r->st.own_hits,
 		"channels", (int)r->st.chans, "hosts", (int)r->st.hits, "hidden", (int)r->st.hidden,
+		"listed", (int)r->st.listed,
 		"asking", r->st.asking)) == 0 &&
 	    json_object_update_new(o, json_pack("{sI sI sI sI sI sI sI so so so so}", "sent",
 		(json_int_t)r->st.sent, "sentBytes", (json_int_t)r->st.sent_bytes, "sendFailed",

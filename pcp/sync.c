@@ -25,7 +25,7 @@ void sync_conf_init(struct sync_conf *c)
 		.hit_timeout = 180 * NSEC_PER_SEC, .ghost_timeout = 60 * NSEC_PER_SEC,
 		.renew = 60 * NSEC_PER_SEC, .info_gap = 30 * NSEC_PER_SEC, .want_delay = 2 * NSEC_PER_SEC,
 		.send_rate = 200, .send_burst = 50, .recv_rate = 500, .want_rate = 50,
-		.max_chans = 4096, .max_hosts = 64,
+		.max_chans = 16384, .max_hosts = 64, .max_hits = 131072, .max_claims = 32768,
 	};
 }
 
@@ -315,6 +315,7 @@ void sync_status(const struct sync *s, struct sync_status *st, nsec now)
 	*st = s->st;
 	st->instance = s->id;
 	st->instances = (uint32_t)s->n_inst;
+	st->kept = (uint32_t)s->n_hits;
 	st->chans = st->hits = st->hidden = st->listed = 0;
 	for (c = s->chans; c != NULL; c = c->hh.next) {
 		uint32_t hits = 0;

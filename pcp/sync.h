@@ -58,7 +58,9 @@ struct sync_conf {
 	uint32_t send_rate, send_burst; /* packets per second (200) and at once (50); walks take half */
 	uint32_t recv_rate;             /* of one address (500); above that dropped unread */
 	uint32_t want_rate;             /* channels answered per second (50) */
-	uint32_t max_chans, max_hosts;  /* from sync: channels (4096), hosts of a channel (64) */
+	/* From sync: channels (16384), hosts of a channel (64), hosts and those that just ended (131072), what
+	 * instances tell of channels (32768: each channel by two). Full, that is some 130 MB. */
+	uint32_t max_chans, max_hosts, max_hits, max_claims;
 };
 
 /* Everything at its default, nothing allowed, no key. */
@@ -146,10 +148,18 @@ void sync_own_hit_gone(struct sync *s, const struct hit *h, enum sync_reason why
 /* All hits of a channel are gone. */
 void sync_own_chan_gone(struct sync *s, const struct gnuid *chan, enum sync_reason why, nsec now);
 
+/* An account of one channel: between the two calls sync_own_hit() is called for each of its hits that stands;
+ * the others are gone. */
+void sync_own_chan_begin(struct sync *s, const struct gnuid *chan);
+void sync_own_chan_end(struct sync *s, const struct gnuid *chan, enum sync_reason why, nsec now);
+
 /* A full account, where news were or may have been lost: between the two calls sync_own_hit() is called for
  * every hit that stands; the others are gone at sync_own_end() (SYNC_STOP). A caller may live on that. */
 void sync_own_begin(struct sync *s);
 void sync_own_end(struct sync *s, nsec now);
+
+/* What a channel is called, as others told; NULL: not known. Until the next call. A callback may ask. */
+const char *sync_chan_name(const struct sync *s, const struct gnuid *chan);
 
 /* --- status ------------------------------------------------------------------------------------- */
 
@@ -159,7 +169,8 @@ enum sync_drop {
 	SYNC_DROP_IGNORED,              /* packet: livesyncIgnore, or a sender that misbehaved */
 	SYNC_DROP_FLOOD,                /* packet: over recv_rate, unread */
 	SYNC_DROP_SHORT,                /* packet: shorter than its header */
-	SYNC_DROP_LENGTH,               /* packet: not a whole number of records, or longer than any */
+	SYNC_DROP_LENGTH,               /* packet: not a whole number of records, or longer than any; info of
+	                                 * our own that is longer than a message */
 	SYNC_DROP_TYPE,                 /* packet: unknown type or version */
 	SYNC_DROP_ECHO,                 /* packet: our own */
 	SYNC_DROP_COLLISION,            /* packet: our id, not ours */
@@ -168,7 +179,7 @@ enum sync_drop {
 	SYNC_DROP_SEAL,                 /* packet: unknown key, or bad HMAC */
 	SYNC_DROP_TIME,                 /* packet: sealed time far off, from an unknown instance */
 	SYNC_DROP_REPLAY,               /* packet: sealed time not newer than the last (or a second copy) */
-	SYNC_DROP_INSTANCES,            /* packet: SYNC_INSTANCES_MAX roots are known */
+	SYNC_DROP_INSTANCES,            /* packet: SYNC_INSTANCES_MAX roots are known, each for a reason */
 	SYNC_DROP_FRAGMENT,             /* message: fragments that do not fit together, or too late */
 	SYNC_DROP_DUPLICATE,            /* message: had it (multicast and unicast both) */
 	SYNC_DROP_ATOM,                 /* message: malformed body */
@@ -178,7 +189,7 @@ enum sync_drop {
 	SYNC_DROP_ADDRESS,              /* record: unusable address or port */
 	SYNC_DROP_RANGE,                /* record: age or count out of range; beacon too */
 	SYNC_DROP_OWNER,                /* record: another bcid than the channel's first */
-	SYNC_DROP_FULL,                 /* record: max_chans, max_hosts */
+	SYNC_DROP_FULL,                 /* record: max_chans and the like; a GONE of our own not repeated */
 	SYNC_DROP_MEMORY,
 	SYNC_DROP_COUNT
 };
@@ -194,6 +205,7 @@ struct sync_status {
 	uint32_t instances;             /* others known */
 	uint32_t own_chans, own_hits;   /* reported by our trackers */
 	uint32_t chans, hits;           /* learnt, and in force */
+	uint32_t kept;                  /* hits learnt, with those that ended a moment ago */
 	uint32_t hidden;                /* channels heard of, without info */
 	uint32_t listed;                /* channels with a live tracker hit: the beacon's count */
 	bool asking;                    /* between a beacon that knows more and its TELL */

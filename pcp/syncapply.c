@@ -53,9 +53,10 @@ static bool is_reachable(const struct syncinst *i, const struct hit *h)
 
 static bool is_hash_ok(struct sync *s, struct syncinst *i, enum sync_hash hash)
 {
-	s->st.records++;
-	if (hash == SYNC_HASH_OK)
+	if (hash == SYNC_HASH_OK) {
+		s->st.records++;
 		return true;
+	}
 	sync_drop(s, i, hash == SYNC_HASH_ZERO ? SYNC_DROP_CHANNEL : SYNC_DROP_FOREIGN);
 	return false;
 }
@@ -259,13 +260,13 @@ static void on_chaninfo(struct sync *s, struct syncinst *i, struct syncpkt *p, n
 	struct atom a;
 	size_t len;
 
-	s->st.records++;
 	if (atomscan_whole(p->body.p, p->body.left, &body_limits, &len) != ST_OK || len != p->body.left ||
 	    atom_open(&a, p->body.p, len) != ST_OK || chanatom_parse(&ca, &a) != ST_OK ||
 	    !(ca.has & CHANATOM_ID) || !(ca.has & CHANATOM_INFO)) {
 		malformed(s, i, now);
 		return;
 	}
+	s->st.records++;
 	cl = sync_claim_get(s, i, &ca.id, now);
 	if (cl == NULL)
 		return;
@@ -311,7 +312,7 @@ static void drop_nameless(struct sync *s, struct syncclaim *cl, const struct syn
 		/* At the same address the node has seen that they are one. */
 		if (!keep->shown || !host_equal(&x->h.rhost[0], &keep->h.rhost[0]))
 			sync_hit_end(s, cl, x, SYNC_STOP, now);
-		sync_hit_free(cl, &x);
+		sync_hit_free(s, cl, &x);
 	}
 }
 
@@ -464,6 +465,7 @@ static void digest_record(struct sync *s, struct syncinst *i, const struct syncp
 		sync_drop(s, i, SYNC_DROP_CHANNEL);
 		return;
 	}
+	s->st.records++;
 	cl = sync_claim_get(s, i, &r->chan, now);
 	if (cl == NULL || cl->refused)
 		return;
@@ -492,10 +494,8 @@ static void on_digest(struct sync *s, struct syncinst *i, struct syncpkt *p, nse
 		malformed(s, i, now);
 		return;
 	}
-	while (syncdigest_next(&p->body, &r)) {
-		s->st.records++;
+	while (syncdigest_next(&p->body, &r))
 		digest_record(s, i, p, &r, now);
-	}
 }
 
 /* Somebody asks for channels of ours, or of another's that we need not ask for then. */

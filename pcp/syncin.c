@@ -109,12 +109,20 @@ static void give_up(struct sync *s, struct syncinst *i, struct syncmsg *m, enum 
 	syncmsg_reset(m);
 }
 
+void sync_msgs_expire(struct sync *s, struct syncinst *i, nsec now)
+{
+	for (struct syncmsg *m = i->open; m < i->open + SYNC_OPEN_MAX; m++)
+		if (m->frags != 0 && now - m->since >= SYNC_REASSEMBLY)
+			give_up(s, i, m, SYNC_DROP_FRAGMENT);
+}
+
 /* Take in a fragment. true: p->body is the whole message. */
 static bool collect(struct sync *s, struct syncinst *i, struct syncpkt *p, nsec now)
 {
 	const size_t n = p->body.left;
 	struct syncmsg *m;
 
+	sync_msgs_expire(s, i, now);
 	if (!is_new_msg(s, i, p->msg))
 		return false;
 	if (p->frags == 1) {
@@ -271,11 +279,30 @@ static void own_id(struct sync *s, const struct host *from, bool echo, bool seal
 		collide(s, from, now);
 }
 
+/* Make room: who tells of nothing and is silent longest goes, but one whose packets could be sent again as
+ * new, or that would be heard again. */
+static void evict_inst(struct sync *s, nsec now)
+{
+	struct syncinst *oldest = NULL;
+
+	for (size_t k = 0; k < s->n_inst; k++) {
+		struct syncinst *i = s->inst[k];
+
+		if (i->claims == NULL && !i->pub.sealed && i->pub.ignored_until <= now &&
+		    (oldest == NULL || i->pub.heard < oldest->pub.heard))
+			oldest = i;
+	}
+	if (oldest != NULL)
+		sync_inst_free(s, oldest);
+}
+
 static struct syncinst *add_inst(struct sync *s, uint32_t id, const struct host *from, nsec now)
 {
 	char hs[HOST_STRLEN];
 	struct syncinst *i;
 
+	if (s->n_inst == SYNC_INSTANCES_MAX)
+		evict_inst(s, now);
 	if (s->n_inst == SYNC_INSTANCES_MAX) {
 		sync_drop(s, NULL, SYNC_DROP_INSTANCES);
 		return NULL;

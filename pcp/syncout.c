@@ -309,8 +309,12 @@ static uint32_t post_info(struct sync *s, struct syncown *o, nsec now)
 
 	o->info_due = false;
 	o->info_sent = now;
-	if (emit_info(s, o->info) != ST_OK || s->body.len > chunk * SYNC_FRAGS_MAX) {
+	if (emit_info(s, o->info) != ST_OK) {
 		sync_drop(s, NULL, SYNC_DROP_MEMORY);
+		return 0;
+	}
+	if (s->body.len > chunk * SYNC_FRAGS_MAX) {
+		sync_drop(s, NULL, SYNC_DROP_LENGTH);
 		return 0;
 	}
 	frags = (uint32_t)((s->body.len + chunk - 1) / chunk);
@@ -414,19 +418,19 @@ void sync_own_queue(struct sync *s, struct syncown *o)
 	o->queue = SYNC_Q_DUE;
 }
 
-/* Its CHANINFO may go then. The list is in the order of time. */
+/* Its CHANINFO may go then. The list is in the order of time; most belong at its end. */
 static void queue_later(struct sync *s, struct syncown *o, nsec at)
 {
-	struct syncown *before = s->later;
+	struct syncown *after = s->later != NULL ? s->later->qprev : NULL;      /* the last */
 
-	while (before != NULL && before->later <= at)
-		before = before->qnext;
+	while (after != NULL && after->later > at)
+		after = after != s->later ? after->qprev : NULL;
 	o->later = at;
 	o->queue = SYNC_Q_LATER;
-	if (before == NULL)
-		DL_APPEND2(s->later, o, qprev, qnext);
+	if (after == NULL)
+		DL_PREPEND2(s->later, o, qprev, qnext);
 	else
-		DL_PREPEND_ELEM2(s->later, before, o, qprev, qnext);
+		DL_APPEND_ELEM2(s->later, after, o, qprev, qnext);
 }
 
 void sync_own_want(struct sync *s, struct syncown *o)

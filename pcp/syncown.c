@@ -28,8 +28,13 @@ static void drop_end(struct sync *s, struct syncend *e)
 
 static void add_end(struct sync *s, struct syncchan *c, enum sync_reason why, nsec now)
 {
-	struct syncend *e = s->n_ends < ENDS_MAX ? calloc(1, sizeof(*e)) : NULL;
+	struct syncend *e;
 
+	if (s->n_ends >= ENDS_MAX) {
+		sync_drop(s, NULL, SYNC_DROP_FULL);
+		return;
+	}
+	e = calloc(1, sizeof(*e));
 	if (e == NULL) {
 		sync_drop(s, NULL, SYNC_DROP_MEMORY);
 		return;
@@ -114,6 +119,7 @@ void sync_own_free(struct sync *s, struct syncown **op, enum sync_reason why, bo
 	chaninfo_unref(&o->info);
 	free(o);
 	s->counted_at = 0;
+	sync_chan_rest(c);
 	sync_chan_tidy(s, c);
 }
 
@@ -273,6 +279,16 @@ void sync_own_chan_gone(struct sync *s, const struct gnuid *chan, enum sync_reas
 		sync_own_free(s, &o, why, true, now);
 }
 
+void sync_own_chan_begin(struct sync *s, const struct gnuid *chan)
+{
+	struct syncchan *c = sync_chan_find(s, chan);
+	struct synchit *x;
+
+	if (c != NULL && c->own != NULL)
+		DL_FOREACH(c->own->hits, x)
+			x->mark = false;
+}
+
 /* --- all of them -------------------------------------------------------------------------------- */
 
 void sync_own_begin(struct sync *s)
@@ -310,6 +326,14 @@ static bool is_unmarked(const struct sync *s, const struct synchit *x, nsec now)
 static bool is_silent(const struct sync *s, const struct synchit *x, nsec now)
 {
 	return now - x->h.heard >= s->conf.hit_timeout;
+}
+
+void sync_own_chan_end(struct sync *s, const struct gnuid *chan, enum sync_reason why, nsec now)
+{
+	struct syncchan *c = sync_chan_find(s, chan);
+
+	if (c != NULL && c->own != NULL)
+		end_some(s, c->own, is_unmarked, why, now);
 }
 
 void sync_own_end(struct sync *s, nsec now)

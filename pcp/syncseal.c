@@ -11,31 +11,39 @@
 
 #define KEY_LINE (11 + 2 * SYNC_KEY_MAX + 1)    /* id, colon, key, NUL */
 
+/* A line in text, which is cut at its colon; key is room for the bytes. Both hold the secret afterwards. */
+static bool read_key(struct sync_key *k, char *text, uint8_t key[SYNC_KEY_MAX])
+{
+	char *colon = strchr(text, ':');
+	size_t digits;
+
+	if (colon == NULL)
+		return false;
+	*colon = '\0';
+	digits = strlen(colon + 1);
+	if (digits % 2 != 0 || digits < SYNC_KEY_MIN * 2 || digits > SYNC_KEY_MAX * 2)
+		return false;
+	if (!num_u32(text, 0, UINT32_MAX, &k->id) || !hex_parse(key, digits / 2, colon + 1))
+		return false;
+	hmac_sha256_set_key(&k->hmac, digits / 2, key);
+	return true;
+}
+
 /* One line, without its end. */
 static bool parse_key(struct sync_key *k, const char *line, size_t n)
 {
 	uint8_t key[SYNC_KEY_MAX];
 	char text[KEY_LINE];
-	size_t digits;
-	char *colon;
+	bool ok;
 
 	if (n >= sizeof(text) || memchr(line, '\0', n) != NULL)
 		return false;
 	memcpy(text, line, n);
 	text[n] = '\0';
-	colon = strchr(text, ':');
-	if (colon == NULL)
-		return false;
-	*colon = '\0';
-	digits = strlen(colon + 1);
-	if (digits % 2 != 0 || digits < SYNC_KEY_MIN * 2 || digits > sizeof(key) * 2)
-		return false;
-	if (!num_u32(text, 0, UINT32_MAX, &k->id) || !hex_parse(key, digits / 2, colon + 1))
-		return false;
-	hmac_sha256_set_key(&k->hmac, digits / 2, key);
+	ok = read_key(k, text, key);
 	explicit_bzero(key, sizeof(key));
 	explicit_bzero(text, sizeof(text));
-	return true;
+	return ok;
 }
 
 static const struct sync_key *find_key(const struct sync_keys *k, uint32_t id)

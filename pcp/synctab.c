@@ -21,7 +21,7 @@ void sync_drop(struct sync *s, struct syncinst *i, enum sync_drop why)
 
 /* --- channels ----------------------------------------------------------------------------------- */
 
-struct syncchan *sync_chan_find(struct sync *s, const struct gnuid *id)
+struct syncchan *sync_chan_find(const struct sync *s, const struct gnuid *id)
 {
 	struct syncchan *c;
 
@@ -117,6 +117,12 @@ void sync_chan_peak(struct syncchan *c)
 	c->peak = MAX(c->peak, sum);
 }
 
+void sync_chan_rest(struct syncchan *c)
+{
+	if (c->own == NULL && c->n_live == 0)
+		c->peak = 0;
+}
+
 uint64_t sync_listed(struct sync *s, nsec now)
 {
 	const struct syncchan *c;
@@ -205,6 +211,21 @@ void sync_forgotten(struct sync *s, const struct gnuid *chan, nsec now)
 	(void)now;
 	if (c != NULL && c->n_shown > 0)
 		choose_info(s, c);
+}
+
+const char *sync_chan_name(const struct sync *s, const struct gnuid *chan)
+{
+	const struct syncchan *c = sync_chan_find(s, chan);
+	const struct syncclaim *cl;
+
+	if (c == NULL)
+		return NULL;
+	if (c->info_by != NULL)
+		return c->info_by->info->text[CT_NAME];
+	DL_FOREACH(c->claims, cl)
+		if (cl->info != NULL && !cl->refused)
+			return cl->info->text[CT_NAME];
+	return NULL;
 }
 
 /* --- which hit is shown ------------------------------------------------------------------------- */
@@ -339,15 +360,56 @@ void sync_own_bares(struct sync *s, struct syncchan *c, const struct hit *h)
 		show(s, of, x);
 }
 
-/* Hits of a channel that others tell of. */
-static uint32_t live_hosts(const struct syncchan *c)
+/* The tombstone of a list that is there longest; NULL = there is none. */
+static struct synchit *oldest_dead(struct synchit *list)
 {
-	const struct syncclaim *cl;
-	uint32_t n = 0;
+	struct synchit *x, *found = NULL;
 
-	DL_FOREACH(c->claims, cl)
-		n += cl->n_live;
-	return n;
+	DL_FOREACH(list, x)
+		if (x->dead && (found == NULL || x->died < found->died))
+			found = x;
+	return found;
+}
+
+/* A flood of hits that end at once leaves no more tombstones than that: one makes room, of cl's own first. */
+static void make_room(struct sync *s, struct syncclaim *cl)
+{
+	struct synchit *x = oldest_dead(cl->hits), *o;
+	struct syncclaim *of = cl, *other;
+
+	if (cl->chan->n_dead < SYNC_DEAD_MAX)
+		return;
+	if (x == NULL)
+		DL_FOREACH(cl->chan->claims, other) {
+			o = oldest_dead(other->hits);
+			if (o != NULL && (x == NULL || o->died < x->died)) {
+				x = o;
+				of = other;
+			}
+		}
+	sync_hit_free(s, of, &x);
+}
+
+/* A tombstone, to be revived; NULL: no room or memory, counted. */
+static struct synchit *add_hit(struct sync *s, struct syncclaim *cl)
+{
+	struct synchit *x;
+
+	make_room(s, cl);
+	if (s->n_hits >= s->conf.max_hits) {
+		sync_drop(s, cl->inst, SYNC_DROP_FULL);
+		return NULL;
+	}
+	x = calloc(1, sizeof(*x));
+	if (x == NULL) {
+		sync_drop(s, cl->inst, SYNC_DROP_MEMORY);
+		return NULL;
+	}
+	x->dead = true;
+	cl->chan->n_dead++;
+	s->n_hits++;
+	DL_APPEND(cl->hits, x);
+	return x;
 }
 
 struct synchit *sync_hit_put(struct sync *s, struct syncclaim *cl, struct synchit *at, const struct hit *h,
@@ -355,23 +417,20 @@ struct synchit *sync_hit_put(struct sync *s, struct syncclaim *cl, struct synchi
 {
 	struct synchit *x = at;
 
-	if ((x == NULL || x->dead) && live_hosts(cl->chan) >= s->conf.max_hosts) {
+	if ((x == NULL || x->dead) && cl->chan->n_live >= s->conf.max_hosts) {
 		sync_drop(s, cl->inst, SYNC_DROP_FULL);
 		return NULL;
 	}
-	if (x == NULL) {
-		x = calloc(1, sizeof(*x));
-		if (x == NULL) {
-			sync_drop(s, cl->inst, SYNC_DROP_MEMORY);
-			return NULL;
-		}
-		x->dead = true;
-		DL_APPEND(cl->hits, x);
-	}
+	if (x == NULL)
+		x = add_hit(s, cl);
+	if (x == NULL)
+		return NULL;
 	if (x->dead) {
 		x->dead = false;
 		x->h = *h;
 		cl->n_live++;
+		cl->chan->n_live++;
+		cl->chan->n_dead--;
 	} else {
 		const nsec heard = MAX(x->h.heard, h->heard);
 
@@ -396,6 +455,8 @@ void sync_hit_end(struct sync *s, struct syncclaim *cl, struct synchit *x, enum 
 	x->dead = true;
 	x->died = now;
 	cl->n_live--;
+	cl->chan->n_live--;
+	cl->chan->n_dead++;
 	if (x->shown) {
 		set_shown(cl, x, false);
 		other = find_other(cl->chan, &x->h, &of);
@@ -405,15 +466,19 @@ void sync_hit_end(struct sync *s, struct syncclaim *cl, struct synchit *x, enum 
 			show(s, of, other);
 	}
 	leave_info(s, cl);
+	sync_chan_rest(cl->chan);
 }
 
-void sync_hit_free(struct syncclaim *cl, struct synchit **xp)
+void sync_hit_free(struct sync *s, struct syncclaim *cl, struct synchit **xp)
 {
 	struct synchit *x = *xp;
 
 	*xp = NULL;
 	set_shown(cl, x, false);
 	cl->n_live -= !x->dead;
+	cl->chan->n_live -= !x->dead;
+	cl->chan->n_dead -= x->dead;
+	s->n_hits--;
 	DL_DELETE(cl->hits, x);
 	free(x);
 }
@@ -437,7 +502,8 @@ struct syncclaim *sync_claim_get(struct sync *s, struct syncinst *i, const struc
 
 	if (cl != NULL)
 		return cl;
-	if ((c == NULL || c->claims == NULL) && s->n_learnt >= s->conf.max_chans) {
+	if (((c == NULL || c->claims == NULL) && s->n_learnt >= s->conf.max_chans) ||
+	    s->n_claims >= s->conf.max_claims) {
 		sync_drop(s, i, SYNC_DROP_FULL);
 		return NULL;
 	}
@@ -450,6 +516,7 @@ struct syncclaim *sync_claim_get(struct sync *s, struct syncinst *i, const struc
 		return NULL;
 	}
 	s->n_learnt += c->claims == NULL;
+	s->n_claims++;
 	cl->chan = c;
 	cl->inst = i;
 	cl->touched = now;
@@ -466,7 +533,7 @@ void sync_claim_free(struct sync *s, struct syncclaim **clp)
 
 	*clp = NULL;
 	DL_FOREACH_SAFE(cl->hits, x, next)
-		sync_hit_free(cl, &x);
+		sync_hit_free(s, cl, &x);
 	sync_want_done(cl, true, true);
 	if (c->info_by == cl)
 		c->info_by = NULL;
@@ -475,6 +542,7 @@ void sync_claim_free(struct sync *s, struct syncclaim **clp)
 	DL_DELETE2(cl->inst->claims, cl, iprev, inext);
 	free(cl);
 	s->n_learnt -= c->claims == NULL;
+	s->n_claims--;
 	/* The owner that counted has left: the next to tell may be it. */
 	if (!sync_chan_has_info(c))
 		DL_FOREACH(c->claims, cl) {
@@ -586,7 +654,7 @@ static void sweep_claim(struct sync *s, struct syncclaim *cl, nsec now)
 		            : !bye && now - x->h.heard < s->conf.hit_timeout)
 			continue;
 		sync_hit_end(s, cl, x, bye ? SYNC_SHUTDOWN : SYNC_TIMEOUT, now);
-		sync_hit_free(cl, &x);
+		sync_hit_free(s, cl, &x);
 	}
 	if (cl->hits == NULL && now - cl->touched >= s->conf.hit_timeout)
 		sync_claim_free(s, &cl);
@@ -606,11 +674,7 @@ static void sweep_inst(struct sync *s, struct syncinst *i, nsec now)
 
 	DL_FOREACH_SAFE2(i->claims, cl, next, inext)
 		sweep_claim(s, cl, now);
-	for (size_t k = 0; k < SYNC_OPEN_MAX; k++)
-		if (i->open[k].frags != 0 && now - i->open[k].since >= SYNC_REASSEMBLY) {
-			syncmsg_reset(&i->open[k]);
-			sync_drop(s, i, SYNC_DROP_FRAGMENT);
-		}
+	sync_msgs_expire(s, i, now);
 }
 
 void sync_sweep(struct sync *s, nsec now)

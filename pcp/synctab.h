@@ -27,6 +27,7 @@
 #define SYNC_REASSEMBLY  (5 * NSEC_PER_SEC)
 #define SYNC_MSG_WINDOW  512                    /* message numbers remembered, of one instance */
 #define SYNC_SOURCES     256
+#define SYNC_DEAD_MAX    32                     /* tombstones of a channel, before one makes room for a hit */
 
 struct synchit {
 	struct synchit *prev, *next;
@@ -90,6 +91,7 @@ struct syncchan {
 	struct syncend *end;            /* ours, that ended; NULL = none */
 	struct syncclaim *info_by;      /* whose info the node has; NULL = none: with the next hit */
 	uint32_t n_shown;               /* hits */
+	uint32_t n_live, n_dead;        /* hits of its claims, and tombstones */
 	uint64_t peak;                  /* listeners */
 	nsec told;                      /* last in anybody's TELL; 0 = never */
 };
@@ -149,6 +151,7 @@ struct sync {
 
 	struct syncchan *chans;
 	size_t n_learnt;                /* channels with a claim */
+	size_t n_claims, n_hits;        /* of all others; hits with their tombstones */
 	struct syncown *owns;           /* in the order they came */
 	struct syncinst *inst[SYNC_INSTANCES_MAX];
 	size_t n_inst;
@@ -201,7 +204,7 @@ void sync_drop(struct sync *s, struct syncinst *i, enum sync_drop why);
 
 /* --- channels, claims, hits --------------------------------------------------------------------- */
 
-struct syncchan *sync_chan_find(struct sync *s, const struct gnuid *id);
+struct syncchan *sync_chan_find(const struct sync *s, const struct gnuid *id);
 /* Found or made; NULL when out of memory. */
 struct syncchan *sync_chan_get(struct sync *s, const struct gnuid *id);
 /* Free it when nobody tells of it any more. */
@@ -214,11 +217,13 @@ bool sync_chan_has_info(const struct syncchan *c);
 nsec sync_chan_newest(const struct syncchan *c);
 /* Its listeners have changed. */
 void sync_chan_peak(struct syncchan *c);
+/* It may have ended: should it begin anew its peak does, too. */
+void sync_chan_rest(struct syncchan *c);
 /* How many are listed. Counted at most once a second. */
 uint64_t sync_listed(struct sync *s, nsec now);
 
 struct syncclaim *sync_claim_find(const struct syncchan *c, const struct syncinst *i);
-/* Found or made; NULL: max_chans or memory, counted. */
+/* Found or made; NULL: max_chans, max_claims or memory, counted. */
 struct syncclaim *sync_claim_get(struct sync *s, struct syncinst *i, const struct gnuid *chan, nsec now);
 void sync_claim_free(struct sync *s, struct syncclaim **cl);
 /* Its info, new or changed: to the node, when the channel shows and nobody knows better. */
@@ -232,12 +237,13 @@ void sync_claim_refuse(struct sync *s, struct syncclaim *cl, nsec now);
 bool sync_same_node(const struct hit *a, const struct hit *b);
 /* The hit of that node in a list: by session where both have one, else by address. `dead` ones too. */
 struct synchit *sync_hit_find(struct synchit *list, const struct hit *h);
-/* A hit was told of: new, or at (may be NULL) renewed with h. Shows it. NULL: max_hosts or memory. */
+/* A hit was told of: new, or at (may be NULL) renewed with h. Shows it. NULL: max_hosts, max_hits or memory.
+ * The oldest tombstone of the channel may make room: no pointer to another hit of it stays valid. */
 struct synchit *sync_hit_put(struct sync *s, struct syncclaim *cl, struct synchit *at, const struct hit *h,
 	nsec now);
 /* It ended: tells the node, or shows what another instance says of the same node. */
 void sync_hit_end(struct sync *s, struct syncclaim *cl, struct synchit *x, enum sync_reason why, nsec now);
-void sync_hit_free(struct syncclaim *cl, struct synchit **x);
+void sync_hit_free(struct sync *s, struct syncclaim *cl, struct synchit **x);
 /* Our own trackers tell of that node (others' words are not shown), or no longer do. */
 void sync_own_hides(struct sync *s, struct syncchan *c, const struct hit *h);
 void sync_own_bares(struct sync *s, struct syncchan *c, const struct hit *h);
@@ -245,6 +251,8 @@ void sync_own_bares(struct sync *s, struct syncchan *c, const struct hit *h);
 struct syncinst *sync_inst_find(const struct sync *s, uint32_t id);
 void sync_inst_free(struct sync *s, struct syncinst *i);
 void syncmsg_reset(struct syncmsg *m);
+/* Messages of which not all came in time are given up. */
+void sync_msgs_expire(struct sync *s, struct syncinst *i, nsec now);
 
 /* What is wanted of an instance. */
 void sync_want(struct sync *s, struct syncclaim *cl, bool info, bool hosts, nsec now);

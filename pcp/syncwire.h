@@ -59,13 +59,14 @@ enum {
 	SYNC_DIGEST_REC  = 24,
 };
 
-/* Flags of the extension header. */
+/* Flags of the extension header. Ours, beyond yp.md 4.5: who does not know them loses nothing but a little
+ * time, and who does not send them is asked again. */
 enum {
 	SYNC_F_ALL    = 0x01,           /* HOSTS: there are no others */
 	SYNC_F_ANSWER = 0x02,           /* HOSTS: asked for */
 };
 
-/* HOSTS, between the host atoms: u16, how many seconds ago the tracker of those that follow was heard. What
+/* Beyond yp.md 4.5, too: an atom that others skip, as PCP wants of unknown ones. HOSTS, between the host atoms: u16, how many seconds ago the tracker of those that follow was heard. What
  * is too old to stand may not live on because it was told of late. */
 #define SYNC_ATOM_AGE ATOM_ID4('a', 'g', 'e', 0)
 

@@ -72,7 +72,7 @@ START_TEST(running)
 	told.lost = 5;
 	told.send_failed = 6;
 	told.st = (struct sync_status){ .instance = 0x0a0b0c0d, .own_chans = 1, .own_hits = 2, .chans = 3, .hits = 4,
-		.hidden = 7, .sent = UINT64_C(1) << 40, .dropped = { [SYNC_DROP_FLOOD] = 8 } };
+		.hidden = 7, .listed = 14, .sent = UINT64_C(1) << 40, .dropped = { [SYNC_DROP_FLOOD] = 8 } };
 	told.st.sent_kind[SYNC_BEACON] = 9;
 	told.n = 1;
 	*i = (struct sync_instance){ .id = 1, .addr = host_v4(192, 0, 2, 1, 9696), .first = told.at, .heard = told.at,
@@ -82,6 +82,7 @@ START_TEST(running)
 	ck_assert_str_eq(json_string_value(json_object_get(v, "instance")), "0a0b0c0d");
 	ck_assert_int_eq(json_integer_value(json_object_get(v, "sent")), INT64_C(1) << 40);
 	ck_assert_int_eq(json_integer_value(json_object_get(v, "lost")), 5);
+	ck_assert_int_eq(json_integer_value(json_object_get(v, "listed")), 14);
 	ck_assert_int_eq(json_integer_value(json_object_get(v, "sendFailed")), 6);
 	ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(v, "sentByType"), "beacon")), 9);
 	ck_assert_uint_eq(json_object_size(json_object_get(v, "sentByType")), 1);

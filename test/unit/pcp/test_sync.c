@@ -427,6 +427,40 @@ START_TEST(one_of_several_leaves)
 END_TEST
 
 /* A tracker that says nothing for hitTimeout. */
+/* An account of one channel: who is not in it left. */
+START_TEST(account_of_one)
+{
+	const struct gnuid id = sim_chan(7), none = sim_chan(99);
+	struct simroot *r = net.root;
+	struct sync_status st;
+
+	for (uint32_t k = 0; k < 3; k++)
+		sim_announce(r, 7, k, 1);
+	sim_announce(r, 8, 0, 1);
+	sim_pass(&net, 2 * SEC);
+	sync_own_chan_begin(r->s, &id);
+	sim_announce(r, 7, 0, 1);
+	sim_announce(r, 7, 2, 1);
+	sync_own_chan_end(r->s, &id, SYNC_STOP, net.now);
+	sim_pass(&net, SEC);
+	for (int i = 1; i < 3; i++) {
+		ck_assert(sim_lists(&r[i], 7, 0));
+		ck_assert(!sim_lists(&r[i], 7, 1));
+		ck_assert(sim_lists(&r[i], 7, 2));
+	}
+	sync_own_chan_begin(r->s, &id);
+	sync_own_chan_end(r->s, &id, SYNC_BANNED, net.now);
+	sync_own_chan_begin(r->s, &none);
+	sync_own_chan_end(r->s, &none, SYNC_STOP, net.now);
+	r->next = net.now;
+	sim_pass(&net, SEC);
+	ck_assert(!sim_lists(&r[1], 7, 0));
+	ck_assert(sim_lists(&r[1], 8, 0));
+	sync_status(r->s, &st, net.now);
+	ck_assert_uint_eq(st.own_chans, 1);
+}
+END_TEST
+
 START_TEST(own_hits_time_out)
 {
 	struct simroot *r = net.root;
@@ -698,6 +732,16 @@ START_TEST(peaks)
 	ck_assert(sent(r, SYNC_TELL, 1, &p, NULL));
 	ck_assert(synctell_next(&p, &got));
 	ck_assert_uint_eq(got.peak, 41);
+	/* It begins anew, and so does its peak. */
+	sim_stop(r, 7, 0);
+	sim_pass(&net, SEC);
+	sim_announce(r, 7, 0, 1);
+	sim_pass(&net, 61 * SEC);
+	say_inquire(r, id_of(r));
+	sim_pass(&net, SEC);
+	ck_assert(sent(r, SYNC_TELL, 2, &p, NULL));
+	ck_assert(synctell_next(&p, &got));
+	ck_assert_uint_eq(got.peak, 1);
 }
 END_TEST
 
@@ -922,6 +966,27 @@ START_TEST(info_comes_with_hosts)
 	sim_info_find(r, &id)->times = 0;
 	sync_forgotten(r->s, &id, net.now);
 	ck_assert_uint_eq(sim_info_find(r, &id)->times, 1);
+}
+END_TEST
+
+/* A caller that does not take what a channel says of itself says so with each hit: nobody is asked for it. */
+START_TEST(info_that_is_not_taken)
+{
+	const struct gnuid id = sim_chan(8);
+	struct simroot *r = net.root;
+	size_t wants = 0;
+
+	say_channel(r, 8);
+	for (int k = 0; k < 200; k++) {
+		if (k == 100)           /* no answer came to the first question: that is given up by now */
+			wants = count_sent(r, SYNC_WANT);
+		say_host(r, 8, 0);
+		sync_forgotten(r->s, &id, net.now);
+		sim_pass(&net, SEC);
+	}
+	ck_assert_uint_eq(count_sent(r, SYNC_WANT), wants);
+	ck_assert_str_eq(sync_chan_name(r->s, &id), "channel 8, version 1");
+	ck_assert_ptr_null(sync_chan_name(r->s, &(const struct gnuid){ { 1 } }));
 }
 END_TEST
 
@@ -1415,6 +1480,44 @@ START_TEST(pieces)
 }
 END_TEST
 
+/* Five seconds are counted when a piece comes, too: what comes later makes no message whole. */
+START_TEST(late_piece)
+{
+	struct simroot *r = net.root;
+	struct chaninfo *i = sim_meta(8, 1, 1);
+	struct atomwr aw;
+	struct buf b;
+
+	buf_init(&b, 8192);
+	atomwr_init(&aw, &b);
+	chanatom_emit(&aw, i, CHANATOM_BCID | CHANATOM_INFO | CHANATOM_TRCK, NULL);
+	chaninfo_unref(&i);
+	say_live(r, 8, 0, false);
+	sim_pass(&net, SEC);
+	/* Between two sweeps, which are three seconds apart. */
+	say_part(r, 10, 0, 2, b.p, 20);
+	net.now += 11 * SEC / 2;
+	say_part(r, 10, 1, 2, b.p + 20, b.len - 20);
+	ck_assert_ptr_null(r->infos);
+	ck_assert_uint_eq(sim_dropped(r, SYNC_DROP_FRAGMENT), 1);
+	say_part(r, 11, 0, 2, b.p, 20);
+	say_part(r, 11, 1, 2, b.p + 20, b.len - 20);
+	ck_assert_ptr_nonnull(r->infos);
+	buf_fini(&b);
+}
+END_TEST
+
+static bool knows(struct simroot *r, uint32_t id)
+{
+	struct sync_instance list[SYNC_INSTANCES_MAX];
+	const size_t n = sync_instances(r->s, list, SYNC_INSTANCES_MAX);
+
+	for (size_t k = 0; k < n; k++)
+		if (list[k].id == id)
+			return true;
+	return false;
+}
+
 /* A flood is dropped unread; others are heard meanwhile. */
 START_TEST(flood)
 {
@@ -1440,11 +1543,78 @@ START_TEST(flood)
 		say_from(r, &w, &from);
 	}
 	ck_assert_uint_eq(sync_instances(r->s, (struct sync_instance[100]){ { 0 } }, 100), SYNC_INSTANCES_MAX);
-	ck_assert_uint_eq(sim_dropped(r, SYNC_DROP_INSTANCES), 3000 + 1 - SYNC_INSTANCES_MAX);
-	/* They are forgotten, and there is room again. */
-	sim_pass(&net, 700 * SEC);
+	/* Who has told nothing makes room, not who has. */
+	ck_assert_uint_eq(sim_dropped(r, SYNC_DROP_INSTANCES), 0);
 	say_live(r, 3, 0, false);
 	ck_assert_uint_eq(r->shown, 3);
+	ck_assert_uint_eq(sim_dropped(r, SYNC_DROP_INSTANCES), 0);
+	ck_assert(knows(r, MINE));
+}
+END_TEST
+
+/* Who tells of channels, or is ignored, or seals its packets keeps its place. */
+START_TEST(instances)
+{
+	struct simroot *r = net.root;
+
+	r->conf.recv_rate = 100000;
+	again(r);
+	say_beacon(r, MINE, 1000001);
+	for (uint32_t k = 1; k < SYNC_INSTANCES_MAX; k++) {
+		const struct hit h = sim_host(k, 0);
+
+		say_live_as(r, k, &h, false);
+	}
+	say_beacon(r, OTHERS, 0);
+	ck_assert(!knows(r, OTHERS));
+	ck_assert_uint_eq(sim_dropped(r, SYNC_DROP_INSTANCES), 1);
+	/* Their hits go, and some time later they make room; who is ignored stays so. */
+	sim_pass(&net, 400 * SEC);
+	say_beacon(r, OTHERS, 0);
+	ck_assert(knows(r, OTHERS));
+	ck_assert(!knows(r, 1));
+	ck_assert(knows(r, 2));
+	ck_assert(knows(r, MINE));
+}
+END_TEST
+
+/* Hits that come and end at once, each at another address: what is kept of them has a bound. */
+START_TEST(tombstones)
+{
+	struct simroot *r = net.root;
+	struct sync_status st;
+
+	r->conf.recv_rate = 100000;
+	r->conf.max_hits = 100;
+	again(r);
+	say_live(r, 7, 0, false);
+	for (uint32_t k = 1; k < 3000; k++) {
+		say_live(r, 7, k, false);
+		say_live(r, 7, k, true);
+	}
+	sync_status(r->s, &st, net.now);
+	ck_assert_uint_eq(st.hits, 1);
+	ck_assert_uint_le(st.kept, 40);
+	ck_assert(sim_hit_find(r, &(const struct hit){ .chan = sim_chan(7), .rhost[0] = sim_host(7, 0).rhost[0] }));
+	/* The newest of them still hold. */
+	say_live(r, 7, 2999, false);
+	msg = 100;
+	say_host(r, 7, 0);
+	say_live(r, 7, 2999, true);
+	say_live(r, 7, 2999, false);
+	ck_assert_uint_ge(sim_dropped(r, SYNC_DROP_OVERTAKEN), 1);
+	/* Of many channels: a bound for all. */
+	for (uint32_t n = 10; n < 30; n++)
+		for (uint32_t k = 0; k < 100; k++) {
+			say_live(r, n, k, false);
+			say_live(r, n, k, true);
+		}
+	sync_status(r->s, &st, net.now);
+	ck_assert_uint_le(st.kept, 100);
+	ck_assert_uint_gt(st.dropped[SYNC_DROP_FULL], 0);
+	sim_pass(&net, 200 * SEC);
+	sync_status(r->s, &st, net.now);
+	ck_assert_uint_eq(st.kept, 0);
 }
 END_TEST
 
@@ -1464,6 +1634,12 @@ START_TEST(limits)
 	ck_assert_uint_eq(st.hits, 15);
 	ck_assert_uint_eq(st.hidden, 5);
 	ck_assert_uint_eq(st.dropped[SYNC_DROP_FULL], 5 * 2 + 3 * 5);
+	/* What more others say of them. */
+	r->conf.max_claims = 6;
+	sync_set_conf(r->s, &r->conf, net.now);
+	for (uint32_t n = 1; n <= 3; n++)
+		say_info_as(r, OTHERS, n, 1, 1);
+	ck_assert_uint_eq(sim_dropped(r, SYNC_DROP_FULL), 5 * 2 + 3 * 5 + 2);
 	/* Ours are not theirs. */
 	for (uint32_t n = 20; n < 30; n++)
 		sim_announce(r, n, 0, 1);
@@ -1588,6 +1764,7 @@ Suite *unit_suite(void)
 	tcase_add_test(three, changes_are_paced);
 	tcase_add_test(one, what_is_not_told_on);
 	tcase_add_test(three, one_of_several_leaves);
+	tcase_add_test(three, account_of_one);
 	tcase_add_test(three, own_hits_time_out);
 	tcase_add_test(three, full_account);
 	tcase_add_test(three, ipv6);
@@ -1609,6 +1786,7 @@ Suite *unit_suite(void)
 	tcase_add_test(one, moved_away);
 	tcase_add_test(one, another_owner);
 	tcase_add_test(one, info_comes_with_hosts);
+	tcase_add_test(one, info_that_is_not_taken);
 	tcase_add_test(one, old_words);
 	tcase_add_test(one, our_owner);
 	tcase_add_test(one, ages_are_told);
@@ -1625,7 +1803,10 @@ Suite *unit_suite(void)
 	tcase_add_test(one, misbehaviour);
 	tcase_add_test(one, clumsiness);
 	tcase_add_test(one, pieces);
+	tcase_add_test(one, late_piece);
 	tcase_add_test(one, flood);
+	tcase_add_test(one, instances);
+	tcase_add_test(one, tombstones);
 	tcase_add_test(one, limits);
 	tcase_add_loop_test(one, allows_table, 0, NELEM(allows));
 	tcase_add_loop_test(one, ignores_table, 0, NELEM(ignores));
