@@ -192,9 +192,11 @@ static void on_hit(void *ctx, const struct sync_from *from, const struct hit *h)
 	struct livesync *l = ctx;
 	struct hit mine = *h;
 	struct announce an = { .chan = &mine.chan, .hit = &mine, .create = true };
+	/* by then the list, with its name, may be gone */
+	const char *name = sync_chan_name(l->sync, &h->chan);
 
 	/* nobody on the internet reaches a private address; who is near may tell of one (yp.md 5) */
-	if (is_banned(l, &h->chan, h, NULL) || servmgr_is_self(l->app->node.sm, &h->rhost[0]) ||
+	if (is_banned(l, &h->chan, h, name) || servmgr_is_self(l->app->node.sm, &h->rhost[0]) ||
 	    (!host_is_global(&h->rhost[0]) && host_is_global(&from->addr)))
 		return;
 	mine.source = from->instance;
@@ -315,14 +317,18 @@ static void look_at(struct livesync *l, const struct news *n)
 {
 	struct chan *c = chanmgr_find(l->app->node.cm, &n->chan);
 	struct hitlist_view v;
-	bool there = c != NULL && tell_broadcast(l, c);
+	bool there;
 
+	sync_own_chan_begin(l->sync, &n->chan);
+	there = c != NULL && tell_broadcast(l, c);
 	chan_unref(&c);
 	if (chanmgr_list_view(l->app->node.cm, &n->chan, true, &v)) {
 		there = tell_list(l, &v) > 0 || there;
 		hitlist_view_fini(&v);
 	}
-	if (!there)
+	if (there)
+		sync_own_chan_end(l->sync, &n->chan, n->why, clk_now());
+	else
 		sync_own_chan_gone(l->sync, &n->chan, n->why, clk_now());
 }
 

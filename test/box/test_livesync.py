@@ -339,6 +339,47 @@ class Local(Cluster, BoxCase):
         self.wait(lambda: len(index(a)) == 2)
         self.assertEqual(list(index(b)), ["good"])
 
+    def test_banned_by_name(self):
+        """A ban that comes later holds: what is still told of the channel does not bring it back."""
+        a, b = self.roots(2)
+        path = os.path.join(b.dir, "bans")
+        with open(path, "w", encoding="ascii") as f:
+            f.write("# none yet\n")
+        self.settings(b, banList=path)
+        c, cid = self.tracker_of(a), new_id()
+        c.announce(cid, name="big casino", listeners=1)
+        self.wait(lambda: index(b).get("big casino"), LONG)
+        with open(path, "w", encoding="ascii") as f:
+            f.write("name *casino*\n")
+        before = len(b.out.lines)
+        b.send_signal(signal.SIGHUP)
+        b.wait_log("settings read again", since=before)
+        self.wait(lambda: index(b) == {}, LONG)
+        # two rounds of news that came after it
+        for n in (2, 3):
+            c.announce(cid, name="big casino", listeners=n)
+            c.announce(new_id(), name="mark %d" % n)
+            self.wait(lambda n=n: index(b).get("mark %d" % n), LONG)
+            self.assertNotIn("big casino", index(b))
+            self.assertEqual(hosts(b, cid), [])
+        # and it ends: the channel comes with its next hit
+        os.truncate(path, 0)
+        before = len(b.out.lines)
+        b.send_signal(signal.SIGHUP)
+        b.wait_log("settings read again", since=before)
+        c.announce(cid, name="big casino", listeners=4)
+        self.wait(lambda: "big casino" in index(b) and index(b)["big casino"].listeners == 4, LONG)
+
+    def test_shipped_flush(self):
+        """With what a fresh ini says: on the other root two seconds later, and off it."""
+        ini = {"livesyncFlush": 1, "livesyncBeacon": 60, "livesyncFirstBeacon": 240}
+        a, b = self.roots(2, **ini)
+        c, cid = self.tracker_of(a), new_id()
+        for what, flags in (("new", None), (None, GONE)):
+            c.announce(cid, name="new", **({} if flags is None else {"flags": flags}))
+            self.wait(lambda what=what: list(index(b)) == ([what] if what else []), 2, "%s on the other root" % what)
+        self.assertEqual(sync(b)["receivedByType"].get("beacon", 0), 0)
+
     def test_own_broadcast(self):
         """What a root itself broadcasts is on the others' lists, too."""
         a, b = self.roots(2)

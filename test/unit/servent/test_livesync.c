@@ -74,11 +74,11 @@ static void wait_running(int i)
 }
 
 /* A tracker says that of its channel. */
-static void announce(int i, uint8_t chan, const char *name, uint32_t listeners, bool recv)
+static void announce_as(int i, uint8_t session, uint8_t chan, const char *name, uint32_t listeners, bool recv)
 {
-	const struct gnuid id = id_of(chan), sid = id_of(0x77);
+	const struct gnuid id = id_of(chan), sid = id_of(session);
 	struct chanmeta meta = { .id = id, .bcid = id_of(5) };
-	const struct hit h = { .sid = sid, .via = sid, .chan = id, .rhost = { host_v4(127, 0, 0, 9, 7144) },
+	const struct hit h = { .sid = sid, .via = sid, .chan = id, .rhost = { host_v4(127, 0, 0, 9, (uint16_t)(7000 + session)) },
 		.flags = (uint8_t)(HIT_TRACKER | (recv ? HIT_RECV : 0)), .listeners = listeners, .heard = clk_now(),
 		.near = true };
 	const struct announce a = { .meta = &meta, .present = 1u << CT_NAME | CHANMETA_BCID, .hit = &h, .chan = &id,
@@ -89,6 +89,11 @@ static void announce(int i, uint8_t chan, const char *name, uint32_t listeners, 
 	ck_assert_int_eq(chanmgr_announce(node[i].node.cm, &a, &r), ST_OK);
 	announce_result_fini(&r);
 	livesync_news(node[i].livesync, &id, SYNC_STOP);
+}
+
+static void announce(int i, uint8_t chan, const char *name, uint32_t listeners, bool recv)
+{
+	announce_as(i, 0x77, chan, name, listeners, recv);
 }
 
 /* Until the page of node i lists that channel so; NULL = not at all. */
@@ -136,6 +141,33 @@ START_TEST(told_both_ways)
 	/* who leaves says so */
 	down(1);
 	wait_listed(0, 2, "b", 4, true);
+	down(0);
+}
+END_TEST
+
+/* One of two trackers of a channel leaves: that is told with its news, not with the next account. */
+START_TEST(one_of_two_leaves)
+{
+	struct sync_report *r;
+
+	choose_port();
+	up(0);
+	up(1);
+	wait_running(0);
+	wait_running(1);
+	announce_as(0, 0x77, 1, "a", 3, true);
+	announce_as(0, 0x78, 1, "a", 4, true);
+	wait_listed(1, 1, "a", 7, false);
+	r = report(0);
+	ck_assert_uint_eq(r->st.own_hits, 2);
+	free(r);
+	announce_as(0, 0x78, 1, "a", 4, false);
+	r = report(0);                          /* its thread has seen the news */
+	ck_assert_uint_eq(r->st.own_hits, 1);
+	ck_assert_uint_eq(r->st.own_chans, 1);
+	free(r);
+	wait_listed(1, 1, "a", 3, false);
+	down(1);
 	down(0);
 }
 END_TEST
@@ -208,6 +240,7 @@ Suite *unit_suite(void)
 
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, told_both_ways);
+	tcase_add_test(t, one_of_two_leaves);
 	tcase_add_test(t, more_than_fits);
 	tcase_add_test(t, refused);
 	suite_add_tcase(s, t);
