@@ -22,6 +22,7 @@ struct options {
 	const char *id;                 /* channel, 32 hex digits */
 	const char *name;               /* channel name of a source */
 	const char *path;               /* of HTTP requests */
+	const char *body;               /* JSON they POST; NULL = GET */
 	unsigned int n;                 /* connections */
 	unsigned int kbps;              /* 0 = as fast as the node takes it */
 	unsigned int rate;              /* units per second; with kbps 0: bytes per unit */

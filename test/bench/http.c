@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Short requests: N clients, each asking anew on a new connection once it has its answer. */
+/* Short requests: N clients, each asking anew on a new connection once it has its answer. With a body they
+ * POST it as JSON, else they GET. */
 #include "test/bench/bench.h"
 
 #include <errno.h>
@@ -20,9 +21,9 @@ struct client {
 struct run {
 	uint16_t port;
 	int ep;
-	char req[512];
+	char req[4096];
 	size_t req_len;
-	uint64_t done, failed;
+	uint64_t done, failed, bytes;
 	struct hist took;
 };
 
@@ -53,6 +54,7 @@ static void answer(struct run *r, struct client *c)
 		if (c->got < sizeof(c->status))
 			memcpy(c->status + c->got, rx, MIN((size_t)n, sizeof(c->status) - c->got));
 		c->got += (size_t)n;
+		r->bytes += (uint64_t)n;
 		return;
 	}
 	if (n == 0 && c->got > sizeof(c->status) && memcmp(c->status + 8, " 200", 4) == 0)
@@ -62,6 +64,22 @@ static void answer(struct run *r, struct client *c)
 	hist_add(&r->took, clk_now() - c->began);
 	close(c->fd);
 	ask(r, c);
+}
+
+/* False when it does not fit. */
+static bool request(struct run *r, const struct options *o)
+{
+	int n;
+
+	if (o->body == NULL)
+		n = snprintf(r->req, sizeof(r->req), "GET %s HTTP/1.0\r\nHost: 127.0.0.1:%u\r\nConnection: close\r\n\r\n",
+			o->path, o->port);
+	else
+		n = snprintf(r->req, sizeof(r->req), "POST %s HTTP/1.0\r\nHost: 127.0.0.1:%u\r\nConnection: close\r\n"
+			"X-Requested-With: XMLHttpRequest\r\nContent-Type: application/json\r\n"
+			"Content-Length: %zu\r\n\r\n%s", o->path, o->port, strlen(o->body), o->body);
+	r->req_len = (size_t)n;
+	return r->req_len < sizeof(r->req);
 }
 
 int role_http(const struct options *o)
@@ -74,11 +92,8 @@ int role_http(const struct options *o)
 
 	r.port = o->port;
 	r.ep = epoll_create1(EPOLL_CLOEXEC);
-	r.req_len = (size_t)snprintf(r.req, sizeof(r.req),
-		"GET %s HTTP/1.0\r\nHost: 127.0.0.1:%u\r\nConnection: close\r\n\r\n", o->path,
-		o->port);
-	if (r.req_len >= sizeof(r.req))
-		die("path too long");
+	if (!request(&r, o))
+		die("request too long");
 	for (i = 0; i < o->n; i++)
 		ask(&r, &all[i]);
 	for (i = 0; i < o->n_pids; i++)
@@ -97,9 +112,10 @@ int role_http(const struct options *o)
 		cpu += proc_cpu_s(o->pids[i]);
 	printf("{\"role\":\"http\",\"n\":%u,\"secs\":%.3f,\"done\":%llu,\"failed\":%llu,", o->n, secs,
 		(unsigned long long)r.done, (unsigned long long)r.failed);
-	printf("\"per_s\":%.0f,\"p50_us\":%.1f,\"p99_us\":%.1f,\"cpu_s\":%.4f,\"cpu_us_each\":%.1f}\n",
-		(double)r.done / secs, hist_us(&r.took, 0.5), hist_us(&r.took, 0.99), cpu,
-		r.done > 0 ? cpu * 1e6 / (double)r.done : 0);
+	printf("\"bytes\":%llu,\"per_s\":%.0f,\"p50_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f,",
+		(unsigned long long)r.bytes, (double)r.done / secs, hist_us(&r.took, 0.5), hist_us(&r.took, 0.99),
+		(double)r.took.max / 1000);
+	printf("\"cpu_s\":%.4f,\"cpu_us_each\":%.1f}\n", cpu, r.done > 0 ? cpu * 1e6 / (double)r.done : 0);
 	for (i = 0; i < o->n; i++)
 		close(all[i].fd);
 	close(r.ep);

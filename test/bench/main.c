@@ -18,7 +18,7 @@ static const char usage[] =
 	"  relay    -n PCP relays of the channel: the same\n"
 	"  control  -n trackers on a root: -p PORT [-a ANNOUNCEMENTS/S each] [-c CHANNELS each] [-t S] [-P PID]\n"
 	"           -S: they stay until all is measured; -H: and time the handshakes of others meanwhile\n"
-	"  http     -n clients ask for a path: -p PORT [-u PATH] [-t S] [-P PID]\n"
+	"  http     -n clients ask for a path: -p PORT [-u PATH] [-j JSON to POST] [-t S] [-P PID]\n"
 	"  ideal    the baseline: one thread, epoll, the same bytes to everybody: -p PORT\n"
 	"  launch   start a node, time its first answer and its end: -p PORT -- COMMAND...\n";
 
@@ -99,12 +99,13 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return 2;
 	}
-	while ((c = getopt(argc - 1, argv + 1, "p:i:N:u:n:b:r:k:t:w:a:c:SHP:h")) != -1) {
+	while ((c = getopt(argc - 1, argv + 1, "p:i:N:u:j:n:b:r:k:t:w:a:c:SHP:h")) != -1) {
 		switch (c) {
 		case 'p': o.port = (uint16_t)number(optarg, 1, UINT16_MAX); break;
 		case 'i': o.id = optarg; break;
 		case 'N': o.name = optarg; break;
 		case 'u': o.path = optarg; break;
+		case 'j': o.body = optarg; break;
 		case 'n': o.n = number(optarg, 0, 1000000); break;
 		case 'b': o.kbps = number(optarg, 0, 100000000); break;
 		case 'r': o.rate = number(optarg, 1, 10000000); break;
