@@ -9,7 +9,9 @@
 #include "core/sys/event.h"
 #include "core/sys/log.h"
 #include "core/sys/text.h"
+#include "http/chanjson.h"
 #include "http/jsonrpc.h"
+#include "http/jsontext.h"
 
 #define BATCH     32                    /* events between two writes */
 #define SEND_BUFFER (64 * 1024)         /* bytes in the kernel */
@@ -49,6 +51,12 @@ static int put_text(const char *p, size_t n, void *ctx)
 	return out->err == ST_OK ? 0 : -1;
 }
 
+static void begin_event(struct stream *s, const char *name)
+{
+	buf_printf(&s->out, "id: %016llx-%llu-%llu\nevent: %s\ndata: ", (unsigned long long)s->run,
+		(unsigned long long)s->event, (unsigned long long)s->line, name);
+}
+
 /* Takes the reference; NULL = out of memory. JSON in its compact form has no line ends. */
 static void put_event(struct stream *s, const char *name, json_t *data)
 {
@@ -56,8 +64,7 @@ static void put_event(struct stream *s, const char *name, json_t *data)
 		s->out.err = ST_LIMIT;
 		return;
 	}
-	buf_printf(&s->out, "id: %016llx-%llu-%llu\nevent: %s\ndata: ", (unsigned long long)s->run,
-		(unsigned long long)s->event, (unsigned long long)s->line, name);
+	begin_event(s, name);
 	if (json_dump_callback(data, put_text, &s->out, JSON_COMPACT | JSON_SORT_KEYS) != 0)
 		s->out.err = ST_LIMIT;
 	buf_puts(&s->out, "\n\n");
@@ -74,17 +81,30 @@ static json_t *id_or_null(const uint8_t id[EVENT_ID])
 }
 
 /* What was said of the channel then, and what it is now: as in getChannels, null when it is gone. */
-static json_t *channel_event(struct node *n, const struct event *e)
+static void put_channel_event(struct stream *s, const struct event *e)
 {
 	struct gnuid id;
 	struct chan *c;
-	json_t *now;
+	char hex[GNUID_STRLEN];
 
 	memcpy(id.b, e->id, sizeof(id.b));
-	c = chanmgr_find(n->cm, &id);
-	now = c != NULL ? rpc_channel_json(n, c) : json_null();
+	c = chanmgr_find(s->node->cm, &id);
+	begin_event(s, topic_name(e->topic));
+	buf_u8(&s->out, '{');
+	jsontext_key(&s->out, "action");
+	jsontext_string(&s->out, e->what);
+	jsontext_key(&s->out, "channel");
+	if (c != NULL)
+		chanjson_put(&s->out, s->node, c);
+	else
+		buf_puts(&s->out, "null");
+	jsontext_key(&s->out, "channelId");
+	if (gnuid_is_set(&id))
+		jsontext_string(&s->out, gnuid_str(&id, hex));
+	else
+		buf_puts(&s->out, "null");
+	buf_puts(&s->out, "}\n\n");
 	chan_unref(&c);
-	return json_pack("{ss so so}", "action", e->what, "channelId", id_or_null(e->id), "channel", now);
 }
 
 static json_t *connection_event(const struct event *e)
@@ -100,11 +120,9 @@ static json_t *connection_event(const struct event *e)
 		host_str(&e->peer, hs));
 }
 
-static json_t *event_json(struct node *n, const struct event *e)
+static json_t *event_json(const struct event *e)
 {
 	switch (e->topic) {
-	case EVENT_CHANNEL:
-		return channel_event(n, e);
 	case EVENT_CONNECTION:
 		return connection_event(e);
 	case EVENT_NOTIFICATION:
@@ -113,6 +131,7 @@ static json_t *event_json(struct node *n, const struct event *e)
 			id_or_null(e->id));
 	case EVENT_FEED:
 		return json_pack("{ss ss si}", "action", e->what, "url", e->text, "channels", (int)e->n);
+	case EVENT_CHANNEL:
 	case EVENT_LOG:
 	case EVENT_ALL:
 		break;
@@ -142,7 +161,10 @@ static enum status gather(struct stream *s, bool *more)
 			event_unref(&e);
 			return ST_LIMIT;
 		}
-		put_event(s, topic_name(e->topic), event_json(s->node, e));
+		if (e->topic == EVENT_CHANNEL)
+			put_channel_event(s, e);
+		else
+			put_event(s, topic_name(e->topic), event_json(e));
 		event_unref(&e);
 		n++;
 	}

@@ -305,12 +305,16 @@ static void put_error(struct buf *out, const struct span *id, int code, const ch
 	buf_puts(out, ",\"jsonrpc\":\"2.0\"}");
 }
 
-static void put_result(struct buf *out, const struct span *id, const json_t *result)
+/* result is a value, or NULL and text has it. */
+static void put_result(struct buf *out, const struct span *id, const json_t *result, const struct buf *text)
 {
 	buf_puts(out, "{\"id\":");
 	put_id(out, id);
 	buf_puts(out, ",\"jsonrpc\":\"2.0\",\"result\":");
-	dump(out, result);
+	if (result != NULL)
+		dump(out, result);
+	else
+		buf_put(out, text->p, text->len);
 	buf_u8(out, '}');
 }
 
@@ -443,16 +447,18 @@ static void handle_one(struct node *n, struct servent *sv, json_t *rq, const str
 				json_string_value(method));
 		return;
 	}
+	buf_init(&call.text, RPC_ANSWER);
 	result = take_args(&call, m, json_object_get(rq, "params")) ? m->handler(&call) : NULL;
 	if (id->p == NULL)
 		;               /* a notification is carried out, not answered */
-	else if (result != NULL)
-		put_result(out, id, result);
+	else if (result != NULL || (call.text.len > 0 && call.text.err == ST_OK))
+		put_result(out, id, result, &call.text);
 	else if (call.message[0] != '\0')
 		put_error(out, id, call.code, call.message, call.data);
 	else
 		put_error(out, id, RPC_INTERNAL, "Internal error", "out of memory");
 	json_decref(result);
+	buf_fini(&call.text);
 }
 
 static void handle_batch(struct node *n, struct servent *sv, json_t *all, const struct scan *s,

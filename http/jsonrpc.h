@@ -45,9 +45,10 @@ struct rpc_call {
 	int code;                       /* set by rpc_fail() */
 	char message[64];
 	char data[128];                 /* "" = none */
+	struct buf text;                /* a result that is JSON text already (jsontext.h) */
 };
 
-/* Returns the result (a new reference), or NULL: rpc_fail() was called, or memory is out. */
+/* Returns the result (a new reference), or NULL: it is in text, rpc_fail() was called, or memory is out. */
 typedef json_t *rpc_handler(struct rpc_call *c);
 
 struct rpc_method {
@@ -78,9 +79,6 @@ extern const size_t rpc_methods_n;
  * returns  ST_OK, ST_LIMIT (memory, or out's maximum) */
 enum status jsonrpc_handle(struct node *n, struct servent *sv, const void *body, size_t len,
 	struct buf *out, int *http) NODISCARD;
-
-/* A channel as getChannels has it; a new reference, NULL when out of memory (methods.c). */
-json_t *rpc_channel_json(struct node *n, struct chan *c);
 
 /* What GET /api/1 says: the result of getVersionInfo. */
 enum status jsonrpc_version(struct buf *out) NODISCARD;

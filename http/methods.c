@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/sys/text.h"
+#include "http/chanjson.h"
 #include "http/command.h"
 #include "http/relaytree.h"
 #include "http/rootstatus.h"
@@ -129,179 +130,49 @@ static json_t *broadcast_root_settings(struct rpc_call *c)
 
 /* --- a channel -------------------------------------------------------------------------------- */
 
-static json_t *chan_info_json(const struct chaninfo *i)
-{
-	json_t *o = json_object();
-	bool ok = o != NULL;
-
-	put(o, "bitrate", json_integer((json_int_t)i->bitrate_kbps), &ok);
-	put(o, "comment", json_string(i->text[CT_COMMENT]), &ok);
-	put(o, "contentType",
-		json_string(i->text[CT_TYPE][0] != '\0' ? i->text[CT_TYPE] : "UNKNOWN"), &ok);
-	put(o, "desc", json_string(i->text[CT_DESC]), &ok);
-	put(o, "genre", json_string(i->text[CT_GENRE]), &ok);
-	put(o, "mimeType", json_string(chaninfo_mime(i)), &ok);
-	put(o, "name", json_string(i->text[CT_NAME]), &ok);
-	put(o, "url", json_string(i->text[CT_URL]), &ok);
-	return or_drop(o, ok);
-}
-
-static json_t *track_json(const struct chaninfo *i)
-{
-	json_t *o = json_object();
-	bool ok = o != NULL;
-
-	put(o, "album", json_string(i->text[CT_TRACK_ALBUM]), &ok);
-	put(o, "creator", json_string(i->text[CT_TRACK_ARTIST]), &ok);
-	put(o, "genre", json_string(i->text[CT_TRACK_GENRE]), &ok);
-	put(o, "name", json_string(i->text[CT_TRACK_TITLE]), &ok);
-	put(o, "url", json_string(i->text[CT_TRACK_URL]), &ok);
-	return or_drop(o, ok);
-}
-
-/* The five words clients know. */
-static const char *status_word(const struct chan_view *v)
-{
-	switch (v->status) {
-	case CHAN_RECEIVING:
-	case CHAN_BROADCASTING:
-		return "Receiving";
-	case CHAN_CONNECTING:
-		return "Connecting";
-	case CHAN_SEARCHING:
-		return "Searching";
-	case CHAN_ERROR:
-		return "Error";
-	case CHAN_WAIT:
-	case CHAN_CLOSING:
-	case CHAN_IDLE:
-		break;
-	}
-	return "Idle";
-}
-
-/* pcp://host:port/<id in the GUID form>, or the URL it is pulled from. A push has no host of its
- * own: PeerCast-YT shows zeros. */
-static json_t *source_json(const struct gnuid *id, const struct chan_view *v)
-{
-	char hex[GNUID_STRLEN], hs[HOST_STRLEN] = "0.0.0.0:0", text[160];
-	char *p;
-
-	if (v->source_url[0] != '\0')
-		return json_string(v->source_url);
-	if (v->type == CHAN_RELAY && host_is_set(&v->source))
-		host_str(&v->source, hs);
-	gnuid_str(id, hex);
-	for (p = hex; *p != '\0'; p++)
-		*p = (char)ascii_lower((uint8_t)*p);
-	snprintf(text, sizeof(text), "pcp://%s/%.8s-%.4s-%.4s-%.4s-%.12s", hs, hex, hex + 8,
-		hex + 12, hex + 16, hex + 20);
-	return json_string(text);
-}
-
-/* Claims of others are clamped where they enter; a sum of many still must not turn negative. */
-static json_int_t sum(uint64_t theirs, uint32_t ours)
-{
-	return (json_int_t)MIN(theirs, (uint64_t)INT32_MAX) + ours;
-}
-
-static json_t *status_json(struct node *n, const struct gnuid *id, const struct chan_view *v)
-{
-	const struct settings *st = conf_get(n->conf);
-	struct usage u;
-	struct hitstats s;
-	json_t *o = json_object();
-	bool ok = o != NULL;
-	uint32_t uptime = st->max_uptime > 0 ? MIN(v->uptime_s, st->max_uptime) : v->uptime_s;
-
-	settings_unref(&st);
-	servmgr_usage(n->sm, id, &u);
-	if (!chanmgr_stats(n->cm, id, &s))
-		memset(&s, 0, sizeof(s));
-	put(o, "isBroadcasting", json_boolean(v->type == CHAN_BROADCAST), &ok);
-	put(o, "isDirectFull",
-		json_boolean(!servmgr_has_room(n->sm, SV_DIRECT, id, v->info->bitrate_kbps)), &ok);
-	put(o, "isReceiving", json_boolean(v->playing), &ok);
-	put(o, "isRelayFull",
-		json_boolean(!servmgr_has_room(n->sm, SV_RELAY, id, v->info->bitrate_kbps)), &ok);
-	put(o, "localDirects", json_integer((json_int_t)u.directs), &ok);
-	put(o, "localRelays", json_integer((json_int_t)u.relays), &ok);
-	put(o, "network", json_string(v->v6 ? "ipv6" : "ipv4"), &ok);
-	put(o, "source", source_json(id, v), &ok);
-	put(o, "status", json_string(status_word(v)), &ok);
-	put(o, "totalDirects", json_integer(sum(s.listeners, u.directs)), &ok);
-	put(o, "totalRelays", json_integer(sum(s.relays, u.relays)), &ok);
-	put(o, "uptime", json_integer((json_int_t)uptime), &ok);
-	return or_drop(o, ok);
-}
-
-json_t *rpc_channel_json(struct node *n, struct chan *c)
-{
-	struct chan_view v;
-	json_t *o = json_object();
-	bool ok = o != NULL;
-
-	chan_view(c, &v);
-	put(o, "channelId", id_text(chan_id(c)), &ok);
-	put(o, "info", chan_info_json(v.info), &ok);
-	put(o, "status", status_json(n, chan_id(c), &v), &ok);
-	put(o, "track", track_json(v.info), &ok);
-	put(o, "yellowPages", json_array(), &ok);
-	chan_view_fini(&v);
-	return or_drop(o, ok);
-}
-
 static json_t *get_channels(struct rpc_call *c)
 {
 	struct chan **all = NULL;
 	size_t n = 0, i;
-	json_t *a = json_array();
-	bool ok = a != NULL;
 
-	if (chanmgr_all(c->node->cm, &all, &n) != ST_OK)
-		ok = false;
+	if (chanmgr_all(c->node->cm, &all, &n) != ST_OK) {
+		c->text.err = ST_LIMIT;
+		return NULL;
+	}
+	/* else half the time would go into growing */
+	(void)buf_reserve(&c->text, MIN(n * CHANJSON_USUAL + 2, RPC_ANSWER));
+	buf_u8(&c->text, '[');
 	for (i = 0; i < n; i++) {
-		if (ok)
-			add(a, rpc_channel_json(c->node, all[i]), &ok);
+		if (i > 0)
+			buf_u8(&c->text, ',');
+		chanjson_put(&c->text, c->node, all[i]);
 		chan_unref(&all[i]);
 	}
+	buf_u8(&c->text, ']');
 	free(all);
-	return or_drop(a, ok);
+	return NULL;
 }
 
 static json_t *get_channel_info(struct rpc_call *c)
 {
 	struct chan *ch = chanmgr_find(c->node->cm, &c->id);
-	struct chaninfo *i;
-	json_t *o;
-	bool ok;
 
 	if (ch == NULL)
 		return method_no_channel(c);
-	i = chan_info(ch);
-	o = json_object();
-	ok = o != NULL;
-	put(o, "info", chan_info_json(i), &ok);
-	put(o, "track", track_json(i), &ok);
-	put(o, "yellowPages", json_array(), &ok);
-	chaninfo_unref(&i);
+	chanjson_put_info(&c->text, ch);
 	chan_unref(&ch);
-	return or_drop(o, ok);
+	return NULL;
 }
 
 static json_t *get_channel_status(struct rpc_call *c)
 {
 	struct chan *ch = chanmgr_find(c->node->cm, &c->id);
-	struct chan_view v;
-	json_t *o;
 
 	if (ch == NULL)
 		return method_no_channel(c);
-	chan_view(ch, &v);
-	o = status_json(c->node, &c->id, &v);
-	chan_view_fini(&v);
+	chanjson_put_status(&c->text, c->node, ch);
 	chan_unref(&ch);
-	return o;
+	return NULL;
 }
 
 /* --- its connections -------------------------------------------------------------------------- */

@@ -49,17 +49,7 @@ static void field(struct buf *out, const char *text)
 
 static void number(struct buf *out, int64_t v)
 {
-	char digits[24];
-	size_t at = sizeof(digits);
-	uint64_t u = v < 0 ? (uint64_t)-(v + 1) + 1 : (uint64_t)v;
-
-	do {
-		digits[--at] = (char)('0' + u % 10);
-		u /= 10;
-	} while (u > 0);
-	if (v < 0)
-		digits[--at] = '-';
-	buf_put(out, digits + at, sizeof(digits) - at);
+	buf_int(out, v);
 	sep(out);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/sys/bytes.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "test/unit/core/sys/death.h"
@@ -200,6 +201,30 @@ START_TEST(buf_reserve_edges)
 }
 END_TEST
 
+START_TEST(buf_int_digits)
+{
+	static const int64_t v[] = {
+		0, 1, -1, 9, 10, -10, 1234567890, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN,
+	};
+	char want[24];
+	struct buf b;
+	size_t i;
+
+	for (i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		buf_init(&b, 64);
+		buf_int(&b, v[i]);
+		snprintf(want, sizeof(want), "%lld", (long long)v[i]);
+		ck_assert_str_eq(buf_cstr(&b), want);
+		buf_fini(&b);
+	}
+	buf_init(&b, 3);
+	buf_int(&b, 1000);
+	ck_assert_int_eq(b.err, ST_LIMIT);
+	ck_assert_uint_eq(b.len, 0);
+	buf_fini(&b);
+}
+END_TEST
+
 START_TEST(buf_printf_fits_or_fails_whole)
 {
 	for (size_t max = 0; max < 400; max++) {
@@ -263,6 +288,7 @@ Suite *unit_suite(void)
 	tcase_add_test(t, wr_nothing_after_a_fault);
 	tcase_add_test(t, buf_grows_to_its_maximum);
 	tcase_add_test(t, buf_reserve_edges);
+	tcase_add_test(t, buf_int_digits);
 	tcase_add_test(t, buf_printf_fits_or_fails_whole);
 	tcase_add_test(t, buf_words_and_consume);
 	ADD_DEATH_TEST(t, buf_consume_too_much);
