@@ -41,6 +41,9 @@ enum status admin_go(struct admin *a, const char *page);
 /* Back to the page the command came from, else as admin_go(). */
 enum status admin_go_back(struct admin *a, const char *page);
 
+/* command_settings(); false: rs says that it is not in the ini. */
+bool admin_settings(struct admin *a) EXCLUDES(lk_save, lk_conf);
+
 /* A field of the settings form, and the key of the ini behind it. */
 struct admin_field {
 	const char *form, *key;

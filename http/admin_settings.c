@@ -14,6 +14,7 @@
 #include "core/node/filter.h"
 #include "core/sys/log.h"
 #include "http/auth.h"
+#include "http/command.h"
 #include "http/password.h"
 
 #define VALUE_MAX 2048          /* longer than any setting, so that too long shows */
@@ -120,6 +121,18 @@ static enum status set_field(struct settings *draft, const struct admin_field *f
 		break;
 	}
 	return set_checked(draft, f->key, text, why);
+}
+
+bool admin_settings(struct admin *a)
+{
+	const enum status st = command_settings(a->node);
+	char why[128];
+
+	if (st == ST_OK)
+		return true;
+	snprintf(why, sizeof(why), "in use, but not in the ini: %s", status_str(st));
+	response_error(a->rs, 500, why);
+	return false;
 }
 
 /* --- the settings form ------------------------------------------------------------------------ */
@@ -332,6 +345,7 @@ enum status admin_apply(struct admin *a)
 	const struct settings *now;
 	struct own own;
 	enum status st;
+	bool on_disk;
 
 	ap.whole = admin_value(a, "form", text, sizeof(text)) && strcmp(text, "settings") == 0;
 	st = conf_update(a->node->conf, edit_apply, &ap);
@@ -343,16 +357,16 @@ enum status admin_apply(struct admin *a)
 	if (st != ST_OK)
 		return st;
 	log_info("settings changed by %s", host_str(&a->sv->peer, hs));
-	a->node->ops.settings_changed(a->node);
+	on_disk = admin_settings(a);
 	now = conf_get(a->node->conf);
 	if (now->is_root && admin_value(a, "brroot", text, sizeof(text)) && strcmp(text, "1") == 0) {
 		admin_value(a, "getupd", text, sizeof(text));
 		a->node->ops.root_broadcast(a->node, strcmp(text, "1") == 0);
 	}
 	servmgr_own(a->node->sm, &own);
-	if (now->server_port != port && own.port == now->server_port)
+	if (on_disk && now->server_port != port && own.port == now->server_port)
 		go_to_port(a, own.port);
-	else
+	else if (on_disk)
 		(void)!admin_go(a, "settings.html");
 	settings_unref(&now);
 	return ST_OK;
@@ -387,8 +401,7 @@ enum status admin_applyflags(struct admin *a)
 	if (st != ST_OK)
 		return st;
 	log_info("flags changed by %s", host_str(&a->sv->peer, hs));
-	a->node->ops.settings_changed(a->node);
-	return admin_go(a, "flags.html");
+	return admin_settings(a) ? admin_go(a, "flags.html") : ST_OK;
 }
 
 /* --- looks ------------------------------------------------------------------------------------ */
@@ -419,15 +432,14 @@ static enum status edit_choice(struct settings *draft, void *ctx)
 	return ST_OK;
 }
 
+/* ST_PROTO: answered already. */
 static enum status choose(struct admin *a, struct choice *c)
 {
 	const enum status st = conf_update(a->node->conf, edit_choice, c);
 
 	if (st == ST_PROTO)
 		response_error(a->rs, 400, c->why);
-	else if (st == ST_OK)
-		a->node->ops.settings_changed(a->node);
-	return st;
+	return st != ST_OK || admin_settings(a) ? st : ST_PROTO;
 }
 
 enum status admin_look(struct admin *a)

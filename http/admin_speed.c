@@ -2,6 +2,7 @@
 /* Commands about upload tests of yellow pages (http.md 6.2; node.md 6.6). */
 #include "http/admin_cmd.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* The address of the test that index= names; false: there is none, and rs says so. */
@@ -76,8 +77,7 @@ static enum status change(struct admin *a, struct change *c)
 	}
 	if (st != ST_OK)
 		return st;
-	a->node->ops.settings_changed(a->node);
-	return admin_go_back(a, "speedtest.html");
+	return admin_settings(a) ? admin_go_back(a, "speedtest.html") : ST_OK;
 }
 
 enum status admin_add_speedtest(struct admin *a)
@@ -100,16 +100,25 @@ enum status admin_delete_speedtest(struct admin *a)
 	return named(a, url) ? change(a, &c) : ST_OK;
 }
 
-/* Waits for the yellow page. */
+/* Waits for the yellow page. What went wrong is said of the first one it happened to. */
 static enum status run(struct admin *a, const char *url, bool send)
 {
 	const enum status st = a->node->ops.speedtest(a->node, a->sv, url, send);
+	char why[SETTINGS_LONG + sizeof(((struct speedtest *)0)->why) + 8];
+	struct speedtest t;
 
 	if (st == ST_LIMIT) {
 		response_error(a->rs, 503, "a speed test is running");
 		return ST_OK;
 	}
-	return st;
+	if (st != ST_OK || a->rs->status != 200)
+		return st;
+	speedtests_get(&a->node->speedtests, url, &t);
+	if (t.status == SPEED_ERROR) {
+		snprintf(why, sizeof(why), "%s: %s", url, t.why);
+		response_error(a->rs, 500, why);
+	}
+	return ST_OK;
 }
 
 enum status admin_take_speedtest(struct admin *a)
@@ -133,7 +142,7 @@ enum status admin_refresh_speedtest(struct admin *a)
 	size_t n;
 
 	u = settings_uptests(set, &n);
-	for (size_t i = 0; i < n && st == ST_OK && a->rs->status == 200; i++)
+	for (size_t i = 0; i < n && st == ST_OK && a->rs->status != 503; i++)
 		st = run(a, u[i].url, false);
 	settings_unref(&set);
 	if (st == ST_OK && a->rs->status == 200)

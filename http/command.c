@@ -26,6 +26,12 @@ bool command_stop(struct node *n, const struct servent *sv, const struct gnuid *
 	return true;
 }
 
+enum status command_settings(struct node *n)
+{
+	n->ops.settings_changed(n);
+	return conf_save(n->conf);
+}
+
 bool command_bump(struct node *n, const struct servent *sv, const struct gnuid *id,
 	const struct host *to)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What an operator can do to a channel, the same from /admin and from JSON-RPC.
+/* What an operator can do to a channel, and to the settings, the same from /admin and from JSON-RPC.
  *
- * Each logs what it did; stop, bump and keep return false when no channel of that id is carried here.
- * source   http.md 6.2, 8.5; settings.md decisions 26, 31
+ * Those of a channel log what they did; stop, bump and keep return false when no channel of that id is
+ * carried here.
  */
 #ifndef HTTP_COMMAND_H
 #define HTTP_COMMAND_H
@@ -25,5 +25,10 @@ bool command_edit(struct node *n, const struct servent *sv, struct chan *c, cons
 bool command_cut(struct node *n, const struct servent *sv, const struct gnuid *id, int64_t connection);
 /* Toggle "stay connected". */
 bool command_keep(struct node *n, const struct servent *sv, const struct gnuid *id);
+
+/* After a change of the settings: it counts from now on, and is in the ini before who asked for it hears
+ * of it.
+ * returns  as conf_save(): whatever it is, the change is in use */
+enum status command_settings(struct node *n) NODISCARD EXCLUDES(lk_save, lk_conf);
 
 #endif

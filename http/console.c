@@ -134,6 +134,7 @@ static enum status cmd_flag(struct console *c)
 {
 	const char *what = c->word[0] != NULL ? c->word[0] : "", *flag;
 	char why[SETTINGS_WHY], hs[HOST_STRLEN];
+	enum status st;
 	size_t i = 0;
 
 	if (strcmp(what, "ls") == 0)
@@ -153,7 +154,9 @@ static enum status cmd_flag(struct console *c)
 		return c->out->err;
 	}
 	log_info("flag %s: %s by %s", flag, c->word[2], host_str(&c->sv->peer, hs));
-	c->node->ops.settings_changed(c->node);
+	st = command_settings(c->node);
+	if (st != ST_OK)
+		buf_printf(c->out, "Error: in use, but not in the ini: %s\n", status_str(st));
 	return c->out->err;
 }
 

@@ -422,11 +422,11 @@ static bool id_is_echoable(json_t *id)
 	return id == NULL || json_is_null(id) || json_is_string(id) || json_is_number(id);
 }
 
-/* One request: appends its answer, or nothing for a notification. */
-static void handle_one(struct node *n, struct servent *sv, json_t *rq, const struct span *id,
-	struct buf *out)
+/* One request: appends its answer, or nothing for a notification. from: a call with nothing in it but who
+ * asks. */
+static void handle_one(const struct rpc_call *from, json_t *rq, const struct span *id, struct buf *out)
 {
-	struct rpc_call call = { .node = n, .sv = sv };
+	struct rpc_call call = *from;
 	const struct rpc_method *m;
 	const char *version = json_string_value(json_object_get(rq, "jsonrpc"));
 	json_t *method = json_object_get(rq, "method"), *result;
@@ -461,8 +461,7 @@ static void handle_one(struct node *n, struct servent *sv, json_t *rq, const str
 	buf_fini(&call.text);
 }
 
-static void handle_batch(struct node *n, struct servent *sv, json_t *all, const struct scan *s,
-	struct buf *out)
+static void handle_batch(const struct rpc_call *from, json_t *all, const struct scan *s, struct buf *out)
 {
 	size_t count = json_array_size(all), i;
 
@@ -475,7 +474,7 @@ static void handle_batch(struct node *n, struct servent *sv, json_t *all, const 
 		size_t before = out->len;
 
 		buf_u8(out, before == 0 ? '[' : ',');
-		handle_one(n, sv, json_array_get(all, i), &s->ids[i], out);
+		handle_one(from, json_array_get(all, i), &s->ids[i], out);
 		if (out->len == before + 1)
 			out->len = before;
 	}
@@ -483,9 +482,10 @@ static void handle_batch(struct node *n, struct servent *sv, json_t *all, const 
 		buf_u8(out, ']');
 }
 
-enum status jsonrpc_handle(struct node *n, struct servent *sv, const void *body, size_t len,
-	struct buf *out, int *http)
+enum status jsonrpc_handle(struct node *n, struct servent *sv, const uint8_t *reader, const void *body,
+	size_t len, struct buf *out, int *http)
 {
+	const struct rpc_call from = { .node = n, .sv = sv, .reader = reader };
 	struct scan *s = calloc(1, sizeof(*s));
 	char *copy = malloc(len + 1);
 	json_t *rq = NULL;
@@ -508,9 +508,9 @@ enum status jsonrpc_handle(struct node *n, struct servent *sv, const void *body,
 	if (rq == NULL || (json_is_array(rq) && s->n < MIN(json_array_size(rq), RPC_BATCH)))
 		put_error(out, NULL, RPC_PARSE, "Parse error", NULL);
 	else if (json_is_array(rq))
-		handle_batch(n, sv, rq, s, out);
+		handle_batch(&from, rq, s, out);
 	else
-		handle_one(n, sv, rq, &s->ids[0], out);
+		handle_one(&from, rq, &s->ids[0], out);
 	if (out->len == 0)
 		*http = 204;
 	json_decref(rq);

@@ -40,6 +40,7 @@ struct rpc_param {
 struct rpc_call {
 	struct node *node;
 	struct servent *sv;             /* who asks */
+	const uint8_t *reader;          /* and which of its programs: SESSION_READER bytes */
 	json_t *args[RPC_PARAMS];       /* in the table's order; borrowed; NULL = not given */
 	struct gnuid id;                /* of the (one) RPC_ID parameter */
 	int code;                       /* set by rpc_fail() */
@@ -75,10 +76,11 @@ extern const struct rpc_method rpc_methods[];
 extern const size_t rpc_methods_n;
 
 /* Answer a body of n bytes into out (initialised by the caller).
+ * reader   session_reader() of the request
  * http     200, or 204 when there is nothing to answer (notifications)
  * returns  ST_OK, ST_LIMIT (memory, or out's maximum) */
-enum status jsonrpc_handle(struct node *n, struct servent *sv, const void *body, size_t len,
-	struct buf *out, int *http) NODISCARD;
+enum status jsonrpc_handle(struct node *n, struct servent *sv, const uint8_t *reader, const void *body,
+	size_t len, struct buf *out, int *http) NODISCARD;
 
 /* What GET /api/1 says: the result of getVersionInfo. */
 enum status jsonrpc_version(struct buf *out) NODISCARD;

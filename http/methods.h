@@ -35,6 +35,11 @@ rpc_handler method_no_channel;
 /* openrpc.c: all of them, described */
 rpc_handler method_discover;
 
+/* After a change of the settings: null once they are in the ini, else as method_not_saved(). */
+json_t *method_settings_changed(struct rpc_call *c);
+/* The call fails: it counts, but the ini could not be written. */
+json_t *method_not_saved(struct rpc_call *c, enum status st);
+
 /* Set an item of an object, append one to an array; the reference is taken. jansson's setters refuse
  * NULL, so a value that could not be made shows up as a failed set. `ok` gathers that; memory is then
  * out, and the caller lets go of everything with or_drop(). */

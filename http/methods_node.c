@@ -7,6 +7,7 @@
 
 #include "core/sys/log.h"
 #include "core/sys/text.h"
+#include "http/command.h"
 
 /* --- settings --------------------------------------------------------------------------------- */
 
@@ -39,6 +40,18 @@ json_t *method_get_settings(struct rpc_call *c)
 	}
 	settings_unref(&st);
 	return or_drop(o, ok);
+}
+
+json_t *method_not_saved(struct rpc_call *c, enum status st)
+{
+	return rpc_fail(c, RPC_UNKNOWN, "In use, but the ini could not be written", status_str(st));
+}
+
+json_t *method_settings_changed(struct rpc_call *c)
+{
+	const enum status st = command_settings(c->node);
+
+	return st == ST_OK ? json_null() : method_not_saved(c, st);
 }
 
 struct wish {
@@ -77,8 +90,7 @@ json_t *method_set_settings(struct rpc_call *c)
 		return rpc_fail(c, RPC_BAD_PARAMS, rpc_invalid_params, w.why);
 	if (st != ST_OK)
 		return NULL;
-	c->node->ops.settings_changed(c->node);
-	return json_null();
+	return method_settings_changed(c);
 }
 
 /* --- log -------------------------------------------------------------------------------------- */
@@ -119,8 +131,7 @@ json_t *method_set_log_settings(struct rpc_call *c)
 	level = (int)json_integer_value(v);
 	if (conf_update(c->node->conf, edit_level, &level) != ST_OK)
 		return NULL;
-	c->node->ops.settings_changed(c->node);
-	return json_null();
+	return method_settings_changed(c);
 }
 
 json_t *method_get_log(struct rpc_call *c)
@@ -171,7 +182,7 @@ json_t *method_get_external_addresses(struct rpc_call *c)
 json_t *method_get_notifications(struct rpc_call *c)
 {
 	struct notice v[NOTICES];
-	const size_t n = notices_unread(&c->node->notices, c->sv->peer.ip, v);
+	const size_t n = notices_unread(&c->node->notices, c->reader, v);
 	json_t *a = json_array();
 	bool ok = a != NULL;
 

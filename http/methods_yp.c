@@ -10,6 +10,7 @@
 #include "core/chan/chan.h"
 #include "core/conf/roots.h"
 #include "core/sys/text.h"
+#include "http/command.h"
 
 #define SCHEME "pcp://"
 
@@ -163,6 +164,7 @@ json_t *method_add_yp(struct rpc_call *c)
 	struct list list = { .url = json_string_value(c->args[4]) };
 	const char *uri = json_string_value(c->args[c->args[3] != NULL ? 3 : 2]);
 	const struct settings *st;
+	enum status saved = ST_OK;
 	char host[SETTINGS_TEXT];
 	bool same, used;
 	size_t at;
@@ -183,14 +185,16 @@ json_t *method_add_yp(struct rpc_call *c)
 	if (list.url != NULL && list.url[0] != '\0') {
 		if (conf_update(c->node->conf, add_feed, &list) != ST_OK)
 			return rpc_fail(c, RPC_BAD_PARAMS, rpc_invalid_params, "Invalid channelsUri");
-		c->node->ops.settings_changed(c->node);
+		saved = command_settings(c->node);
 	}
 	if (!same) {
 		if (conf_set(c->node->conf, "rootHost", host, NULL) != ST_OK)
 			return NULL;
-		c->node->ops.settings_changed(c->node);
+		saved = command_settings(c->node);
 		at = 0;
 	}
+	if (saved != ST_OK)
+		return method_not_saved(c, saved);
 	st = conf_get(c->node->conf);
 	o = yp_json(c->node, st, at);
 	settings_unref(&st);
@@ -224,6 +228,5 @@ json_t *method_remove_yp(struct rpc_call *c)
 		return json_null();     /* as good as removed */
 	if (conf_set(c->node->conf, "rootHost", left, NULL) != ST_OK)
 		return NULL;
-	c->node->ops.settings_changed(c->node);
-	return json_null();
+	return method_settings_changed(c);
 }

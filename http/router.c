@@ -18,6 +18,7 @@
 #include "http/page.h"
 #include "http/playlist.h"
 #include "http/response.h"
+#include "http/session.h"
 #include "http/target.h"
 #include "http/title.h"
 #include "http/uptest.h"
@@ -65,6 +66,7 @@ struct route {
 
 static enum status serve_api(struct exchange *x)
 {
+	uint8_t reader[SESSION_READER];
 	int http;
 	enum status st;
 
@@ -78,7 +80,8 @@ static enum status serve_api(struct exchange *x)
 		return ST_OK;
 	}
 	x->rs->type = "application/json";
-	st = jsonrpc_handle(x->node, x->sv, x->form, x->form_len, &x->rs->body, &http);
+	session_reader(x->node->conf, &x->sv->peer, x->rq, reader);
+	st = jsonrpc_handle(x->node, x->sv, reader, x->form, x->form_len, &x->rs->body, &http);
 	if (st != ST_OK)
 		return st;
 	x->rs->status = http;

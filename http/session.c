@@ -10,6 +10,7 @@
 #include <jansson.h>
 #include <nettle/hmac.h>
 #include <nettle/memops.h>
+#include <nettle/sha2.h>
 
 #include "core/sys/file.h"
 #include "core/sys/log.h"
@@ -324,16 +325,46 @@ static bool next_cookie(const char **at, const char *name, char dst[SESSION_ID])
 	return false;
 }
 
-bool session_of_request(struct conf *c, const struct host *peer, const struct request *rq)
+/* The first of the cookies that is a session of the peer; false: none is. */
+static bool find_session(struct conf *c, const struct host *peer, const struct request *rq,
+	char id[SESSION_ID])
 {
 	const char *at = request_header(rq, "Cookie");
-	char name[16], id[SESSION_ID];
+	char name[16];
 	bool yes = false;
 
 	cookie_name(c, name);
 	for (int i = 0; at != NULL && !yes && i < COOKIES && next_cookie(&at, name, id); i++)
 		yes = session_is(c, peer, id);
 	return yes;
+}
+
+bool session_of_request(struct conf *c, const struct host *peer, const struct request *rq)
+{
+	char id[SESSION_ID];
+
+	return find_session(c, peer, rq, id);
+}
+
+void session_reader(struct conf *c, const struct host *peer, const struct request *rq,
+	uint8_t out[SESSION_READER])
+{
+	const struct host who = host_subscriber(peer);
+	const char *agent = request_header(rq, "User-Agent");
+	uint8_t digest[SHA256_DIGEST_SIZE];
+	struct sha256_ctx ctx;
+	char id[SESSION_ID];
+
+	sha256_init(&ctx);
+	if (find_session(c, peer, rq, id)) {
+		sha256_update(&ctx, SESSION_ID - 1, (const uint8_t *)id);
+	} else {
+		sha256_update(&ctx, sizeof(who.ip), who.ip);
+		if (agent != NULL)
+			sha256_update(&ctx, strlen(agent), (const uint8_t *)agent);
+	}
+	sha256_digest(&ctx, sizeof(digest), digest);
+	memcpy(out, digest, SESSION_READER);
 }
 
 void session_close_request(struct conf *c, const struct host *peer, const struct request *rq)

@@ -38,6 +38,11 @@ void sessions_save(struct conf *c) EXCLUDES(lk_leaf);
 /* The cookie is called "<port>_id". Is one of those the request brings a session of the peer? */
 bool session_of_request(struct conf *c, const struct host *peer, const struct request *rq)
 	EXCLUDES(lk_leaf);
+/* Who that request is from, as far as can be told: a login of the peer has a name of its own, and without
+ * one the programs of an address have, by their User-Agent. Not a secret, and no proof of anything. */
+#define SESSION_READER 16
+void session_reader(struct conf *c, const struct host *peer, const struct request *rq,
+	uint8_t out[SESSION_READER]) EXCLUDES(lk_leaf);
 /* Set a session's cookie, or take it away (id NULL). */
 void session_cookie(struct conf *c, const struct request *rq, const char *id, struct response *rs);
 /* Forget the sessions whose cookies the request brings. */

@@ -55,8 +55,8 @@ void notice_add(struct notices *n, enum notice_type t, const char *class, const 
 
 /* Those with a number above `after`, oldest first, into out[NOTICES]. Returns how many. */
 size_t notices_since(struct notices *n, uint64_t after, struct notice out[NOTICES]) EXCLUDES(lk_log);
-/* Those that this reader has not had from here yet. Of readers the last NOTICE_READERS are remembered; a new
- * one has seen none. */
+/* Those that this reader (any 16 bytes that tell it from others) has not had from here yet. Of readers the
+ * last NOTICE_READERS are remembered; a new one has seen none. */
 size_t notices_unread(struct notices *n, const uint8_t who[16], struct notice out[NOTICES])
 	EXCLUDES(lk_log);
 

@@ -2,13 +2,14 @@
 """The old interface: /admin and the console, as their clients use them (clients.md, http.md 6, 9, 12)."""
 import base64
 import html.parser
+import os
 import re
 import socket
 import unittest
 import urllib.parse
 import xml.etree.ElementTree
 
-from harness import BoxCase, Client, new_id
+from harness import BoxCase, Client, RpcError, new_id
 from net import NetCase
 
 BASIC = {"Authorization": "Basic " + base64.b64encode(b"admin:s3cret").decode()}
@@ -319,6 +320,36 @@ class SettingsForm(BoxCase):
                     self.assertEqual(c.read_head(), 302)
                 self.assertEqual(dict(Fields(n.get("/html/en/settings.html").body.decode()).pairs)["maxdirect"], left)
         self.assertEqual(n.http("POST", "/admin", b"").status, 400)      # no command at all
+
+    def test_written_before_the_answer(self):
+        """Whatever becomes of the node after the answer, what was changed is in the ini."""
+        n = self.node()
+        name = 'what "they" say'
+        for ask in (lambda: n.get("/admin?cmd=apply&servername=" + urllib.parse.quote(name)).status == 302,
+                    lambda: n.get("/admin?cmd=applyflags&forceFirewalled=1").status == 302,
+                    lambda: n.rpc("setSettings", [{"maxDirects": 11}]) is None):
+            self.assertTrue(ask())
+            n.kill()
+            n.start()
+        shown = dict(Fields(n.get("/html/en/settings.html").body.decode()).pairs)
+        self.assertEqual((shown["servername"], shown["maxdirect"]), (name, "11"))
+        self.assertIs(n.rpc("getState", [["servMgr"]])["servMgr"]["flags"]["forceFirewalled"]["currentValue"], True)
+
+    def test_cannot_be_written(self):
+        """Then the answer says so; the change counts, and is written when that is possible again."""
+        n = self.node()
+        os.rename(n.dir, n.dir + ".away")
+        try:
+            r = n.get("/admin?cmd=apply&maxdirect=6")
+            with self.assertRaises(RpcError) as e:
+                n.rpc("setSettings", [{"maxDirects": 7}])
+        finally:
+            os.rename(n.dir + ".away", n.dir)
+        self.assertEqual((r.status, e.exception.code), (500, 0))
+        self.assertIn("not in the ini", r.text)
+        self.assertEqual(n.rpc("getSettings")["maxDirects"], 7)
+        self.assertEqual(n.get("/admin?cmd=apply&maxdirect=7").status, 302)
+        self.assertEqual(n.read_ini()["maxdirect"], "7")
 
     def test_a_change(self):
         """One field is changed, one box unchecked, a filter added; all else stays."""

@@ -117,6 +117,23 @@ class Login(Auth):
         self.assertEqual(self.ask(node, "GET", HOME, second).status, 401)
         self.assertEqual(self.ask(node, "GET", HOME, cookie).status, 200)
 
+    def test_notifications_of_each(self):
+        """Each login has its own place in the notifications, and each program of an address without one."""
+        node = self.strict()
+        cookies = [self.login(node)[1] for _ in range(2)]
+        node_only = {"X-Requested-With": "x", "User-Agent": "same"}
+
+        def unread(**headers):
+            body = b'{"jsonrpc":"2.0","id":1,"method":"getNotificationMessages"}'
+            return [x["class"] for x in
+                    self.ask(node, "POST", "/api/1", dict(node_only, **headers), body).json()["result"]]
+
+        self.ask(node, "POST", "/admin", cookies[0], form(cmd="apply", servername="x"))
+        for who in cookies + [basic(SECRET), dict(basic(SECRET), **{"User-Agent": "another"})]:
+            with self.subTest(who):
+                self.assertIn("settingsChanged", unread(**who))
+                self.assertEqual(unread(**who), [])
+
     def test_get_works_too(self):
         node = self.strict()
         r = self.ask(node, "GET", "/admin?cmd=login&requested_path=/html/en/x.html&pass=" +

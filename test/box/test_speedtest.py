@@ -113,8 +113,10 @@ class Speedtest(BoxCase):
             with self.subTest(what):
                 before = len(self.yp.taken)
                 self.yp.document, self.yp.answer = doc, answer
-                self.assertEqual(self.command("take_speedtest&index=0")[0], 302)
+                status, _, text = self.command("take_speedtest&index=0")
+                self.assertEqual(status, 500)
                 self.assertEqual(self.provider()["status"], "Error")
+                self.assertIn("%s: %s" % (self.yp.url, self.provider()["error"]), text)
                 self.assertIn(why, self.provider()["error"])
                 self.assertEqual(len(self.yp.taken) - before, 1 if what == "refused" else 0)
 
@@ -128,6 +130,9 @@ class Speedtest(BoxCase):
                               ("speedtest_cached_xml&index=9", 500)):
             with self.subTest(query[:60]):
                 self.assertEqual(self.command(query)[0], status)
+        status, _, text = self.command("refresh_speedtest")     # one of them answers, one does not
+        self.assertEqual((status, self.provider(0)["status"], self.provider(1)["status"]), (500, "Success", "Error"))
+        self.assertIn("http://127.0.0.1:1/x: ", text)
         self.assertEqual(self.command("delete_speedtest&index=0")[0], 302)
         self.assertEqual(self.provider()["url"], "http://127.0.0.1:1/x")
         r = self.n.get("/admin?cmd=take_speedtest&index=0", {"Origin": "http://evil.example"})

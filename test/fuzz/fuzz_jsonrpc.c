@@ -103,7 +103,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		node_up();
 	chan_up();
 	buf_init(&out, RPC_ANSWER);
-	ASSERT(jsonrpc_handle(&node, &sv, data, size, &out, &http) == ST_OK);
+	ASSERT(jsonrpc_handle(&node, &sv, sv.peer.ip, data, size, &out, &http) == ST_OK);
 	ASSERT(http == (out.len > 0 ? 200 : 204));
 	if (out.len > 0) {
 		v = json_loadb((const char *)out.p, out.len, JSON_DECODE_INT_AS_REAL, &why);

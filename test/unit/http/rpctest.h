@@ -18,7 +18,7 @@ static inline int rpc_ask(struct node *n, struct servent *sv, const char *body, 
 	ck_assert_ptr_nonnull(exact);
 	memcpy(exact, body, len);
 	buf_init(out, 4 << 20);
-	ck_assert_int_eq(jsonrpc_handle(n, sv, exact, len, out, &http), ST_OK);
+	ck_assert_int_eq(jsonrpc_handle(n, sv, sv->peer.ip, exact, len, out, &http), ST_OK);
 	buf_cstr(out);
 	free(exact);
 	return http;

@@ -259,6 +259,53 @@ START_TEST(cookie)
 }
 END_TEST
 
+/* The reader a request is, after a head of these lines. */
+static void reader(struct conf *c, const char *peer, const char *head, uint8_t out[SESSION_READER])
+{
+	const struct host h = at(peer);
+	struct request rq;
+
+	request_init(&rq);
+	ck_assert_int_eq(request_headers(&rq, head, strlen(head)), ST_OK);
+	session_reader(c, &h, &rq, out);
+	request_fini(&rq);
+}
+
+static const struct {
+	const char *peer, *head, *peer2, *head2;
+	bool same;
+} readers[] = {
+	{ "198.51.100.7", "\n", "198.51.100.7", "\n", true },
+	{ "198.51.100.7", "\n", "198.51.100.8", "\n", false },
+	{ "198.51.100.7", "User-Agent: a\n", "198.51.100.7", "User-Agent: a\n", true },
+	{ "198.51.100.7", "User-Agent: a\n", "198.51.100.7", "User-Agent: b\n", false },
+	{ "198.51.100.7", "User-Agent: a\n", "198.51.100.7", "\n", false },
+	/* a login is the same one whatever program brings it; no login is nothing */
+	{ "198.51.100.7", "Cookie: 7144_id=" ID "\nUser-Agent: a\n",
+	  "198.51.100.7", "Cookie: 7144_id=" ID "\nUser-Agent: b\n", true },
+	{ "198.51.100.7", "Cookie: 7144_id=" ID "\n", "198.51.100.7", "\n", false },
+	{ "198.51.100.8", "Cookie: 7144_id=" ID "\n", "198.51.100.8", "\n", true },
+	{ "198.51.100.7", "Cookie: 7144_id=0000000000000000000000000000000f\n", "198.51.100.7", "\n", true },
+	{ "2001:db8::1", "\n", "2001:db8::2", "\n", true },
+	{ "2001:db8::1", "\n", "2001:db8:0:1::1", "\n", false },
+};
+
+START_TEST(who_reads)
+{
+	struct conf *c = conf_up(true, "pw");
+	const struct host v4 = at("198.51.100.7");
+	uint8_t a[SESSION_READER], b[SESSION_READER];
+
+	write_tokens(files[0].text);
+	sessions_load(c);
+	reader(c, readers[_i].peer, readers[_i].head, a);
+	reader(c, readers[_i].peer2, readers[_i].head2, b);
+	ck_assert_int_eq(memcmp(a, b, sizeof(a)) == 0, readers[_i].same);
+	session_close(c, &v4, ID);
+	conf_free(&c);
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
 	Suite *s = suite_create("session");
@@ -272,6 +319,7 @@ Suite *unit_suite(void)
 	tcase_add_test(t, kept);
 	tcase_add_loop_test(t, file, 0, (int)NELEM(files));
 	tcase_add_loop_test(t, cookie, 0, (int)NELEM(cookies));
+	tcase_add_loop_test(t, who_reads, 0, (int)NELEM(readers));
 	suite_add_tcase(s, t);
 	return s;
 }
