@@ -66,8 +66,9 @@ enum {
 	SYNC_F_ANSWER = 0x02,           /* HOSTS: asked for */
 };
 
-/* Beyond yp.md 4.5, too: an atom that others skip, as PCP wants of unknown ones. HOSTS, between the host atoms: u16, how many seconds ago the tracker of those that follow was heard. What
- * is too old to stand may not live on because it was told of late. */
+/* HOSTS, between the host atoms: u16, how many seconds ago the tracker of those that follow was heard. What
+ * is too old to stand may not live on because it was told of late. Beyond yp.md 4.5, too: others skip it, as
+ * they skip any atom they do not know. */
 #define SYNC_ATOM_AGE ATOM_ID4('a', 'g', 'e', 0)
 
 /* Flags of LIVE, first byte. The second is the hit's flg1, 0 = not known. */

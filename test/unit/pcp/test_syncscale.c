@@ -87,6 +87,16 @@ static void begin(struct root *r, struct root *other, const struct sync_conf *co
 	ck_assert_ptr_nonnull(r->s);
 }
 
+static struct hit host_of(uint32_t n, uint32_t k, nsec now)
+{
+	return (struct hit){
+		.chan = { .b = { 0xc0, (uint8_t)(n >> 8), (uint8_t)n } },
+		.sid = { .b = { 0x51, (uint8_t)(n >> 8), (uint8_t)n, (uint8_t)k } },
+		.rhost[0] = host_v4(198, (uint8_t)(51 + k), (uint8_t)(n >> 8), (uint8_t)n, 7144),
+		.flags = HIT_RECV | HIT_RELAY | (k == 0 ? HIT_TRACKER : 0), .heard = now,
+	};
+}
+
 static void announce_all(struct root *r, nsec now)
 {
 	struct chanmeta m;
@@ -104,11 +114,7 @@ static void announce_all(struct root *r, nsec now)
 		i = chaninfo_new(&m);
 		ck_assert_ptr_nonnull(i);
 		for (uint32_t k = 0; k < HOSTS; k++) {
-			struct hit h = {
-				.chan = m.id, .sid = { .b = { 0x51, (uint8_t)(n >> 8), (uint8_t)n, (uint8_t)k } },
-				.rhost[0] = host_v4(198, (uint8_t)(51 + k), (uint8_t)(n >> 8), (uint8_t)n, 7144),
-				.flags = HIT_RECV | HIT_RELAY | (k == 0 ? HIT_TRACKER : 0), .heard = now,
-			};
+			const struct hit h = host_of(n, k, now);
 
 			sync_own_hit(r->s, i, &h, now);
 		}
@@ -161,7 +167,6 @@ START_TEST(cold_root)
 	conf.send_rate = conf.recv_rate = 20000;
 	conf.send_burst = 2000;
 	conf.want_rate = CHANS;
-	conf.max_chans = 2 * CHANS;
 	conf.first_beacon = 0;
 	conf.beacon = 2 * NSEC_PER_SEC;
 	begin(&a, &b, &conf, 1, now);
@@ -199,6 +204,59 @@ START_TEST(cold_root)
 }
 END_TEST
 
+/* The hosts of a share of the channels once more, as trackers do. */
+static void renew(struct root *r, uint32_t from, uint32_t n, nsec now)
+{
+	for (uint32_t k = from; k < from + n; k++)
+		for (uint32_t i = 0; i < HOSTS; i++) {
+			const struct hit h = host_of(1 + k % CHANS, i, now);
+
+			sync_own_hit(r->s, NULL, &h, now);
+		}
+}
+
+/* As shipped, bounds, rates and all: it takes longer, for 200 packets a second are what it has. */
+START_TEST(cold_root_as_shipped)
+{
+	const nsec tick = 20 * NSEC_PER_MSEC;
+	struct root a = { .s = NULL }, b = { .s = NULL };
+	nsec now = 1000 * NSEC_PER_SEC, cold = 0;
+	struct sync_status st = { .hits = 0 };
+	struct sync_conf conf;
+
+	log_set_level(LOG_OFF);
+	sync_conf_init(&conf);
+	begin(&a, &b, &conf, 1, now);
+	b.other = &a;
+	b.last = &b.first;
+	announce_all(&a, now);
+	for (uint32_t k = 0; st.hits < CHANS * HOSTS || st.hidden > 0; k++, now += tick) {
+		ck_assert_msg(cold == 0 || now - cold < 3600 * NSEC_PER_SEC, "%u channels, %u hits, %u hidden",
+			st.chans, st.hits, st.hidden);
+		if (k * tick == 120 * NSEC_PER_SEC) {
+			begin(&b, &a, &conf, 2, now);
+			cold = now;
+		}
+		/* each channel about once a minute */
+		renew(&a, k * (CHANS / 3000), CHANS / 3000, now);
+		step(&a, &b, now);
+		if (cold != 0 && k % 500 == 0)
+			sync_status(b.s, &st, now);
+	}
+	if (getenv("SYNCSCALE") != NULL)
+		fprintf(stderr, "as shipped: %u channels, %u hits after %.0f s\n", st.chans, st.hits,
+			(double)(now - cold) / 1e9);
+	ck_assert_uint_eq(st.chans, CHANS);
+	ck_assert_uint_eq(st.dropped[SYNC_DROP_FULL], 0);
+	ck_assert_uint_eq(b.infos, CHANS);
+	deliver(&a, now);
+	deliver(&b, now);
+	sync_free(&a.s);
+	sync_free(&b.s);
+	sync_conf_fini(&conf);
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
 	Suite *s = suite_create("pcp/syncscale");
@@ -206,6 +264,7 @@ Suite *unit_suite(void)
 
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, cold_root);
+	tcase_add_test(t, cold_root_as_shipped);
 	suite_add_tcase(s, t);
 	return s;
 }
