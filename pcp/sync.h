@@ -58,8 +58,8 @@ struct sync_conf {
 	uint32_t send_rate, send_burst; /* packets per second (200) and at once (50); walks take half */
 	uint32_t recv_rate;             /* of one address (500); above that dropped unread */
 	uint32_t want_rate;             /* channels answered per second (50) */
-	/* From sync: channels (16384), hosts of a channel (64), hosts and those that just ended (131072), what
-	 * instances tell of channels (32768: each channel by two). Full, that is some 130 MB. */
+	/* From sync: channels (16384), hosts of a channel (64), hosts and those that just ended (131072),
+	 * what instances tell of channels (32768: each channel by two). Full, that is some 130 MB. */
 	uint32_t max_chans, max_hosts, max_hits, max_claims;
 };
 

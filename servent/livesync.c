@@ -504,6 +504,16 @@ static void retry(struct livesync *l)
 	}
 }
 
+/* The interface of the group went away and is back. */
+static void rejoin(struct livesync *l)
+{
+	if (!syncnet_has_moved(&l->net))
+		return;
+	log_info("livesync: the group's interface is another one");
+	syncnet_close(&l->net);
+	open_all(l);
+}
+
 /* --- reports ------------------------------------------------------------------------------------ */
 
 static void fill_report(const struct livesync *l, struct sync_report *r)
@@ -560,6 +570,8 @@ static void take_mail(struct livesync *l)
 	ls_unlock(l);
 	if (changed)
 		take_settings(l);
+	if (l->sync != NULL && clk_now() >= l->account_at)
+		rejoin(l);
 	if (l->sync != NULL && (look || clk_now() >= l->account_at))
 		look_at_all(l);
 	next = news;

@@ -85,10 +85,24 @@ static bool aim(const struct syncnet *n)
 		 setsockopt(n->fd, IPPROTO_IP, IP_MULTICAST_IF, &from, sizeof(from)) == 0);
 }
 
+static bool add_member(const struct syncnet *n, int fd)
+{
+	const struct ip_mreqn mr = {
+		.imr_multiaddr = in_addr_of(&n->conf.group), .imr_address = in_addr_of(&n->conf.bind),
+	};
+
+	return setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &mr, sizeof(mr)) == 0;
+}
+
+bool syncnet_has_moved(const struct syncnet *n)
+{
+	/* A member cannot join again; while the interface is away nobody can. */
+	return n->joined && add_member(n, n->group_fd != -1 ? n->group_fd : n->fd);
+}
+
 bool syncnet_join(struct syncnet *n, char why[SYNCCONF_WHY])
 {
 	const struct in_addr group = in_addr_of(&n->conf.group);
-	const struct ip_mreqn mr = { .imr_multiaddr = group, .imr_address = in_addr_of(&n->conf.bind) };
 	const bool apart = host_is_set(&n->conf.bind);
 	char ip[HOST_STRLEN];
 	int fd = n->fd;
@@ -99,8 +113,7 @@ bool syncnet_join(struct syncnet *n, char why[SYNCCONF_WHY])
 	if (apart)
 		fd = n->group_fd = bound(&group, n->conf.port, true);
 	n->seen_lost[1] = 0;
-	n->joined = fd != -1 && setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &mr, sizeof(mr)) == 0 &&
-		(!apart || watch(n, fd));
+	n->joined = fd != -1 && add_member(n, fd) && (!apart || watch(n, fd));
 	if (n->joined)
 		return true;
 	snprintf(why, SYNCCONF_WHY, "cannot join %s: %s", host_ip_str(&n->conf.group, ip),

@@ -38,6 +38,8 @@ enum status syncnet_open(struct syncnet *n, const struct syncnet_conf *conf, cha
 	NODISCARD;
 /* Try again to join where that failed. True: joined now. */
 bool syncnet_join(struct syncnet *n, char why[SYNCCONF_WHY]);
+/* A membership goes with its interface. Is there another one now, so that all must be opened again? */
+bool syncnet_has_moved(const struct syncnet *n);
 /* Idempotent, also for one of zeros with fd -1. */
 void syncnet_close(struct syncnet *n);
 

@@ -675,6 +675,22 @@ class Machines(Cluster, NetCase):
         self.net.run("ip", "link", "set", places[2].port_name, "master", "br0")
         self.wait(lambda: index(roots[2]).get("missed"), LONG)
 
+    def test_interface_comes_back(self):
+        """The interface is taken away and made anew: its root is in the group again."""
+        places = self.segment(2)
+        a, b = self.roots(places, hitTimeout=15, livesyncBind=lambda m: m.ip if m is places[1] else "")
+        self.wait_known((a, b))
+        m, before = places[1], len(b.out.lines)
+        self.net.run("ip", "link", "del", m.port_name)
+        self.net.ip_batch(["link add %s type veth peer name eth0 netns %s" % (m.port_name, m.path),
+                           "link set %s master br0 up" % m.port_name, "route replace %s dev br0" % m.ip])
+        m.ip_batch(["addr add %s/32 dev eth0" % m.ip, "link set eth0 up",
+                    "route add %s dev eth0" % self.net.gate,
+                    "route add default via %s src %s" % (self.net.gate, m.ip)])
+        b.wait_log("the group's interface is another one", since=before, seconds=LONG + 10)
+        self.follows((b, a))
+        self.follows((a, b))
+
     def test_cold_start(self):
         """A root that starts with nothing has the list soon, without a word of a tracker."""
         places = self.segment(2)
