@@ -113,6 +113,7 @@ static const struct {
 	{ "clearlog", true, admin_clearlog },
 	{ "dump_hitlists", false, admin_dump_hitlists },
 	{ "redirect", false, admin_redirect },
+	{ "fetch", true, admin_fetch },
 	{ "fetch_feeds", true, admin_fetch_feeds },
 	{ "chanfeedlog", false, admin_feedlog },
 	{ "add_speedtest", true, admin_add_speedtest },

@@ -67,6 +67,8 @@ admin_handler admin_stop, admin_bump, admin_keep, admin_update_info, admin_setme
 admin_handler admin_apply, admin_applyflags, admin_look, admin_language;
 /* admin_rtmp.c */
 admin_handler admin_control_rtmp;
+/* admin_pull.c: what is pulled */
+admin_handler admin_fetch;
 /* admin_node.c: the node itself */
 admin_handler admin_viewxml, admin_portcheck4, admin_portcheck6, admin_clear, admin_clearlog,
 	admin_dump_hitlists, admin_redirect, admin_shutdown;

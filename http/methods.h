@@ -30,6 +30,10 @@ rpc_handler method_get_state;
 /* methods_station.c: what PeerCastStation has besides */
 rpc_handler method_broadcast, method_get_listeners, method_get_nothing, method_get_readers,
 	method_get_sources, method_get_update_status, method_restart_announce, method_stop_announce;
+/* methods_pull.c: what is pulled */
+rpc_handler method_fetch;
+/* The same for what is there already of m; fails with why not. */
+json_t *method_pull(struct rpc_call *c, const char *url, struct chanmeta *m, const char *network);
 /* Fails with "Channel not found". */
 rpc_handler method_no_channel;
 /* openrpc.c: all of them, described */

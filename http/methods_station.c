@@ -115,6 +115,7 @@ json_t *method_get_readers(struct rpc_call *c)
 /* Types of sources. */
 enum { SOURCE_BROADCAST = 1, SOURCE_RELAY = 2 };
 #define RTMP_SOURCE "RTMP Source"
+#define URL_SOURCE  "http"
 
 json_t *method_get_sources(struct rpc_call *c)
 {
@@ -123,7 +124,9 @@ json_t *method_get_sources(struct rpc_call *c)
 
 	c->node->ops.rtmp_status(c->node, &s);
 	(void)snprintf(uri, sizeof(uri), "rtmp://localhost:%u/live/livestream", s.at.port);
-	return json_pack("[{ss ss ss si ss sb} {ss ss ss si so sb}]",
+	return json_pack("[{ss ss ss si so sb} {ss ss ss si ss sb} {ss ss ss si so sb}]",
+		"name", URL_SOURCE, "desc", "this node pulls a URL: HTTP, MMSH or RTMP", "scheme", "http",
+		"type", SOURCE_BROADCAST, "defaultUri", json_null(), "isContentReaderRequired", 0,
 		"name", RTMP_SOURCE, "desc", "an encoder publishes to this node by RTMP", "scheme", "rtmp",
 		"type", SOURCE_BROADCAST, "defaultUri", uri, "isContentReaderRequired", 0,
 		"name", "pcp", "desc", "another node, by PCP", "scheme", "pcp",
@@ -198,22 +201,31 @@ json_t *method_broadcast(struct rpc_call *c)
 	const char *source = json_string_value(c->args[6]);
 	char key[TEXT_MAX], hex[GNUID_STRLEN];
 	const bool v6 = network != NULL && strcmp(network, "ipv6") == 0;
+	bool pulls;
 	struct chanmeta m;
 
 	if (c->args[0] != NULL && !has_yp(c))
 		return bad(c, "Yellow page not found");
 	if (uri == NULL || uri[0] == '\0')
 		return bad(c, "source uri required");
+	/* an rtmp:// address is where an encoder will publish, unless it is said to be pulled */
+	pulls = source != NULL ? strcmp(source, URL_SOURCE) == 0 : ascii_ncasecmp(uri, "rtmp:", 5) != 0;
 	if (c->args[3] != NULL && reader_type(json_string_value(c->args[3])) == NULL)
 		return bad(c, "Content reader not found");
-	if (source != NULL ? strcmp(source, RTMP_SOURCE) != 0 : ascii_ncasecmp(uri, "rtmp:", 5) != 0)
+	if (source != NULL && strcmp(source, RTMP_SOURCE) != 0 && strcmp(source, URL_SOURCE) != 0)
 		return bad(c, "Source stream not found");
-	if (!rtmp_key(uri, key))
+	if (!pulls && !rtmp_key(uri, key))
 		return bad(c, "Invalid Uri");
 	if (!take_info(c, &m))
 		return NULL;
 	if (m.text[CT_NAME][0] == '\0')
 		return bad(c, "Channel name must not be empty");
+	if (pulls) {
+		if (c->args[3] != NULL)
+			(void)text_copy(m.text[CT_TYPE], TEXT_MAX,
+				reader_type(json_string_value(c->args[3])));
+		return method_pull(c, uri, &m, network);
+	}
 	m.id = new_id(c->node, &m);
 	if (c->node->ops.rtmp_prepare(c->node, key, &m, v6) != ST_OK)
 		return rpc_fail(c, RPC_UNKNOWN, "Too many streams are prepared", NULL);

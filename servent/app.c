@@ -28,6 +28,7 @@
 #include "servent/livesync.h"
 #include "servent/opts.h"
 #include "servent/portcheck.h"
+#include "servent/pull.h"
 #include "servent/readyd.h"
 #include "servent/rtmp.h"
 #include "servent/source.h"
@@ -310,7 +311,17 @@ static void saved_meta(const struct settings_relay *r, struct chanmeta *m)
 	}
 }
 
-/* Relays the ini wants to be there again. */
+static void restore_pulled(struct app *a, const struct settings_relay *r, const char *url, struct chanmeta *m)
+{
+	const char *v = settings_relay_get(r, "ipVersion");
+	char why[NODE_WHY], shown[TEXT_MAX];
+
+	pull_shown(shown, url);
+	if (pull_restore(&a->node, url, m, v != NULL && strcmp(v, "6") == 0, why) != ST_OK)
+		log_warn("settings: saved channel from %s is left alone: %s", shown, why);
+}
+
+/* Channels the ini wants to be there again. */
 static void restore_task(struct app *a, void *arg)
 {
 	const struct settings *set = conf_get(a->node.conf);
@@ -330,8 +341,7 @@ static void restore_task(struct app *a, void *arg)
 		if (!settings_relay_id(&list[i], meta.id.b))
 			continue;
 		if (url != NULL && url[0] != '\0') {
-			log_warn("settings: saved channel from %s is left alone: "
-			         "URL sources are not supported", url);
+			restore_pulled(a, &list[i], url, &meta);
 			continue;
 		}
 		if (tracker != NULL && !resolve(tracker, &tip))
@@ -350,28 +360,44 @@ struct kept {
 	size_t n;
 };
 
-/* Save one relay: what node.md 2.1 lists. */
-static enum status save_relay(struct settings *draft, const struct chan *c, const struct chan_view *v,
+static uint32_t said_kbps(struct chan *c)
+{
+	struct chaninfo *i = chan_said(c);
+	const uint32_t kbps = i != NULL ? i->bitrate_kbps : 0;
+
+	chaninfo_unref(&i);
+	return kbps;
+}
+
+/* Save one relay, or pulled channel: what node.md 2.1 lists. */
+static enum status save_relay(struct settings *draft, struct chan *c, const struct chan_view *v,
 	const struct host *tracker)
 {
-	char id[GNUID_STRLEN], bitrate[16], at[HOST_STRLEN] = "";
+	char id[GNUID_STRLEN], bitrate[16], at[HOST_STRLEN];
 	const char *const *t = v->info->text;
-	const struct settings_pair pairs[] = {
+	const bool pulled = v->src == CHAN_SRC_URL;
+	const struct settings_pair all[] = {
 		{ "name", t[CT_NAME] }, { "desc", t[CT_DESC] }, { "genre", t[CT_GENRE] },
 		{ "contactURL", t[CT_URL] }, { "comment", t[CT_COMMENT] },
+		{ "sourceURL", pulled ? v->source_url : NULL },
+		{ "sourceProtocol", pulled ? "HTTP" : NULL },
 		{ "contentType", t[CT_TYPE] }, { "MIMEType", t[CT_MIME] }, { "streamExt", t[CT_EXT] },
 		{ "bitrate", bitrate }, { "id", gnuid_str(chan_id(c), id) }, { "stayConnected", "Yes" },
 		{ "trackContact", t[CT_TRACK_URL] }, { "trackTitle", t[CT_TRACK_TITLE] },
 		{ "trackArtist", t[CT_TRACK_ARTIST] }, { "trackAlbum", t[CT_TRACK_ALBUM] },
 		{ "trackGenre", t[CT_TRACK_GENRE] }, { "ipVersion", v->v6 ? "6" : "4" },
-		{ "tracker", at },
+		{ "tracker", host_is_set(tracker) ? host_str(tracker, at) : NULL },
 	};
+	struct settings_pair pairs[NELEM(all)];
+	uint32_t n = 0;
 
-	snprintf(bitrate, sizeof(bitrate), "%u", v->info->bitrate_kbps);
-	if (host_is_set(tracker))
-		host_str(tracker, at);
-	/* without a tracker the last pair is left out, and so is an older one */
-	return settings_relay_put(draft, pairs, (uint32_t)(NELEM(pairs) - (at[0] == '\0')));
+	/* what was measured of a pulled stream is not what its user said of it */
+	snprintf(bitrate, sizeof(bitrate), "%u", pulled ? said_kbps(c) : v->info->bitrate_kbps);
+	/* what has no value is left out, and so is an older one */
+	for (size_t i = 0; i < NELEM(all); i++)
+		if (all[i].value != NULL)
+			pairs[n++] = all[i];
+	return settings_relay_put(draft, pairs, n);
 }
 
 /* The tracker's address as far as it is known: one that can be dialled again. */
@@ -399,11 +425,12 @@ static enum status save_kept(struct settings *draft, void *ctx)
 		struct host tracker;
 		struct chan_view v;
 
-		if (chan_type_of(k->all[i]) != CHAN_RELAY)
-			continue;
-		tracker = tracker_of(k->app, chan_id(k->all[i]));
 		chan_view(k->all[i], &v);
-		if (v.keep)
+		tracker = v.type == CHAN_RELAY ? tracker_of(k->app, chan_id(k->all[i])) :
+			(struct host){ .port = 0 };
+		if (v.type != CHAN_RELAY && v.src != CHAN_SRC_URL)
+			st = ST_OK;     /* who pushes comes by himself */
+		else if (v.keep)
 			st = save_relay(draft, k->all[i], &v, &tracker);
 		else
 			(void)settings_relay_del(draft, chan_id(k->all[i])->b);
@@ -541,7 +568,7 @@ enum status app_start(struct app *a, const char *ini, int *exit_code)
 		.shutdown = op_shutdown, .chanlog_counts = op_chanlog_counts, .name_asked = op_name_asked,
 		.check_firewall = firewall_ask,
 		.check_viewer = portcheck_start, .history = op_history, .fetch_feeds = op_fetch_feeds,
-		.speedtest = speedtest_run,
+		.speedtest = speedtest_run, .pull_start = pull_start,
 		.rtmp_prepare = rtmpd_prepare, .rtmp_switch = rtmpd_switch, .rtmp_status = rtmpd_status,
 		.sync_report = op_sync_report,
 	};

@@ -70,28 +70,24 @@ static enum status take(void *ctx, const uint8_t *p, size_t n, nsec now)
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-struct drip {
-	nsec since;                     /* of bytes; 0 = no channel yet */
-	uint64_t bytes;
-};
-
-/* Does the input of a channel merely drip? */
-static bool drips(struct drip *d, const struct source *src, size_t got, nsec now)
+bool intake_drips(struct intake_drip *d, struct source *src, size_t got, nsec now)
 {
+	bool slow = false;
+
 	d->bytes += got;
 	if (d->since == 0 || now - d->since >= SLOW_TIME) {
-		bool slow = d->since != 0 && d->bytes < SLOW_BYTES;
-
+		slow = d->since != 0 && d->bytes < SLOW_BYTES;
 		d->since = src->c != NULL ? now : 0;
 		d->bytes = 0;
-		return slow;
 	}
-	return false;
+	if (slow)
+		(void)text_copy(src->error, sizeof(src->error), "less than 1 KiB/s for a minute");
+	return slow;
 }
 
 enum status intake_read(const struct intake_read *r)
 {
-	struct drip drip = { 0 };
+	struct intake_drip drip = { 0 };
 	nsec last_byte = clk_now();
 	enum status st = ST_OK;
 
@@ -107,11 +103,8 @@ enum status intake_read(const struct intake_read *r)
 			if (st == ST_OK) {
 				last_byte = now;
 				st = r->take(r->ctx, r->buf, got, now);
-				if (st == ST_OK && drips(&drip, r->src, got, now)) {
-					(void)text_copy(r->src->error, sizeof(r->src->error),
-					                "less than 1 KiB/s for a minute");
+				if (st == ST_OK && intake_drips(&drip, r->src, got, now))
 					st = ST_TIMEOUT;
-				}
 			} else if (st == ST_TIMEOUT) {
 				st = ST_OK;
 			}

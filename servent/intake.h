@@ -43,6 +43,14 @@ struct intake_read {
 /* Read until the input is over, stands still, drips, or the source is stopped; the reason comes back. */
 enum status intake_read(const struct intake_read *r) NODISCARD;
 
+/* How much came, to tell a stream from a drip. All 0 at first. */
+struct intake_drip {
+	nsec since;                     /* of bytes; 0 = not yet */
+	uint64_t bytes;
+};
+/* So many bytes came now: does the input of a channel merely drip? Then src->error says so. */
+bool intake_drips(struct intake_drip *d, struct source *src, size_t got, nsec now);
+
 /* Say an HTTP status to an encoder, and see that it arrives; detail may be NULL. */
 void intake_answer(struct sock *s, int status, const char *detail);
 

@@ -75,7 +75,7 @@ static enum status negotiate(struct play *y, nsec deadline)
 	return st == ST_TIMEOUT ? fail(y->src, st, "the server does not play it in time") : st;
 }
 
-enum status rtmp_play(struct source *src, const char *url)
+enum status rtmp_play(struct source *src, const char *url, bool far)
 {
 	const nsec deadline = clk_deadline(CONNECT_TIME);
 	struct rtmp_url *u = malloc(sizeof(*u));
@@ -91,6 +91,8 @@ enum status rtmp_play(struct source *src, const char *url)
 		fail(src, ST_PROTO, "not an rtmp:// address with a stream in it");
 	if (st == ST_OK && host_resolve(&h, u->host, u->port, deadline) != ST_OK)
 		st = fail(src, ST_SYS, "the server's name cannot be found");
+	if (st == ST_OK && far && !host_is_global(&h))
+		st = fail(src, ST_PROTO, "it leads into our own network");
 	if (st == ST_OK)
 		st = sock_connect(&y->sock, &h, &src->mbox, deadline);
 	if (st != ST_OK)

@@ -214,14 +214,16 @@ static enum status open_channel(struct source *s)
 		return st;
 	s->attached = true;
 	s->told = chan_info(s->c);
+	host_str(&s->peer, from);
 	log_info("channel \"%s\" %s: %s by %s (%s)", s->told->text[CT_NAME], gnuid_str(chan_id(s->c), id),
-	         again ? "taken over" : "broadcast", host_str(&s->peer, from), s->told->text[CT_TYPE]);
+	         again ? "taken over" : "broadcast", s->url != NULL ? s->shown : from,
+	         s->told->text[CT_TYPE]);
 	if (again)
 		take_texts(s);
 	note_said(s, s->meta);
 	take_title(s);
 	share_info(s);
-	chan_set_source(s->c, &s->peer, NULL, NULL);
+	chan_set_source(s->c, &s->peer, NULL, s->url);
 	free(s->meta);
 	s->meta = NULL;
 	return ST_OK;
@@ -249,6 +251,7 @@ static enum status on_head(void *ctx, const void *p, size_t n)
 	if (head == NULL)
 		return no_room(s, "out of memory");
 	s->pos += n;
+	s->headed = true;
 	pkt_unref(&s->head);
 	s->head = n > 0 ? pkt_ref(head) : NULL;
 	return chan_set_head(s->c, s->token, head);
@@ -531,14 +534,10 @@ nsec source_deadline(const struct source *s)
 	return MIN(media_deadline(s->media), info_due(s));
 }
 
-/* Wait for the next encoder. ST_STOPPED: it came, or the channel was stopped. */
-static enum status grace(struct source *s)
+enum status source_wait(struct source *s, nsec until)
 {
-	const struct settings *set = conf_get(s->a->node.conf);
-	nsec until = clk_deadline((nsec)set->source_grace_sec * NSEC_PER_SEC);
 	enum status st = ST_OK;
 
-	settings_unref(&set);
 	while (st == ST_OK) {
 		st = mbox_wait(&s->mbox, MIN(until, info_due(s)));
 		if (st == ST_TIMEOUT && clk_now() < until)
@@ -546,8 +545,67 @@ static enum status grace(struct source *s)
 		if (st == ST_OK && clk_now() >= info_due(s))
 			tell_relays(s, clk_now());
 	}
-	return st;
+	return st == ST_STOPPED ? ST_STOPPED : ST_OK;
 }
+
+/* Wait for the next encoder. ST_STOPPED: it came, or the channel was stopped. */
+static enum status grace(struct source *s)
+{
+	const struct settings *set = conf_get(s->a->node.conf);
+	nsec until = clk_deadline((nsec)set->source_grace_sec * NSEC_PER_SEC);
+
+	settings_unref(&set);
+	return source_wait(s, until) == ST_STOPPED ? ST_STOPPED : ST_TIMEOUT;
+}
+
+/* --- pulled ----------------------------------------------------------------------------------- */
+
+enum status source_open(struct source *s)
+{
+	return s->c == NULL ? open_channel(s) : ST_OK;
+}
+
+enum status source_restart(struct source *s, const char *type)
+{
+	struct media *m = media_new(type, &ops, s);
+
+	if (m == NULL)
+		return no_room(s, "out of memory");
+	drop_batch(s);
+	media_free(&s->media);
+	s->media = m;
+	memset(&s->said, 0, sizeof(s->said));
+	s->headed = false;
+	return ST_OK;
+}
+
+void source_pause(struct source *s)
+{
+	if (judge(s, media_end(s->media, clk_now())) == ST_OK)
+		(void)flush(s);
+}
+
+void source_set_status(struct source *s, enum chan_status status)
+{
+	const bool was = chan_is_playing(s->c);
+
+	chan_set_status(s->c, status);
+	s->playing = false;
+	if (was)
+		app_wake_cout(s->a);
+}
+
+void source_tell(struct source *s, const struct chanmeta *m, uint32_t present)
+{
+	bool bitrate_only;
+
+	if (chan_merge_info(s->c, m, present, &bitrate_only)) {
+		share_info(s);
+		app_wake_cout(s->a);
+	}
+}
+
+/* --- the end ---------------------------------------------------------------------------------- */
 
 void source_end(struct source *s, enum status why)
 {

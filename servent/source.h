@@ -34,12 +34,15 @@ struct source {
 	bool user_bitrate;              /* the encoder's operator said it: nothing overrides it */
 	bool knows_password;            /* it may take over what came from elsewhere */
 	bool v6;
+	const char *url;                /* it is pulled from there; borrowed; NULL = it is pushed */
+	const char *shown;              /* the same without secrets, for people; borrowed */
 	struct media *media;
 	struct media_info said;         /* what the stream said last */
 
 	struct chan *c;                 /* NULL until the first head */
 	uint32_t token;
 	bool attached, playing;
+	bool headed;                    /* a head has come since the start, or source_restart() */
 	uint64_t pos;                   /* of the next packet */
 	struct pkt *head;               /* the newest; owned; NULL = none, or an empty one */
 	struct pkt *batch[READER_BATCH];
@@ -67,6 +70,20 @@ void source_set_mount(struct source *s, const char *mount);
  * (node_ops.early_title). Only Icecast and SHOUTcast encoders send titles on a way of their own. */
 bool source_early_title(struct node *n, const char *mount, const struct chanmeta *m, uint32_t present)
 	EXCLUDES(lk_app);
+
+/* List the channel now, not with its first head: for one that is pulled. Set url and shown before. As
+ * source_feed(). */
+enum status source_open(struct source *s) NODISCARD;
+/* The input begins anew, with a head of its own to come; type as for media_new(). ST_OK, ST_LIMIT */
+enum status source_restart(struct source *s, const char *type) NODISCARD;
+/* The input is over for now: let out what is whole. */
+void source_pause(struct source *s);
+/* With a channel: what is between two inputs of a pulled one. It plays again with the next packet. */
+void source_set_status(struct source *s, enum chan_status status);
+/* With a channel: what was said of it beside the stream, `present` of m. */
+void source_tell(struct source *s, const struct chanmeta *m, uint32_t present);
+/* Wait without input until the time has come. ST_OK, or ST_STOPPED. */
+enum status source_wait(struct source *s, nsec until) NODISCARD;
 
 /* Input bytes. Returns ST_OK; ST_STOPPED (the channel was stopped, or taken over); ST_PROTO, ST_LIMIT,
  * ST_TIMEOUT: refused, s->error says why. */

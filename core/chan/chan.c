@@ -55,7 +55,7 @@ struct chan {
 	struct routelist src_routes     GUARDED_BY(lk_chan);    /* sessions heard of through it */
 	struct host up_host             GUARDED_BY(lk_chan);    /* the last that served us */
 	struct gnuid up_sid             GUARDED_BY(lk_chan);
-	char src_url[256]               GUARDED_BY(lk_chan);
+	char src_url[CHAN_URL]          GUARDED_BY(lk_chan);
 	bool bump                       GUARDED_BY(lk_chan);
 	struct host bump_to             GUARDED_BY(lk_chan);
 	struct sock_offer *given        GUARDED_BY(lk_chan);    /* its thread's; NULL = none */

@@ -38,6 +38,8 @@ enum chan_src {
 const char *chan_status_str(enum chan_status s);        /* "WAIT" "CONNECT" "SEARCH" "RECEIVE" ... */
 const char *chan_src_str(enum chan_src s);              /* "PEERCAST" "HTTPPUSH" ... */
 
+#define CHAN_URL 1024           /* bytes of an address it is pulled from, NUL included */
+
 /* What others see of a channel, copied out at one moment. */
 struct chan_view {
 	struct chaninfo *info;          /* a reference; chan_view_fini() drops it */
@@ -58,7 +60,7 @@ struct chan_view {
 	uint64_t oldest, newest;        /* start positions of the ring's ends; 0 when empty */
 	uint32_t head_len;              /* 0 = no head yet, or an empty one */
 	struct host source;             /* where it comes from; unset = not connected */
-	char source_url[256];           /* for URL sources */
+	char source_url[CHAN_URL];      /* for URL sources */
 	struct gnuid source_sid;        /* session of the upstream node; unset otherwise */
 	struct host upstream;           /* the node it was last received from, or is; unset = none */
 	struct gnuid upstream_sid;

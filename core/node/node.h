@@ -44,6 +44,8 @@ struct rtmp_status {
 	char problem[128];              /* why it does not listen, though wanted; "" = nothing */
 };
 
+#define NODE_WHY 192            /* bytes of a reason, NUL included */
+
 /* Upward calls from http: what needs a thread of the servent room. None may be called under a lock. */
 struct node_ops {
 	/* Create, list and start a relay of id; tip NULL = look in the hit lists. A channel that is
@@ -89,6 +91,11 @@ struct node_ops {
 	 * is published. port 0 = as set. */
 	void (*rtmp_switch)(struct node *n, bool on, uint16_t port);
 	void (*rtmp_status)(struct node *n, struct rtmp_status *s);
+	/* Broadcast what a URL has, for somebody at `peer`; a pulled channel of that name is taken over. m:
+	 * id unset, or the one a new channel shall have; it becomes the channel's.
+	 * ST_OK; ST_PROTO (it may not, or is no URL), ST_LIMIT, ST_STOPPED: why says so */
+	enum status (*pull_start)(struct node *n, const struct host *peer, const char *url,
+		struct chanmeta *m, bool v6, char why[NODE_WHY]);
 	/* Fetch the lists of the user's yellow pages, unless the last time is younger than pace; returns when
 	 * they are there, in chandir. ST_OK, ST_TIMEOUT; ST_STOPPED: nothing is fetched here */
 	enum status (*fetch_feeds)(struct node *n, nsec pace, nsec deadline);

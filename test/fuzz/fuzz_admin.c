@@ -42,6 +42,14 @@ static enum status speedtest(struct node *n, struct servent *from, const char *u
 	return send ? ST_OK : ST_LIMIT;
 }
 
+static enum status pull_start(struct node *n, const struct host *peer, const char *url, struct chanmeta *m,
+	bool v6, char why[NODE_WHY])
+{
+	ASSERT(url[0] != '\0');
+	why[0] = '\0';
+	return v6 ? ST_OK : ST_PROTO;
+}
+
 static enum status rtmp_prepare(struct node *n, const char *key, struct chanmeta *m, bool v6)
 {
 	return ST_OK;
@@ -76,6 +84,7 @@ static void node_up(void)
 	node.ops.fetch_feeds = fetch_feeds;
 	node.ops.speedtest = speedtest;
 	node.ops.rtmp_prepare = rtmp_prepare;
+	node.ops.pull_start = pull_start;
 	node.ops.rtmp_switch = rtmp_switch;
 	node.ops.rtmp_status = rtmp_status;
 	sv.peer = host_v4(127, 0, 0, 1, 1);

@@ -35,6 +35,14 @@ static void info_changed(struct node *n, struct chan *c)
 {
 }
 
+static enum status pull_start(struct node *n, const struct host *peer, const char *url, struct chanmeta *m,
+	bool v6, char why[NODE_WHY])
+{
+	ASSERT(url[0] != '\0');
+	why[0] = '\0';
+	return v6 ? ST_OK : ST_PROTO;
+}
+
 static enum status rtmp_prepare(struct node *n, const char *key, struct chanmeta *m, bool v6)
 {
 	ASSERT(key[0] != '\0' && strlen(key) < TEXT_MAX && gnuid_is_set(&m->id));
@@ -72,6 +80,7 @@ static void node_up(void)
 	node.ops.settings_changed = settings_changed;
 	node.ops.info_changed = info_changed;
 	node.ops.rtmp_prepare = rtmp_prepare;
+	node.ops.pull_start = pull_start;
 	node.ops.rtmp_status = rtmp_status;
 	node.ops.fetch_feeds = fetch_feeds;
 	node.storage = storage_open(NULL);

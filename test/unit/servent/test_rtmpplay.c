@@ -134,7 +134,7 @@ START_TEST(plays)
 	answer(&v.says, "_result", 2, 1, NULL);
 	frames(&v.says);
 	server_start(&v);
-	ck_assert_int_eq(rtmp_play(&s, v.url), ST_EOF);
+	ck_assert_int_eq(rtmp_play(&s, v.url, false), ST_EOF);
 	server_end(&v);
 	ck_assert_ptr_nonnull(s.c);
 	chan_view(s.c, &w);
@@ -156,7 +156,7 @@ START_TEST(refused)
 	hello(&v.says);
 	answer(&v.says, "_error", 1, 0, "Not.You");
 	server_start(&v);
-	ck_assert_int_eq(rtmp_play(&s, v.url), ST_PROTO);
+	ck_assert_int_eq(rtmp_play(&s, v.url, false), ST_PROTO);
 	ck_assert_str_eq(s.error, "refused: Not.You ");
 	ck_assert_ptr_null(s.c);
 	server_end(&v);
@@ -174,7 +174,7 @@ START_TEST(stopped)
 	hello(&v.says);
 	v.stop = &s.mbox;
 	server_start(&v);
-	ck_assert_int_eq(rtmp_play(&s, v.url), ST_STOPPED);
+	ck_assert_int_eq(rtmp_play(&s, v.url, false), ST_STOPPED);
 	server_end(&v);
 	source_over(&s);
 }
@@ -188,12 +188,12 @@ START_TEST(nobody_there)
 	int fd;
 
 	source_begin(&s);
-	ck_assert_int_eq(rtmp_play(&s, "http://127.0.0.1/live/s"), ST_PROTO);
+	ck_assert_int_eq(rtmp_play(&s, "http://127.0.0.1/live/s", false), ST_PROTO);
 	s.error[0] = '\0';
 	ck_assert_int_eq(sock_listen(&fd, &any), ST_OK);
 	snprintf(url, sizeof(url), "rtmp://127.0.0.1:%u/live/s", sock_local_port(fd));
 	close(fd);
-	ck_assert_int_eq(rtmp_play(&s, url), ST_SYS);
+	ck_assert_int_eq(rtmp_play(&s, url, false), ST_SYS);
 	source_over(&s);
 }
 END_TEST

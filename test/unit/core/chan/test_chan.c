@@ -1110,7 +1110,7 @@ START_TEST(status)
 	struct host h = host_v4(192, 0, 2, 9, 7144);
 	struct gnuid sid = { { 9 } };
 	struct chan_view v;
-	char url[400];
+	char url[CHAN_URL + 100];
 
 	ck_assert_str_eq(chan_status_str(chan_get_status(c)), "WAIT");
 	chan_set_status(c, CHAN_RECEIVING);

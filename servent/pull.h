@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Channels whose stream this node pulls by itself: from an HTTP, Icecast or Windows Media server, or an RTMP
+ * one, straight or through a playlist.
+ *
+ * Each has a thread, which connects, feeds the source until the stream ends, and begins again after a pause
+ * that grows from PULL_PAUSE_MIN to PULL_PAUSE_MAX while it does not last. The channel stays until it is
+ * stopped, and is saved in the ini. Which schemes may be used `fetchAllow` says.
+ *
+ * What a server sends cannot lead us into this machine or its network: only an address that a trusted caller
+ * gave may lie there.
+ *
+ * source   media.md 2.6, 2.7, 2.9, 2.11; node.md 2.8; settings.md
+ */
+#ifndef SERVENT_PULL_H
+#define SERVENT_PULL_H
+
+#include "core/media/media.h"
+#include "core/media/urllist.h"
+#include "servent/app.h"
+#include "servent/source.h"
+
+#define PULL_PAUSE_MIN (1 * NSEC_PER_SEC)
+#define PULL_PAUSE_MAX (30 * NSEC_PER_SEC)
+#define PULL_GOOD      (60 * NSEC_PER_SEC)      /* a stream that lasted: the least pause again */
+#define PULL_LISTS     3                        /* playlists in one another */
+#define PULL_TRIES     16                       /* entries of playlists for one stream */
+
+/* As node_ops.pull_start. */
+enum status pull_start(struct node *n, const struct host *peer, const char *url, struct chanmeta *m, bool v6,
+	char why[NODE_WHY]) EXCLUDES(lk_app) NODISCARD;
+/* One that is saved in the ini, under the id of m. */
+enum status pull_restore(struct node *n, const char *url, struct chanmeta *m, bool v6, char why[NODE_WHY])
+	EXCLUDES(lk_app) NODISCARD;
+
+/* FETCHALLOW_* of an address by its scheme, in any case; 0 = none that can be pulled. */
+unsigned pull_scheme(const char *url);
+/* The address without user and password, for people. */
+void pull_shown(char dst[TEXT_MAX], const char *url);
+/* How long to wait before try number n (0 = the first after one that lasted), jitter aside. */
+nsec pull_pause(unsigned n);
+
+/* --- one stream ------------------------------------------------------------------------------- */
+
+struct pull {
+	struct source src;
+	struct app *app;
+	char url[CHAN_URL];
+	char shown[TEXT_MAX];
+	char type[MEDIA_TYPE_MAX];      /* what it is said to be; "UNKNOWN" */
+	uint32_t given;                 /* texts the user gave, 1 << CT_*: the server's do not count */
+	bool near;                      /* it may lie in our own network */
+	uint32_t entry;                 /* of a playlist: where to begin */
+	unsigned tries;                 /* left for this stream */
+	unsigned pauses;                /* since one lasted */
+	nsec quiet_since;               /* nothing has come */
+	char said[160];                 /* the last failure that was logged */
+};
+
+/* Set src->error unless it is set; returns st. */
+enum status pull_fail(struct pull *x, enum status st, const char *why);
+
+/* An answer that is a playlist. */
+struct pull_list {
+	enum urllist_kind kind;         /* URLLIST_NONE: it was a stream */
+	struct buf text;                /* the caller's to finish */
+	char url[CHAN_URL];             /* where it came from, after all redirects */
+};
+
+/* GET an http(s):// or mms(h):// address, and feed the source with what comes. *far: addresses of our network
+ * are refused; set when this one was outside.
+ * returns  ST_OK with *list filled in; else how the stream ended: ST_EOF, ST_STOPPED, ST_TIMEOUT, ST_PROTO,
+ *          ST_LIMIT, ST_SYS; src->error says more where there is more to say */
+enum status pull_http(struct pull *x, const char *url, bool *far, struct pull_list *list) NODISCARD;
+/* Resolve an entry of a playlist. false: it is no address, or too long. */
+bool pull_resolve(char dst[CHAN_URL], const char *base, const char *entry);
+
+#endif
