@@ -3,6 +3,7 @@
  *
  * Those of a channel log what they did; stop, bump and keep return false when no channel of that id is
  * carried here.
+ * source   http.md 6.2, 8.5; settings.md decisions 26, 31
  */
 #ifndef HTTP_COMMAND_H
 #define HTTP_COMMAND_H

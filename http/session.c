@@ -203,26 +203,32 @@ static void set_aside(const char *path)
 	buf_fini(&to);
 }
 
-static void load_file(struct conf *c, const char *path)
+/* False: there is no such file. */
+static bool load_file(struct conf *c, const char *path, bool ours)
 {
 	const struct settings *st;
 	struct session s;
 	json_t *list = NULL, *o;
 	struct buf b;
 	enum status got;
+	bool there = true;
 	size_t i;
 
 	buf_init(&b, FILE_MAX);
 	got = file_read(path, &b);
 	if (got == ST_SYS) {
-		if (errno != ENOENT)
+		there = errno != ENOENT && errno != ENOTDIR;
+		if (there)
 			log_error("http: %s: %s", path, status_str(got));
 		goto out;
 	}
 	if (got == ST_OK)
 		list = json_loadb((const char *)b.p, b.len, 0, NULL);
 	if (!json_is_array(list)) {
-		set_aside(path);
+		if (ours)
+			set_aside(path);
+		else
+			log_error("http: %s cannot be understood, and is left alone", path);
 		goto out;
 	}
 	st = conf_get(c);
@@ -235,14 +241,21 @@ static void load_file(struct conf *c, const char *path)
 out:
 	json_decref(list);
 	buf_fini(&b);
+	return there;
 }
 
-void sessions_load(struct conf *c)
+void sessions_load(struct conf *c, const char *yt)
 {
 	char *path = are_kept(c) ? file_beside(conf_path(c), FILE_NAME) : NULL;
+	struct buf old;
 
-	if (path != NULL)
-		load_file(c, path);
+	if (path != NULL && !load_file(c, path, true) && yt != NULL) {
+		buf_init(&old, 4096);
+		buf_printf(&old, "%s/" FILE_NAME, yt);
+		if (old.err == ST_OK)
+			(void)load_file(c, buf_cstr(&old), false);
+		buf_fini(&old);
+	}
 	free(path);
 }
 

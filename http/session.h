@@ -30,8 +30,9 @@ bool session_is(struct conf *c, const struct host *peer, const char *id) EXCLUDE
 /* Forget it, when it is of this peer. */
 void session_close(struct conf *c, const struct host *peer, const char *id) EXCLUDES(lk_leaf);
 
-/* Read tokens.json when they are to be kept; a file that cannot be understood is renamed to .bad. */
-void sessions_load(struct conf *c) EXCLUDES(lk_leaf);
+/* Read tokens.json when they are to be kept; a file that cannot be understood is renamed to .bad. Where there
+ * is none, the one in yt, the folder of PeerCast-YT, which stays as it is (NULL = there is no such). */
+void sessions_load(struct conf *c, const char *yt) EXCLUDES(lk_leaf);
 /* Write it when they are to be kept. Blocks on the disk. */
 void sessions_save(struct conf *c) EXCLUDES(lk_leaf);
 

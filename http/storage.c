@@ -69,7 +69,44 @@ static json_t *load(const char *path)
 	return root != NULL ? root : json_object();
 }
 
-struct storage *storage_open(const char *ini) LOCK_IMPL /* nobody else has it yet */
+/* Its text: a file of PeerCast-YT is the item itself, or that as a JSON string. False: it is neither. */
+static bool take_yt(json_t *items, const char *name, const struct buf *b)
+{
+	json_t *v = json_loadb((const char *)b->p, b->len, JSON_DECODE_ANY, NULL);
+	bool ok = v != NULL;
+
+	if (ok && !json_is_string(v)) {
+		ok = json_is_object(v) || json_is_array(v);
+		json_decref(v);
+		v = ok ? json_stringn((const char *)b->p, b->len) : NULL;
+	}
+	ok = ok && json_string_length(v) <= STORAGE_ITEM && json_object_set(items, name, v) == 0;
+	json_decref(v);
+	return ok;
+}
+
+static void load_yt(json_t *items, const char *yt, const char *name)
+{
+	struct buf path, b;
+	enum status st;
+
+	if (json_object_get(items, name) != NULL)
+		return;
+	buf_init(&path, 4096);
+	buf_init(&b, 2 * STORAGE_ITEM);         /* a JSON string is longer than its text */
+	buf_printf(&path, "%s/%s.json", yt, name);
+	st = path.err == ST_OK ? file_read(buf_cstr(&path), &b) : path.err;
+	if (st == ST_OK && take_yt(items, name, &b))
+		log_info("%s: taken over", buf_cstr(&path));
+	else if (st == ST_OK)
+		log_error("%s: cannot be understood, and is left alone", buf_cstr(&path));
+	else if (st != ST_SYS || (errno != ENOENT && errno != ENOTDIR))
+		log_error("%s: %s", buf_cstr(&path), status_str(st));
+	buf_fini(&b);
+	buf_fini(&path);
+}
+
+struct storage *storage_open(const char *ini, const char *yt) LOCK_IMPL /* nobody else has it yet */
 {
 	struct storage *s = calloc(1, sizeof(*s));
 
@@ -81,6 +118,8 @@ struct storage *storage_open(const char *ini) LOCK_IMPL /* nobody else has it ye
 		s->root = s->path != NULL ? load(s->path) : json_object();
 	if (s->root == NULL || !make_whole(s->root))
 		storage_free(&s);
+	else if (yt != NULL)
+		load_yt(json_object_get(s->root, "items"), yt, "channelFilters");
 	return s;
 }
 

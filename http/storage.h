@@ -3,7 +3,10 @@
  * what was broadcast before. In storage.json beside the ini; a change is on the disk before its caller goes
  * on.
  *
- * A file that cannot be understood is put aside as storage.json.bad, and one begins anew.
+ * What PeerCast-YT kept, channelFilters.json in its folder, is read as long as there is no such item of ours;
+ * nothing is ever written there.
+ *
+ * A file of ours that cannot be understood is put aside as storage.json.bad, and one begins anew.
  *
  * lock     lk_save, held while the file is written.
  * source   http.md 8.5, 8.6; settings.md decision 10
@@ -24,9 +27,10 @@
 
 struct storage;
 
-/* Read the file beside that ini, if there is one; NULL = no file (tests). Faults of the file are logged.
+/* Read the file beside that ini, if there is one; NULL = no file (tests). yt: the folder of PeerCast-YT, or
+ * NULL. Faults of files are logged.
  * returns  the storage, NULL when out of memory */
-struct storage *storage_open(const char *ini) NODISCARD;
+struct storage *storage_open(const char *ini, const char *yt) NODISCARD;
 void storage_free(struct storage **s);
 
 /* May there be an item of that name? */

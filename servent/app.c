@@ -525,6 +525,7 @@ enum status app_start(struct app *a, const char *ini, int *exit_code)
 	struct conf *conf;
 	struct own own;
 	enum status st;
+	char *yt;
 
 	memset(a, 0, sizeof(*a));
 	a->listen_fd = -1;
@@ -549,7 +550,10 @@ enum status app_start(struct app *a, const char *ini, int *exit_code)
 		st = node_init(&a->node, conf, a->node.cm, a->node.sm);
 	if (st == ST_OK) {
 		a->node.yp = yp_new();
-		a->node.storage = storage_open(ini);
+		yt = opts_yt_state();
+		a->node.storage = storage_open(ini, yt);
+		sessions_load(conf, yt);
+		free(yt);
 		st = a->node.yp != NULL && a->node.storage != NULL ? ST_OK : ST_LIMIT;
 	}
 	if (st == ST_OK)
@@ -573,7 +577,6 @@ enum status app_start(struct app *a, const char *ini, int *exit_code)
 		.sync_report = op_sync_report,
 	};
 	app_apply_settings(a);
-	sessions_load(conf);
 	set = conf_get(conf);
 	st = open_port(a, set, exit_code);
 	settings_unref(&set);

@@ -72,9 +72,10 @@ int opts_parse(int argc, char **argv, struct opts *o, FILE *out, FILE *err)
 	return -1;
 }
 
-char *opts_default_ini(void)
+/* $var followed by tail, or the home and home_tail. */
+static char *xdg_path(const char *var, const char *tail, const char *home_tail)
 {
-	const char *base = getenv("XDG_CONFIG_HOME"), *tail = "/peercast/peercast.ini";
+	const char *base = getenv(var);
 	struct buf b;
 	char *path;
 
@@ -86,7 +87,7 @@ char *opts_default_ini(void)
 
 			base = pw != NULL ? pw->pw_dir : NULL;
 		}
-		tail = "/.config/peercast/peercast.ini";
+		tail = home_tail;
 	}
 	if (base == NULL)
 		return NULL;
@@ -95,4 +96,14 @@ char *opts_default_ini(void)
 	path = b.err == ST_OK ? strdup(buf_cstr(&b)) : NULL;
 	buf_fini(&b);
 	return path;
+}
+
+char *opts_default_ini(void)
+{
+	return xdg_path("XDG_CONFIG_HOME", "/peercast/peercast.ini", "/.config/peercast/peercast.ini");
+}
+
+char *opts_yt_state(void)
+{
+	return xdg_path("XDG_STATE_HOME", "/peercast", "/.local/state/peercast");
 }

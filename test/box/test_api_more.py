@@ -32,6 +32,26 @@ class Kept(BoxCase):
         self.assertNotIn("unknown", history[0])
         self.assertEqual(os.stat(os.path.join(n.dir, "storage.json")).st_mode & 0o777, 0o600)
 
+    def test_filters_of_peercast_yt(self):
+        """What it kept in its folder is there until something is kept here; a file that is none harms nobody."""
+        n = self.node(start=False)
+        theirs = os.path.join(n.dir, ".local", "state", "peercast", "channelFilters.json")
+        os.makedirs(os.path.dirname(theirs))
+        text = '[{"name":"\u597d\u304d"}]'
+        for content, item in (("[broken", None), (text, text)):
+            with open(theirs, "w", encoding="utf-8") as f:
+                f.write(content)
+            n.start()
+            self.assertEqual(n.rpc("getServerStorageItem", ["channelFilters"]), item)
+            n.stop()
+        n.start()
+        n.rpc("setServerStorageItem", ["channelFilters", "[]"])
+        n.stop()
+        n.start()
+        self.assertEqual(n.rpc("getServerStorageItem", ["channelFilters"]), "[]")
+        with open(theirs, encoding="utf-8") as f:
+            self.assertEqual((f.read(), os.listdir(os.path.dirname(theirs))), (text, ["channelFilters.json"]))
+
     def test_refused(self):
         n = self.node()
         for method, params, code in (

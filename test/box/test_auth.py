@@ -191,6 +191,24 @@ class Login(Auth):
         ok = [self.ask(node, "GET", "/html/app.js", c).status for c in cookies]
         self.assertEqual(ok, [401] * 2 + [200] * 32)
 
+    def test_logins_of_peercast_yt(self):
+        """Its tokens.json counts while there is none of ours, and stays as it is."""
+        node = self.node(dict(self.INI), name="swapped", blocks="\n[Flags]\npersistTokenList = Yes\n[End]\n", start=False)
+        state = os.path.join(node.dir, ".local", "state", "peercast")
+        os.makedirs(state)
+        theirs, text = os.path.join(state, "tokens.json"), '[{"id":"%s","ip":"127.0.0.1"}]' % ("0f" * 16)
+        with open(theirs, "w", encoding="ascii") as f:
+            f.write(text)
+        node.start()
+        cookie = {"Cookie": "%d_id=%s" % (node.port, "0f" * 16)}
+        self.assertEqual(self.ask(node, "GET", HOME, cookie).status, 200)
+        self.assertEqual(self.ask(node, "POST", "/admin", cookie, form(cmd="logout")).status, 302)
+        node.stop()
+        node.start()
+        self.assertEqual(self.ask(node, "GET", HOME, cookie).status, 401)       # ours, without that login
+        with open(theirs, encoding="ascii") as f:
+            self.assertEqual((f.read(), os.listdir(state)), (text, ["tokens.json"]))
+
     def test_basic_mode(self):
         """authType http-basic: no page, no cookies."""
         node = self.strict({"authType": "http-basic"})

@@ -83,7 +83,7 @@ static void node_up(void)
 	node.ops.pull_start = pull_start;
 	node.ops.rtmp_status = rtmp_status;
 	node.ops.fetch_feeds = fetch_feeds;
-	node.storage = storage_open(NULL);
+	node.storage = storage_open(NULL, NULL);
 	ASSERT(node.storage != NULL);
 	sv.peer = host_v4(127, 0, 0, 1, 1);
 	log_set_level(LOG_OFF);

@@ -159,7 +159,7 @@ START_TEST(kept)
 	session_close(c, &v4, a);
 	session_close(c, &v6, b);
 	write_tokens(buf_cstr(&saved));
-	sessions_load(c);
+	sessions_load(c, NULL);
 	ck_assert(session_is(c, &v4, a) && session_is(c, &v6, b));
 	session_close(c, &v4, a);
 	ck_assert(!session_is(c, &v4, a));
@@ -167,12 +167,12 @@ START_TEST(kept)
 	/* for another password they are nothing */
 	write_tokens(buf_cstr(&saved));
 	ck_assert_int_eq(conf_set(c, "password", "other", why), ST_OK);
-	sessions_load(c);
+	sessions_load(c, NULL);
 	ck_assert(!session_is(c, &v4, a));
 	/* nor without the flag */
 	ck_assert_int_eq(conf_set(c, "password", "pw", why), ST_OK);
 	ck_assert_int_eq(conf_set(c, "persistTokenList", "No", why), ST_OK);
-	sessions_load(c);
+	sessions_load(c, NULL);
 	ck_assert(!session_is(c, &v4, a));
 	buf_fini(&saved);
 	conf_free(&c);
@@ -208,10 +208,38 @@ START_TEST(file)
 
 	snprintf(bad, sizeof(bad), "%s.bad", tokens);
 	write_tokens(files[_i].text);
-	sessions_load(c);
+	sessions_load(c, NULL);
 	ck_assert_msg(session_is(c, &v4, ID) == files[_i].good, "%s", files[_i].name);
 	ck_assert_msg((access(bad, F_OK) == 0) == files[_i].bad, "%s", files[_i].name);
 	session_close(c, &v4, ID);
+	conf_free(&c);
+}
+END_TEST
+
+/* Where we have no file PeerCast-YT's counts; it is not renamed, whatever is in it. */
+START_TEST(file_of_peercast_yt)
+{
+	struct conf *c = conf_up(true, "pw");
+	const struct host v4 = at("198.51.100.7");
+	char yt[80], theirs[112];
+
+	snprintf(yt, sizeof(yt), "%s/yt", folder);
+	snprintf(theirs, sizeof(theirs), "%s/tokens.json", yt);
+	sessions_load(c, yt);                   /* neither is there */
+	ck_assert_int_eq(mkdir(yt, 0700), 0);
+	write_tokens(files[_i].text);
+	ck_assert_int_eq(rename(tokens, theirs), 0);
+	sessions_load(c, NULL);
+	ck_assert(!session_is(c, &v4, ID));
+	sessions_load(c, yt);
+	ck_assert_msg(session_is(c, &v4, ID) == files[_i].good, "%s", files[_i].name);
+	ck_assert_int_eq(access(theirs, F_OK), 0);
+	session_close(c, &v4, ID);              /* writes ours, if it was one */
+	write_tokens("[]");
+	sessions_load(c, yt);
+	ck_assert(!session_is(c, &v4, ID));
+	ck_assert_int_eq(unlink(theirs), 0);
+	ck_assert_int_eq(rmdir(yt), 0);
 	conf_free(&c);
 }
 END_TEST
@@ -247,7 +275,7 @@ START_TEST(cookie)
 	struct request rq;
 
 	write_tokens(files[0].text);
-	sessions_load(c);
+	sessions_load(c, NULL);
 	request_init(&rq);
 	ck_assert_int_eq(request_headers(&rq, cookies[_i].head, strlen(cookies[_i].head)), ST_OK);
 	ck_assert_msg(session_of_request(c, &v4, &rq) == cookies[_i].yes, "%s", cookies[_i].head);
@@ -297,7 +325,7 @@ START_TEST(who_reads)
 	uint8_t a[SESSION_READER], b[SESSION_READER];
 
 	write_tokens(files[0].text);
-	sessions_load(c);
+	sessions_load(c, NULL);
 	reader(c, readers[_i].peer, readers[_i].head, a);
 	reader(c, readers[_i].peer2, readers[_i].head2, b);
 	ck_assert_int_eq(memcmp(a, b, sizeof(a)) == 0, readers[_i].same);
@@ -318,6 +346,7 @@ Suite *unit_suite(void)
 	tcase_add_test(t, bounded);
 	tcase_add_test(t, kept);
 	tcase_add_loop_test(t, file, 0, (int)NELEM(files));
+	tcase_add_loop_test(t, file_of_peercast_yt, 0, (int)NELEM(files));
 	tcase_add_loop_test(t, cookie, 0, (int)NELEM(cookies));
 	tcase_add_loop_test(t, who_reads, 0, (int)NELEM(readers));
 	suite_add_tcase(s, t);

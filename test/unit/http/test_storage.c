@@ -12,6 +12,7 @@
 #include "test/unit/unit.h"
 
 static char dir[] = "/tmp/peercast-storage-XXXXXX", ini[64], path[64], bad[64];
+static char yt[64], old[96];            /* the folder of PeerCast-YT, and its file */
 
 static void up(void)
 {
@@ -20,18 +21,22 @@ static void up(void)
 	snprintf(ini, sizeof(ini), "%s/peercast.ini", dir);
 	snprintf(path, sizeof(path), "%s/storage.json", dir);
 	snprintf(bad, sizeof(bad), "%s/storage.json.bad", dir);
+	snprintf(yt, sizeof(yt), "%s/yt", dir);
+	snprintf(old, sizeof(old), "%s/channelFilters.json", yt);
 }
 
 static void down(void)
 {
 	(void)unlink(path);
 	(void)unlink(bad);
+	(void)unlink(old);
+	(void)rmdir(yt);
 	ck_assert_int_eq(rmdir(dir), 0);
 }
 
 static struct storage *opened(void)
 {
-	struct storage *s = storage_open(ini);
+	struct storage *s = storage_open(ini, yt);
 
 	ck_assert_ptr_nonnull(s);
 	return s;
@@ -78,7 +83,7 @@ END_TEST
 
 START_TEST(without_a_file)
 {
-	struct storage *s = storage_open(NULL);
+	struct storage *s = storage_open(NULL, NULL);
 
 	ck_assert_ptr_nonnull(s);
 	ck_assert_int_eq(storage_set_item(s, "channelFilters", "x", 1), ST_OK);
@@ -159,7 +164,7 @@ static void add(struct storage *s, int n, bool favorite)
 
 START_TEST(history)
 {
-	struct storage *s = storage_open(NULL);
+	struct storage *s = storage_open(NULL, NULL);
 	json_t *v;
 
 	add(s, 1, false);
@@ -234,6 +239,76 @@ START_TEST(disk_that_fails)
 }
 END_TEST
 
+static void write_old(const char *text, size_t n)
+{
+	FILE *f = fopen(old, "w");
+
+	ck_assert_ptr_nonnull(f);
+	ck_assert_uint_eq(fwrite(text, 1, n, f), n);
+	ck_assert_int_eq(fclose(f), 0);
+}
+
+static const struct {
+	const char *text, *item;
+} olds[] = {
+	{ "[{\"name\":\"x\"}]", "\"[{\\\"name\\\":\\\"x\\\"}]\"" },
+	{ "{}\n", "\"{}\\n\"" },
+	{ "\"[1,2]\"", "\"[1,2]\"" },
+	{ "", "null" }, { "[", "null" }, { "5", "null" }, { "true", "null" }, { "null", "null" },
+	{ "[]]", "null" }, { "\"a\\u0000\"", "null" }, { "[\"\xff\"]", "null" },
+};
+
+/* What PeerCast-YT kept is there, once, and its file is never touched. */
+START_TEST(from_peercast_yt)
+{
+	const char *text = olds[_i].text;
+	struct storage *s;
+	struct buf b;
+
+	ck_assert_int_eq(mkdir(yt, 0700), 0);
+	s = opened();
+	expect(storage_item(s, "channelFilters"), "null");
+	storage_free(&s);
+	write_old(text, strlen(text));
+	s = opened();
+	expect(storage_item(s, "channelFilters"), olds[_i].item);
+	expect(storage_item(s, "channelFavorites"), "null");
+	ck_assert_int_eq(access(path, F_OK), -1);
+	ck_assert_int_eq(storage_set_item(s, "channelFilters", "mine", 4), ST_OK);
+	storage_free(&s);
+	s = opened();
+	expect(storage_item(s, "channelFilters"), "\"mine\"");
+	storage_free(&s);
+	buf_init(&b, 1000);
+	ck_assert_int_eq(file_read(old, &b), ST_OK);
+	ck_assert_str_eq(buf_cstr(&b), text);
+	buf_fini(&b);
+}
+END_TEST
+
+START_TEST(from_peercast_yt_too_long)
+{
+	static const size_t sizes[] = { STORAGE_ITEM, STORAGE_ITEM + 1, 3 * STORAGE_ITEM };
+	char *text = malloc(3 * STORAGE_ITEM);
+	struct storage *s;
+	json_t *v;
+
+	ck_assert_ptr_nonnull(text);
+	ck_assert_int_eq(mkdir(yt, 0700), 0);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		memset(text, ' ', sizes[i]);
+		memcpy(text, "[]", 2);
+		write_old(text, sizes[i]);
+		s = opened();
+		v = storage_item(s, "channelFilters");
+		ck_assert_uint_eq(json_string_length(v), i == 0 ? STORAGE_ITEM : 0);
+		json_decref(v);
+		storage_free(&s);
+	}
+	free(text);
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
 	Suite *s = suite_create("http/storage");
@@ -248,6 +323,8 @@ Suite *unit_suite(void)
 	tcase_add_test(t, history);
 	tcase_add_loop_test(t, odd_files, 0, NELEM(files));
 	tcase_add_test(t, disk_that_fails);
+	tcase_add_loop_test(t, from_peercast_yt, 0, (int)(sizeof(olds) / sizeof(olds[0])));
+	tcase_add_test(t, from_peercast_yt_too_long);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -113,6 +113,22 @@ START_TEST(place_table)
 }
 END_TEST
 
+START_TEST(state_of_peercast_yt)
+{
+	char *path;
+
+	set("HOME", "/home/a");
+	set("XDG_STATE_HOME", "");
+	path = opts_yt_state();
+	ck_assert_str_eq(path, "/home/a/.local/state/peercast");
+	free(path);
+	set("XDG_STATE_HOME", "/s");
+	path = opts_yt_state();
+	ck_assert_str_eq(path, "/s/peercast");
+	free(path);
+}
+END_TEST
+
 START_TEST(home_is_too_long)
 {
 	char *home = malloc(8192);
@@ -132,6 +148,7 @@ Suite *unit_suite(void)
 
 	tcase_add_loop_test(t, parse_table, 0, NELEM(parses));
 	tcase_add_loop_test(t, place_table, 0, NELEM(places));
+	tcase_add_test(t, state_of_peercast_yt);
 	tcase_add_test(t, home_is_too_long);
 	suite_add_tcase(s, t);
 	return s;
