@@ -366,6 +366,14 @@ START_TEST(renewals_are_paced)
 }
 END_TEST
 
+static bool has_bytes(const struct rd *r, const void *p, size_t n)
+{
+	for (size_t k = 0; k + n <= r->left; k++)
+		if (memcmp(r->p + k, p, n) == 0)
+			return true;
+	return false;
+}
+
 /* Texts that change every second: one CHANINFO in 30 s, and the last one is what others have. */
 START_TEST(changes_are_paced)
 {
@@ -380,6 +388,32 @@ START_TEST(changes_are_paced)
 	sim_pass(&net, 25 * SEC);
 	ck_assert_uint_eq(count_sent(r, SYNC_CHANINFO), 3);
 	ck_assert_str_eq(sim_info_find(&r[1], &id)->name, "channel 7, version 40");
+}
+END_TEST
+
+/* Who may speak sooner does, whoever asked first. */
+START_TEST(changes_in_order)
+{
+	static const uint32_t order[] = { 3, 1, 2 };
+	struct simroot *r = net.root;
+	struct syncpkt p;
+	nsec at;
+
+	for (size_t k = 0; k < 3; k++) {
+		sim_announce(r, order[k], 0, 1);
+		sim_pass(&net, 5 * SEC);
+	}
+	for (uint32_t n = 1; n <= 3; n++)
+		sim_announce(r, n, 0, 2);
+	sim_pass(&net, 60 * SEC);
+	for (size_t k = 0; k < 3; k++) {
+		const struct gnuid id = sim_chan(order[k]);
+
+		ck_assert(sent(r, SYNC_CHANINFO, 3 + k, &p, &at));
+		ck_assert_int_eq(at - SIM_START, (30 + 5 * (nsec)k) * SEC);
+		ck_assert(has_bytes(&p.body, id.b, GNUID_LEN));
+	}
+	ck_assert_uint_eq(count_sent(r, SYNC_CHANINFO), 6);
 }
 END_TEST
 
@@ -1037,6 +1071,34 @@ START_TEST(ages_are_told)
 	ck_assert(!sim_lists(r, 8, 0));
 	say_hosts_as(r, MINE, &h, 1, 180);
 	ck_assert(!sim_lists(r, 8, 0));
+}
+END_TEST
+
+/* What a later version may add is passed over: atoms between the hosts, flags. */
+START_TEST(unknown_atoms)
+{
+	const struct hit h[2] = { sim_host(7, 0), sim_host(7, 1) };
+	struct simroot *r = net.root;
+	struct atomwr aw;
+	struct buf b;
+	struct wr w;
+
+	say_info_as(r, MINE, 7, 1, 1);
+	w = wr_of(pkt, sizeof(pkt));
+	syncpkt_begin_ext(&w, MINE, SYNC_T_HOSTS, 0xfc, 0, 1, ++msg);
+	wr_bytes(&w, h[0].chan.b, GNUID_LEN);
+	buf_init(&b, 8192);
+	atomwr_init(&aw, &b);
+	for (size_t k = 0; k < 2; k++) {
+		atomwr_u32(&aw, ATOM_ID4('n', 'e', 'w', 0), 1);
+		atomwr_u16(&aw, ATOM_ID4('m', 'o', 'r', 'e'), 2);
+		hostatom_emit(&aw, &h[k], false);
+	}
+	put_buf(&w, &b);
+	say(r, &w);
+	ck_assert(sim_lists(r, 7, 0));
+	ck_assert(sim_lists(r, 7, 1));
+	ck_assert_uint_eq(sim_dropped(r, SYNC_DROP_ATOM), 0);
 }
 END_TEST
 
@@ -1762,6 +1824,7 @@ Suite *unit_suite(void)
 	tcase_add_test(one, live_fills);
 	tcase_add_test(one, renewals_are_paced);
 	tcase_add_test(three, changes_are_paced);
+	tcase_add_test(one, changes_in_order);
 	tcase_add_test(one, what_is_not_told_on);
 	tcase_add_test(three, one_of_several_leaves);
 	tcase_add_test(three, account_of_one);
@@ -1790,6 +1853,7 @@ Suite *unit_suite(void)
 	tcase_add_test(one, old_words);
 	tcase_add_test(one, our_owner);
 	tcase_add_test(one, ages_are_told);
+	tcase_add_test(one, unknown_atoms);
 	tcase_add_test(one, overtaken);
 	tcase_add_test(one, bye);
 	tcase_add_test(one, goodbye_is_said);
