@@ -138,6 +138,17 @@ static json_t *bad(struct rpc_call *c, const char *why)
 	return rpc_fail(c, RPC_BAD_PARAMS, rpc_invalid_params, why);
 }
 
+/* Is there a source for the scheme of an address? */
+static bool has_source(const char *uri)
+{
+	static const char *const schemes[] = { "rtmp:", "http:", "https:", "mms:", "mmsh:" };
+
+	for (size_t i = 0; i < NELEM(schemes); i++)
+		if (ascii_ncasecmp(uri, schemes[i], strlen(schemes[i])) == 0)
+			return true;
+	return false;
+}
+
 /* The texts of info and track that are there; false: one is not a text. */
 static bool take_info(struct rpc_call *c, struct chanmeta *m)
 {
@@ -212,7 +223,8 @@ json_t *method_broadcast(struct rpc_call *c)
 	pulls = source != NULL ? strcmp(source, URL_SOURCE) == 0 : ascii_ncasecmp(uri, "rtmp:", 5) != 0;
 	if (c->args[3] != NULL && reader_type(json_string_value(c->args[3])) == NULL)
 		return bad(c, "Content reader not found");
-	if (source != NULL && strcmp(source, RTMP_SOURCE) != 0 && strcmp(source, URL_SOURCE) != 0)
+	if (source != NULL ? strcmp(source, RTMP_SOURCE) != 0 && strcmp(source, URL_SOURCE) != 0 :
+	    !has_source(uri))
 		return bad(c, "Source stream not found");
 	if (!pulls && !rtmp_key(uri, key))
 		return bad(c, "Invalid Uri");
