@@ -169,7 +169,8 @@ class Files(BoxCase):
             for c in clients:
                 c.close()
             self.wait(lambda node=node: b" 200 " in self.answer(node), what="an answer")
-        self.assertEqual(len([line for line in said if "[EROR] server: accept:" in line]), 1)
+        # each node says it once, and one of them surely does: the other may have had a file open for a moment
+        self.assertIn(len([line for line in said if "[EROR] server: accept:" in line]), (1, 2))
         self.assertTrue([line for line in said if "[WARN] server: no room for" in line])
 
     @staticmethod
