@@ -447,6 +447,8 @@ void servent_end(struct servent **svp)
 	struct peer *p;
 	struct use *u;
 
+	/* Who sees the end and comes again at once finds the place of its handshake free. */
+	servent_settled(sv);
 	sock_close(&sv->sock);
 	sm_lock(sm);
 	account_locked(sm, e, false);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* wrap: clk_now calloc malloc */
+/* wrap: clk_now calloc malloc sock_close */
 #include "core/node/servmgr.h"
 
 #include <stdlib.h>
@@ -75,6 +75,36 @@ START_TEST(kept_reference)
 	mbox_stop(&mine->mbox);
 	servent_unref(&mine);
 	servent_unref(&mine);           /* NULL is fine */
+}
+END_TEST
+
+static uint32_t pending_at_close;
+
+void __real_sock_close(struct sock *s);
+void __wrap_sock_close(struct sock *s);
+
+void __wrap_sock_close(struct sock *s)
+{
+	struct totals t;
+
+	totals(&t);
+	pending_at_close = t.pending;
+	__real_sock_close(s);
+}
+
+/* A client that comes again as soon as it sees the end is not one too many. */
+START_TEST(place_is_free_at_the_end)
+{
+	struct servent *sv[SERVENT_PENDING_LOCAL], *more;
+	uint32_t i;
+
+	for (i = 0; i < NELEM(sv); i++)
+		sv[i] = sv_new(&loop, false);
+	ck_assert_int_eq(servent_new(sm, -1, &loop, false, &more), ST_LIMIT);
+	servent_end(&sv[0]);
+	ck_assert_uint_eq(pending_at_close, NELEM(sv) - 1);
+	for (i = 1; i < NELEM(sv); i++)
+		servent_end(&sv[i]);
 }
 END_TEST
 
@@ -780,6 +810,7 @@ Suite *unit_suite(void)
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, life);
 	tcase_add_test(t, kept_reference);
+	tcase_add_test(t, place_is_free_at_the_end);
 	tcase_add_test(t, refused_keeps_the_fd);
 	tcase_add_loop_test(t, connection_limits, 0, NELEM(conn_rows));
 	tcase_add_test(t, silent_make_room);
