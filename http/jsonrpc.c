@@ -305,9 +305,12 @@ static void put_error(struct buf *out, const struct span *id, int code, const ch
 	buf_puts(out, ",\"jsonrpc\":\"2.0\"}");
 }
 
+#define RPC_ENVELOPE 256        /* bytes around an ordinary result */
+
 /* result is a value, or NULL and text has it. */
 static void put_result(struct buf *out, const struct span *id, const json_t *result, const struct buf *text)
 {
+	(void)buf_reserve(out, text->len + RPC_ENVELOPE);
 	buf_puts(out, "{\"id\":");
 	put_id(out, id);
 	buf_puts(out, ",\"jsonrpc\":\"2.0\",\"result\":");
