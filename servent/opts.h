@@ -25,7 +25,8 @@ int opts_parse(int argc, char **argv, struct opts *o, FILE *out, FILE *err) NODI
 /* Where the ini is when -i does not say: $XDG_CONFIG_HOME/peercast/peercast.ini, else
  * ~/.config/peercast/peercast.ini. Heap text, or NULL when there is no home or memory. */
 char *opts_default_ini(void) NODISCARD;
-/* Where PeerCast-YT keeps what is no setting: $XDG_STATE_HOME/peercast, else ~/.local/state/peercast. As above. */
+/* Where PeerCast-YT keeps what is no setting: $XDG_STATE_HOME/peercast, else ~/.local/state/peercast.
+ * As above. */
 char *opts_yt_state(void) NODISCARD;
 
 #endif
