@@ -31,6 +31,8 @@ static void note_seen(struct syncinst *i, uint32_t msg)
 {
 	uint32_t bit;
 
+	if (i->any_msg && sync_before(msg, i->top - (SYNC_MSG_WINDOW - 1)))
+		return;                 /* its bit is another's by now */
 	if (!i->any_msg || msg - i->top >= SYNC_MSG_WINDOW) {
 		if (!i->any_msg || sync_before(i->top, msg)) {
 			memset(i->seen, 0, sizeof(i->seen));
@@ -55,6 +57,8 @@ static void renumber(struct syncinst *i, uint32_t msg)
 
 	i->any_msg = false;
 	i->bye_msg = msg - 1;
+	for (size_t k = 0; k < SYNC_OPEN_MAX; k++)
+		syncmsg_reset(&i->open[k]);
 	DL_FOREACH2(i->claims, cl, inext) {
 		cl->info_msg = cl->gone_msg = msg - 1;
 		DL_FOREACH(cl->hits, x)

@@ -220,7 +220,7 @@ const char *sync_chan_name(const struct sync *s, const struct gnuid *chan)
 
 	if (c == NULL)
 		return NULL;
-	if (c->info_by != NULL)
+	if (c->info_by != NULL && c->info_by->info != NULL)
 		return c->info_by->info->text[CT_NAME];
 	DL_FOREACH(c->claims, cl)
 		if (cl->info != NULL && !cl->refused)
@@ -377,7 +377,7 @@ static void make_room(struct sync *s, struct syncclaim *cl)
 	struct synchit *x = oldest_dead(cl->hits), *o;
 	struct syncclaim *of = cl, *other;
 
-	if (cl->chan->n_dead < SYNC_DEAD_MAX)
+	if (cl->chan->n_dead == 0 || (cl->chan->n_dead < SYNC_DEAD_MAX && s->n_hits < s->conf.max_hits))
 		return;
 	if (x == NULL)
 		DL_FOREACH(cl->chan->claims, other) {
@@ -574,6 +574,7 @@ void sync_claim_refuse(struct sync *s, struct syncclaim *cl, nsec now)
 	sync_want_done(cl, true, true);
 	DL_FOREACH(cl->hits, x)
 		sync_hit_end(s, cl, x, SYNC_STOP, now);
+	leave_info(s, cl);
 }
 
 /* --- what is wanted ----------------------------------------------------------------------------- */

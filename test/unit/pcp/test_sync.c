@@ -1003,6 +1003,41 @@ START_TEST(info_comes_with_hosts)
 }
 END_TEST
 
+/* Whose info is shown changes the owner and is refused; then who had the first owner leaves. */
+START_TEST(owner_changes_and_leaves)
+{
+	const struct hit h = sim_host(8, 0);
+	struct simroot *r = net.root;
+	struct wr w;
+
+	say_info_as(r, MINE, 8, 1, 1);
+	say_hosts_as(r, 3, &h, 1, 0);
+	ck_assert_str_eq(sim_info_find(r, &h.chan)->name, "channel 8, version 1");
+	say_info_as(r, OTHERS, 8, 2, 1);
+	say_info_as(r, MINE, 8, 3, 1);
+	say_info_as(r, MINE, 8, 4, 9);
+	ck_assert_uint_eq(sim_dropped(r, SYNC_DROP_OWNER), 1);
+	ck_assert_str_eq(sync_chan_name(r->s, &h.chan), "channel 8, version 2");
+	ck_assert_str_eq(sim_info_find(r, &h.chan)->name, "channel 8, version 2");
+	/* OTHERS' words go with its silence; then MINE's count. */
+	for (int k = 0; k < 8; k++) {
+		say_info_as(r, MINE, 8, 4, 9);
+		sim_pass(&net, 20 * SEC);
+		ck_assert(k == 7 || sync_chan_name(r->s, &h.chan) != NULL);
+		say_hosts_as(r, 3, &h, 1, 0);
+	}
+	sim_pass(&net, 30 * SEC);
+	ck_assert_ptr_null(sync_chan_name(r->s, &h.chan));
+	say_info_as(r, MINE, 8, 4, 9);
+	ck_assert_str_eq(sync_chan_name(r->s, &h.chan), "channel 8, version 4");
+	ck_assert_str_eq(sim_info_find(r, &h.chan)->name, "channel 8, version 4");
+	w = begin_ext(3, SYNC_T_BYE);
+	say(r, &w);
+	sim_pass(&net, 100 * SEC);
+	ck_assert(sim_hit_find(r, &h) == NULL);
+}
+END_TEST
+
 /* A caller that does not take what a channel says of itself says so with each hit: nobody is asked for it. */
 START_TEST(info_that_is_not_taken)
 {
@@ -1580,6 +1615,34 @@ static bool knows(struct simroot *r, uint32_t id)
 	return false;
 }
 
+/* A message that is given up is long past what is remembered: none that is on its way is taken for it. */
+START_TEST(late_and_old)
+{
+	struct simroot *r = net.root;
+	uint32_t skipped;
+
+	r->conf.recv_rate = 100000;
+	again(r);
+	say_part(r, 10, 0, 2, (const uint8_t *)"x", 1);
+	msg = 10;
+	while (msg < 10 + 2 * 512 + 100)
+		say_gone_as(r, MINE, 1, SYNC_STOP);
+	ck_assert_uint_eq(sim_dropped(r, SYNC_DROP_DUPLICATE), 0);
+	skipped = 10 + 3 * 512;
+	while (msg < skipped - 1)
+		say_gone_as(r, MINE, 1, SYNC_STOP);
+	msg++;
+	say_gone_as(r, MINE, 1, SYNC_STOP);
+	net.now += 6 * SEC;
+	say_gone_as(r, MINE, 1, SYNC_STOP);
+	ck_assert_uint_eq(sim_dropped(r, SYNC_DROP_FRAGMENT), 1);
+	msg = skipped - 1;
+	say_host(r, 7, 0);
+	ck_assert_uint_eq(sim_dropped(r, SYNC_DROP_DUPLICATE), 0);
+	ck_assert_uint_eq(r->shown, 1);
+}
+END_TEST
+
 /* A flood is dropped unread; others are heard meanwhile. */
 START_TEST(flood)
 {
@@ -1849,6 +1912,7 @@ Suite *unit_suite(void)
 	tcase_add_test(one, moved_away);
 	tcase_add_test(one, another_owner);
 	tcase_add_test(one, info_comes_with_hosts);
+	tcase_add_test(one, owner_changes_and_leaves);
 	tcase_add_test(one, info_that_is_not_taken);
 	tcase_add_test(one, old_words);
 	tcase_add_test(one, our_owner);
@@ -1868,6 +1932,7 @@ Suite *unit_suite(void)
 	tcase_add_test(one, clumsiness);
 	tcase_add_test(one, pieces);
 	tcase_add_test(one, late_piece);
+	tcase_add_test(one, late_and_old);
 	tcase_add_test(one, flood);
 	tcase_add_test(one, instances);
 	tcase_add_test(one, tombstones);
