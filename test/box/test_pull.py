@@ -7,7 +7,7 @@ import time
 import unittest
 import urllib.parse
 
-from harness import BoxCase, RpcError, flv_stream, free_port, sample, sample_bytes, units
+from harness import BoxCase, RpcError, flv_stream, free_port, sample, sample_bytes, slow, units
 from test_feeds import Yp
 from test_icecast import mp3
 from test_media import decode
@@ -41,8 +41,8 @@ def icy(source, every=1000, title=b"StreamTitle='It's on';StreamUrl='http://t/';
 class Web(Yp):
     """A web server with streams."""
 
-    def __init__(self):
-        super().__init__()
+    def __init__(self, place=None):
+        super().__init__(place)
         self.server.gone = self.gone
 
     def stream(self, path, source, ctype="video/x-flv", status=200, interval=0.05, **headers):
@@ -178,6 +178,16 @@ class Pull(BoxCase):
         n.wait_channel(cid=cid, seconds=WAIT)
         with n.view(cid) as v:
             self.assertEqual(decode_cut(v.read(20000, WAIT))["video"][0], "h264")
+
+    def test_another_nodes_channel(self):
+        a, b = self.node(), self.node(name="second")
+        self.push(a, "there")
+        there = a.wait_channel("there", seconds=WAIT)["channelId"]
+        cid = self.fetch(b, "http://%s/stream/%s.flv" % (a.address, there))
+        self.assertEqual(b.wait_channel(cid=cid, seconds=WAIT)["info"]["contentType"], "FLV")
+        with b.view(cid) as v:
+            seen = units(v.read(20000, WAIT))
+        self.assertEqual(seen, list(range(seen[0], seen[0] + len(seen))))
 
     def test_broadcast_channel(self):
         self.web.stream("/live", flv_stream)
@@ -315,6 +325,21 @@ class Pull(BoxCase):
         self.assertGreaterEqual(heads, 1)
         self.assertGreaterEqual(len(self.web.requests("/")), 2)
         self.assertEqual([c["channelId"] for c in n.channels()], [cid])
+
+    @slow
+    def test_stall(self):
+        """Nothing for half a minute: it is asked for again."""
+        def stalls(rq):
+            rq.send_response(200)
+            rq.send_header("Content-Type", "video/x-flv")
+            rq.end_headers()
+            paced(rq, itertools.islice(flv_stream(), 30))
+            rq.server.gone.wait(120)
+        self.web.pages["/"] = stalls
+        n = self.node()
+        n.wait_channel(cid=self.fetch(n, self.web.url("/")), seconds=WAIT)
+        self.wait(lambda: len(self.web.requests("/")) > 1, 90, "another request")
+        self.assertIn("bytes/sec", n.output())
 
     def test_saved(self):
         """A restart brings it back under its id; stopped it is forgotten."""
