@@ -3,6 +3,7 @@
 #ifndef TEST_HTTPTEST_H
 #define TEST_HTTPTEST_H
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -123,5 +124,14 @@ static inline void chan_up(struct node *n, struct chaninfo *info, enum chan_type
 #define FLV_ID "5942D78C0D0D12273317E281AE0E7B79"
 #define WMV_ID "D82C624BD1FE26A478F8D2AA9908B1D9"
 #define NO_ID  "00000000000000000000000000000001"
+
+/* What is to be pulled, as text. */
+#define PULL_TEXT 4096
+static inline void pull_text(char dst[PULL_TEXT], const char *url, const struct chanmeta *m, bool v6)
+{
+	ck_assert_int_lt(snprintf(dst, PULL_TEXT, "%s|%s|%s|%s|%s|%u|%s|%d", url, m->text[CT_NAME],
+		m->text[CT_DESC], m->text[CT_GENRE], m->text[CT_URL], m->bitrate_kbps, m->text[CT_TYPE],
+		v6 ? 6 : 4), PULL_TEXT);
+}
 
 #endif

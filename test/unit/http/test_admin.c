@@ -42,6 +42,20 @@ static void on_root(struct node *n, bool upd)
 	with_update = upd;
 }
 
+/* Write down what is to be pulled. */
+static char pulled[PULL_TEXT];
+static enum status pull_says;
+
+static enum status on_pull(struct node *n, const struct host *peer, const char *url, struct chanmeta *m, bool v6,
+	char why[NODE_WHY])
+{
+	ck_assert(n == &node && host_is_loopback(peer));
+	pull_text(pulled, url, m, v6);
+	(void)text_copy(why, NODE_WHY, "because");
+	ck_assert(gnuid_parse(&m->id, FLV_ID));
+	return pull_says;
+}
+
 static void up_with(struct settings *d)
 {
 	text_copy(d->password, sizeof(d->password), "pw");
@@ -718,6 +732,39 @@ START_TEST(end)
 }
 END_TEST
 
+static const struct {
+	const char *form;
+	enum status says;
+	int status;
+	const char *has, *pulled;
+} pulls[] = {
+	{ "url=http%3A%2F%2Fh%2F&name=n&desc=d&genre=g&contact=c&bitrate=9&type=FLV&ipv=6&stream=x", ST_OK, 302,
+		"relays.html\r\n", "http://h/|n|d|g|c|9|FLV|6" },
+	{ "url=u&bitrate=x", ST_OK, 302, "relays.html\r\n", "u|||||0||4" },
+	{ "url=u&name=a%0D%0Ab", ST_OK, 302, "relays.html\r\n", "u|a  b||||0||4" },
+	{ "url=u", ST_PROTO, 400, "because", "u|||||0||4" },
+	{ "url=u", ST_LIMIT, 503, "because", "u|||||0||4" },
+	{ "url=", ST_OK, 400, "url missing", "" },
+	{ "name=n", ST_OK, 400, "url missing", "" },
+	{ "url=a%00b", ST_OK, 400, "url missing", "" },
+};
+
+START_TEST(pull)
+{
+	char form[256];
+	struct buf got;
+
+	pulled[0] = '\0';
+	pull_says = pulls[_i].says;
+	node.ops.pull_start = on_pull;
+	snprintf(form, sizeof(form), "cmd=fetch&%s", pulls[_i].form);
+	ck_assert_int_eq(post(form, &got), pulls[_i].status);
+	ck_assert_msg(strstr(buf_cstr(&got), pulls[_i].has) != NULL, "%s: %s", form, buf_cstr(&got));
+	ck_assert_str_eq(pulled, pulls[_i].pulled);
+	buf_fini(&got);
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
 	Suite *s = suite_create("admin");
@@ -741,6 +788,7 @@ Suite *unit_suite(void)
 	tcase_add_test(t, clear);
 	tcase_add_test(t, clear_hosts);
 	tcase_add_loop_test(t, other, 0, (int)NELEM(others));
+	tcase_add_loop_test(t, pull, 0, (int)NELEM(pulls));
 	tcase_add_test(t, end);
 	suite_add_tcase(s, t);
 	return s;

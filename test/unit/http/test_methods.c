@@ -24,6 +24,20 @@ static void on_info(struct node *n, struct chan *c)
 	infos_told++;
 }
 
+/* Write down what is to be pulled. */
+static char pulled[PULL_TEXT];
+static enum status pull_says;
+
+static enum status on_pull(struct node *n, const struct host *peer, const char *url, struct chanmeta *m, bool v6,
+	char why[NODE_WHY])
+{
+	ck_assert(n == &node && host_is_loopback(peer));
+	pull_text(pulled, url, m, v6);
+	(void)text_copy(why, NODE_WHY, "because");
+	ck_assert(gnuid_parse(&m->id, FLV_ID));
+	return pull_says;
+}
+
 static void up(void)
 {
 	node_up(&node, NULL);
@@ -577,6 +591,45 @@ START_TEST(discover)
 }
 END_TEST
 
+#define STREAM "\"http://h/\",\"n\",\"d\",\"g\",\"c\",9,\"FLV\""
+
+static const struct {
+	const char *method, *params;
+	enum status says;
+	const char *answer, *pulled;    /* "" = nobody was asked to */
+} pulls[] = {
+	{ "fetch", STREAM, ST_OK, "\"" FLV_ID "\"", "http://h/|n|d|g|c|9|FLV|4" },
+	{ "fetch", STREAM ",\"ipv6\"", ST_OK, "\"" FLV_ID "\"", "http://h/|n|d|g|c|9|FLV|6" },
+	{ "fetch", STREAM ",null", ST_OK, "\"" FLV_ID "\"", "http://h/|n|d|g|c|9|FLV|4" },
+	{ "fetch", STREAM ",\"x\"", ST_OK, BAD("network is ipv4 or ipv6"), "" },
+	{ "fetch", STREAM, ST_PROTO, BAD("because"), "http://h/|n|d|g|c|9|FLV|4" },
+	{ "fetch", STREAM, ST_LIMIT, "{\"code\":0,\"data\":\"because\",\"message\":\"It cannot be started\"}",
+	  "http://h/|n|d|g|c|9|FLV|4" },
+	{ "fetch", "\"u\",\"a\\r\\nb\",\"\",\"\",\"\",99999999999,\"\"", ST_OK, "\"" FLV_ID "\"",
+	  "u|a  b||||1000000||4" },
+	{ "fetch", "\"u\",\"\",\"\",\"\",\"\",-1,\"\"", ST_OK, BAD("bitrate is below 0"), "" },
+	{ "fetch", "\"\",\"\",\"\",\"\",\"\",0,\"\"", ST_OK, BAD("url missing"), "" },
+	{ "fetch", "5,\"\",\"\",\"\",\"\",0,\"\"", ST_OK, BAD("url must be a string"), "" },
+	{ "fetch", "\"u\"", ST_OK, BAD("Wrong number of arguments"), "" },
+	{ "broadcastChannel", "null,\"ipv6\",\"https://h/\",\"Flash Video (FLV)\",{\"name\":\"n\",\"bitrate\":9}", ST_OK,
+	  "\"" FLV_ID "\"", "https://h/|n||||9|FLV|6" },
+	{ "broadcastChannel", "null,null,\"rtmp://h/a/b\",null,{\"name\":\"n\"},null,\"http\"", ST_OK,
+	  "\"" FLV_ID "\"", "rtmp://h/a/b|n||||0||4" },
+	{ "broadcastChannel", "null,null,\"http://h/\",null,{\"name\":\"\"}", ST_OK,
+	  BAD("Channel name must not be empty"), "" },
+	{ "broadcastChannel", "null,null,\"ftp://h/\",null,{\"name\":\"n\"}", ST_OK, BAD("Source stream not found"), "" },
+};
+
+START_TEST(pull)
+{
+	pulled[0] = '\0';
+	pull_says = pulls[_i].says;
+	node.ops.pull_start = on_pull;
+	expect(pulls[_i].method, pulls[_i].params, pulls[_i].answer);
+	ck_assert_str_eq(pulled, pulls[_i].pulled);
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
 	Suite *s = suite_create("methods");
@@ -599,6 +652,7 @@ Suite *unit_suite(void)
 	tcase_add_test(t, restart);
 	tcase_add_test(t, play);
 	tcase_add_test(t, discover);
+	tcase_add_loop_test(t, pull, 0, (int)NELEM(pulls));
 	suite_add_tcase(s, t);
 	return s;
 }
