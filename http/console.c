@@ -233,6 +233,64 @@ static enum status change_chan(struct console *c, struct chan *ch, const char *w
 	return c->out->err;
 }
 
+/* The text of "--key=text"; NULL = it is another option, or none. */
+static const char *option(const char *word, const char *key)
+{
+	const size_t n = strlen(key);
+
+	return strncmp(word, "--", 2) == 0 && strncmp(word + 2, key, n) == 0 && word[2 + n] == '=' ?
+		word + 3 + n : NULL;
+}
+
+/* What "chan fetch URL" is told besides; false: it is none of that. */
+static bool take_option(const char *word, struct chanmeta *m, bool *v6)
+{
+	static const struct {
+		const char *key;
+		enum chantext text;
+	} texts[] = {
+		{ "name", CT_NAME }, { "genre", CT_GENRE }, { "desc", CT_DESC }, { "contact", CT_URL },
+		{ "type", CT_TYPE },
+	};
+	const char *v;
+
+	for (size_t i = 0; i < NELEM(texts); i++) {
+		v = option(word, texts[i].key);
+		if (v != NULL) {
+			(void)text_clean(m->text[texts[i].text], TEXT_MAX, v, strlen(v));
+			return true;
+		}
+	}
+	v = option(word, "bitrate");
+	if (v != NULL)
+		return num_u32(v, 0, BITRATE_MAX_KBPS, &m->bitrate_kbps);
+	v = option(word, "ipv");
+	*v6 = v != NULL && strcmp(v, "6") == 0;
+	return *v6 || (v != NULL && strcmp(v, "4") == 0);
+}
+
+static enum status fetch_chan(struct console *c)
+{
+	char why[NODE_WHY] = "", id[GNUID_STRLEN];
+	struct chanmeta m;
+	bool v6 = false;
+
+	memset(&m, 0, sizeof(m));
+	for (size_t i = 2; c->word[i] != NULL; i++) {
+		if (!take_option(c->word[i], &m, &v6)) {
+			buf_printf(c->out, "Error: Bad option '%s'\n", c->word[i]);
+			return c->out->err;
+		}
+	}
+	if (!may_change(c))
+		return ST_OK;
+	if (c->node->ops.pull_start(c->node, &c->sv->peer, c->word[1], &m, v6, why) == ST_OK)
+		buf_printf(c->out, "%s\n", gnuid_str(&m.id, id));
+	else
+		buf_printf(c->out, "Error: %s\n", why);
+	return c->out->err;
+}
+
 static enum status cmd_chan(struct console *c)
 {
 	const char *what = c->word[0] != NULL ? c->word[0] : "", *text = c->word[1];
@@ -243,9 +301,13 @@ static enum status cmd_chan(struct console *c)
 
 	if (strcmp(what, "ls") == 0)
 		return list_chans(c);
+	if (strcmp(what, "fetch") == 0 && text != NULL)
+		return fetch_chan(c);
 	if ((strcmp(what, "show") != 0 && strcmp(what, "stop") != 0 && !set) || text == NULL ||
 		(set && c->word[2] == NULL))
-		return usage(c, "chan ls, chan show ID, chan stop ID, chan set-url ID URL");
+		return usage(c, "chan ls, chan show ID, chan stop ID, chan set-url ID URL, "
+			"chan fetch URL [--name=] [--genre=] [--desc=] [--contact=] [--bitrate=] [--type=] "
+			"[--ipv=]");
 	if (strlen(text) == GNUID_STRLEN - 1 && gnuid_parse(&id, text) && gnuid_is_set(&id))
 		ch = chanmgr_find(c->node->cm, &id);
 	if (ch == NULL)
@@ -329,7 +391,7 @@ static const struct {
 	const char *name, *doc;
 	console_handler *handler;
 } commands[] = {
-	{ "chan", "channels: ls, show ID, stop ID, set-url ID URL", cmd_chan },
+	{ "chan", "channels: ls, show ID, stop ID, set-url ID URL, fetch URL", cmd_chan },
 	{ "date", "the time here", cmd_date },
 	{ "echo", "says its words", cmd_echo },
 	{ "flag", "flags of the ini: ls, set NAME Yes|No", cmd_flag },

@@ -45,7 +45,7 @@ static enum status speedtest(struct node *n, struct servent *from, const char *u
 static enum status pull_start(struct node *n, const struct host *peer, const char *url, struct chanmeta *m,
 	bool v6, char why[NODE_WHY])
 {
-	ASSERT(url[0] != '\0');
+	ASSERT(text_is_clean(m->text[CT_NAME], strlen(m->text[CT_NAME])));
 	why[0] = '\0';
 	return v6 ? ST_OK : ST_PROTO;
 }

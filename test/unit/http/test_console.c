@@ -29,12 +29,27 @@ static void on_info(struct node *n, struct chan *c)
 	changed++;
 }
 
+/* Write down what is to be pulled. */
+static char pulled[PULL_TEXT];
+
+static enum status on_pull(struct node *n, const struct host *peer, const char *url, struct chanmeta *m, bool v6,
+	char why[NODE_WHY])
+{
+	ck_assert(n == &node && host_is_loopback(peer));
+	pull_text(pulled, url, m, v6);
+	(void)text_copy(why, NODE_WHY, "because");
+	ck_assert(gnuid_parse(&m->id, FLV_ID));
+	return strcmp(url, "bad") == 0 ? ST_PROTO : ST_OK;
+}
+
 static void up(void)
 {
 	node_up(&node, NULL);
 	node.ops.settings_changed = on_settings;
 	node.ops.shutdown = on_shutdown;
 	node.ops.info_changed = on_info;
+	node.ops.pull_start = on_pull;
+	pulled[0] = '\0';
 	changed = ended = 0;
 	chan_up(&node, info_new(FLV_ID, "A \"b\" <c>", "FLV"), CHAN_BROADCAST, CHAN_BROADCASTING);
 	chan_up(&node, info_new(WMV_ID, "relayed", "WMV"), CHAN_RELAY, CHAN_RECEIVING);
@@ -133,6 +148,35 @@ START_TEST(other_sites)
 }
 END_TEST
 
+static const struct {
+	const char *q, *want, *pulled;
+} pulls[] = {
+	{ "chan+fetch+http%3A%2F%2Fh%2F", FLV_ID "\n", "http://h/|||||0||4" },
+	{ "chan+fetch+u+--name=n+%22--desc=a+b%22+--genre=g+--contact=c+--bitrate=9+--type=FLV+--ipv=6", FLV_ID "\n",
+		"u|n|a b|g|c|9|FLV|6" },
+	{ "chan+fetch+bad", "Error: because\n", "bad|||||0||4" },
+	{ "chan+fetch+u+--bitrate=x", "Error: Bad option '--bitrate=x'\n", "" },
+	{ "chan+fetch+u+--ipv=5", "Error: Bad option '--ipv=5'\n", "" },
+	{ "chan+fetch+u+--names=x", "Error: Bad option '--names=x'\n", "" },
+	{ "chan+fetch+u+x", "Error: Bad option 'x'\n", "" },
+};
+
+START_TEST(pull)
+{
+	struct buf got;
+
+	ck_assert_int_eq(run(pulls[_i].q, "", &got), 200);
+	ck_assert_msg(strstr(buf_cstr(&got), pulls[_i].want) != NULL, "%s: %s", pulls[_i].q, buf_cstr(&got));
+	ck_assert_str_eq(pulled, pulls[_i].pulled);
+	buf_fini(&got);
+	/* not for a page of another site */
+	pulled[0] = '\0';
+	(void)run(pulls[_i].q, "Origin: http://evil.example\n", &got);
+	ck_assert_str_eq(pulled, "");
+	buf_fini(&got);
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
 	Suite *s = suite_create("console");
@@ -141,6 +185,7 @@ Suite *unit_suite(void)
 	tcase_add_checked_fixture(t, up, down);
 	tcase_add_loop_test(t, command, 0, (int)NELEM(rows));
 	tcase_add_test(t, other_sites);
+	tcase_add_loop_test(t, pull, 0, (int)NELEM(pulls));
 	suite_add_tcase(s, t);
 	return s;
 }
