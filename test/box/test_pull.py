@@ -227,8 +227,7 @@ class Pull(BoxCase):
 
     def test_redirect_loop(self):
         self.web.redirect("/a", "/a")
-        self.broken("/a", "redirect")
-        self.assertLessEqual(len(self.web.requests("/a")), 12)
+        self.broken("/a", r"\(5\) redirects")
 
     def test_redirect_to_a_file(self):
         self.web.redirect("/a", "file:///etc/passwd")
