@@ -119,12 +119,11 @@ void server_run(void *arg)
 		int fd;
 
 		listen_follow(a);
-		if (a->listen_fd == -1)         /* lost when it was to move */
+		if (a->listen_fd == -1) {       /* lost when it was to move */
 			st = mbox_wait(&a->server_mb, clk_deadline(LISTEN_AGAIN));
-		else
-			st = sock_accept(a->listen_fd, &a->server_mb, &fd, &peer, NSEC_NEVER);
-		if (a->listen_fd == -1)
 			continue;
+		}
+		st = sock_accept(a->listen_fd, &a->server_mb, &fd, &peer, NSEC_NEVER);
 		if (st == ST_OK)
 			admit(a, fd, &peer);
 		else if (st == ST_SYS)

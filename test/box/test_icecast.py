@@ -49,11 +49,13 @@ def basic(password, user="source"):
 
 
 class Encoder(threading.Thread):
-    """An encoder that has said what it has to say, and sends a stream, a piece each `interval` seconds."""
+    """An encoder that has said what it has to say, and sends a stream, a piece each `interval` seconds. With
+    `stays` it is silent after the last one until it is stopped."""
 
-    def __init__(self, client, source, interval=0.1, chunked=False):
+    def __init__(self, client, source, interval=0.1, chunked=False, stays=False):
         super().__init__(daemon=True)
         self.client, self.source, self.interval, self.chunked = client, source, interval, chunked
+        self.stays = stays
         self.done = threading.Event()
         self.start()
 
@@ -63,8 +65,11 @@ class Encoder(threading.Thread):
             for piece in self.source:
                 if self.done.wait(max(due - time.monotonic(), 0)):
                     return
-                due += self.interval
+                due = max(due, time.monotonic()) + self.interval
                 self.client.send(b"%x\r\n%s\r\n" % (len(piece), piece) if self.chunked else piece)
+            if self.stays:
+                self.done.wait()
+                return
             if self.chunked:
                 self.client.send(b"0\r\n\r\n")
             self.client.shutdown()
@@ -431,7 +436,7 @@ class Comes(Ice):
                 getattr(self, way)(node, "/" + way, headers)
             return self.encoder(client, mp3(True), chunked=way == "put")
         first = {way: start(way) for way in names}
-        first["windows"] = self.encoder(self.windows(node), brief_wmv(), interval=0.05)
+        first["windows"] = self.encoder(self.windows(node), brief_wmv(), interval=0.05, stays=True)
         names["windows"] = "wm"
         ids = {way: node.wait_channel(names[way])["channelId"] for way in names}
         at_root = lambda: {c.get("id") for c in root.viewxml().iter("channel")}
@@ -449,7 +454,7 @@ class Comes(Ice):
         self.assertEqual({c["channelId"] for c in node.channels()}, set(ids.values()))
         self.assertGreaterEqual(at_root(), set(ids.values()))
         second = [start(way) for way in first if way != "windows"]
-        second.append(self.encoder(self.windows(node), brief_wmv(), interval=0.05))
+        second.append(self.encoder(self.windows(node), brief_wmv(), interval=0.05, stays=True))
         for name in names.values():
             node.wait_log('"%s" .*: taken over' % name, since=since)
         for (way, where, v), n in zip(viewers, had):
@@ -531,7 +536,7 @@ class Through(Ice):
         self.encoder(self.ice(node, "/i", named("i")), mp3())
         self.encoder(self.put(node, "/p", named("p")), mp3(), chunked=True)
         self.encoder(self.shoutcast(node, {**ICY, "icy-name": "sc"}), mp3())
-        self.encoder(self.windows(node), brief_wmv(), interval=0.05)
+        self.encoder(self.windows(node), brief_wmv(), interval=0.05, stays=True)
         self.ffmpeg(node, "mp3", "fp", "-content_type", "audio/mpeg")
         self.ffmpeg(node, "mp3", "fs", "-content_type", "audio/mpeg", "-legacy_icecast", "1")
         self.ffmpeg(node, "ogg", "fo", "-content_type", "application/ogg")

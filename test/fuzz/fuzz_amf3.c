@@ -23,8 +23,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		ASSERT(st == ST_OK || st == ST_LIMIT);
 		/* AMF0 passes as it is */
 		buf_init(&again, OUT_MAX);
-		if (amf3_to_amf0(out.p, out.len, &again) == ST_OK)
-			ASSERT(again.len == out.len && fuzz_hash(0, again.p, again.len) == fuzz_hash(0, out.p, out.len));
+		if (out.p != NULL && amf3_to_amf0(out.p, out.len, &again) == ST_OK)
+			ASSERT(again.p != NULL && again.len == out.len &&
+			       fuzz_hash(0, again.p, again.len) == fuzz_hash(0, out.p, out.len));
 		buf_fini(&again);
 	}
 	ASSERT(out.len <= OUT_MAX);
