@@ -536,7 +536,7 @@ class Through(Ice):
         self.encoder(self.ice(node, "/i", named("i")), mp3())
         self.encoder(self.put(node, "/p", named("p")), mp3(), chunked=True)
         self.encoder(self.shoutcast(node, {**ICY, "icy-name": "sc"}), mp3())
-        self.encoder(self.windows(node), brief_wmv(), interval=0.05, stays=True)
+        self.encoder(self.windows(node), brief_wmv(), interval=0.05)
         self.ffmpeg(node, "mp3", "fp", "-content_type", "audio/mpeg")
         self.ffmpeg(node, "mp3", "fs", "-content_type", "audio/mpeg", "-legacy_icecast", "1")
         self.ffmpeg(node, "ogg", "fo", "-content_type", "application/ogg")
