@@ -361,7 +361,8 @@ START_TEST(body)
 		"%s: %d", bodies[_i].name, rq.fault);
 	if (st == ST_OK) {
 		ck_assert_uint_eq(out.len, strlen(bodies[_i].body));
-		ck_assert_int_eq(memcmp(out.p, bodies[_i].body, out.len), 0);
+		if (out.len > 0)
+			ck_assert_int_eq(memcmp(out.p, bodies[_i].body, out.len), 0);
 	}
 	sock_close(&s);
 	buf_fini(&out);

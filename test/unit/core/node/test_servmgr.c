@@ -78,7 +78,7 @@ START_TEST(kept_reference)
 }
 END_TEST
 
-static uint32_t pending_at_close;
+static _Atomic uint32_t pending_at_close;
 
 void __real_sock_close(struct sock *s);
 void __wrap_sock_close(struct sock *s);
