@@ -22,10 +22,12 @@ does not, or a command is missing, a NetCase is skipped and says why.
 """
 import contextlib
 import ctypes
+import http.server
 import json
 import os
 import shutil
 import subprocess
+import threading
 import unittest
 
 from harness import BoxCase, Node
@@ -428,6 +430,26 @@ class NetCase(BoxCase):
     def node(self, ini=None, start=True, place=None, **kw):
         """As BoxCase.node(); on a new machine when none is named. Its address is that machine's."""
         return super().node(ini, start, place=place or self.machine(), **kw)
+
+    def trusting(self, place):
+        """A web server on port 8080 of that machine's loopback, which trusts whoever reaches it: the paths
+        it is asked for."""
+        asked = []
+
+        class Trusting(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                asked.append(self.path)
+                self.send_error(404)
+
+            def log_message(self, *args):
+                pass
+
+        with place.inside():
+            server = http.server.HTTPServer(("127.0.0.1", 8080), Trusting)
+        self.addCleanup(server.server_close)
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        self.addCleanup(server.shutdown)
+        return asked
 
     def tree_node(self, ini=None, **kw):
         """A node that relays: address known and port taken as open, without a YP to ask."""

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A yellow page elsewhere, that is not to lead a node into its own network."""
-import http.server
-import threading
-
 from harness import new_id, wait_until
 from net import NetCase
 from test_feeds import WAIT, Yp, feeds, line
@@ -14,21 +11,7 @@ class Elsewhere(NetCase):
         home, outside = self.machine(), self.machine()
         yp = Yp(outside)
         self.addCleanup(yp.close)
-        asked = []
-
-        class Trusting(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                asked.append(self.path)
-                self.send_error(404)
-
-            def log_message(self, *args):
-                pass
-
-        with home.inside():
-            local = http.server.HTTPServer(("127.0.0.1", 8080), Trusting)
-        self.addCleanup(local.server_close)
-        threading.Thread(target=local.serve_forever, args=(0.05,), daemon=True).start()
-        self.addCleanup(local.shutdown)
+        asked = self.trusting(home)
         inner = new_id()
         yp.list("/good", line("good", tip="192.0.2.99:7144") + line("inner", inner, tip="127.0.0.1:8080"))
         yp.redirect("/moved", "/good")

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A server elsewhere, that is not to lead a node into its own network (media.md 2.6)."""
-import http.server
-import threading
-
 from harness import flv_stream, wait_until
 from net import NetCase
 from test_pull import WAIT, Web
@@ -14,21 +11,7 @@ class Elsewhere(NetCase):
         home, outside = self.machine(), self.machine()
         web = Web(outside)
         self.addCleanup(web.close)
-        asked = []
-
-        class Trusting(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                asked.append(self.path)
-                self.send_error(404)
-
-            def log_message(self, *args):
-                pass
-
-        with home.inside():
-            local = http.server.HTTPServer(("127.0.0.1", 8080), Trusting)
-        self.addCleanup(local.server_close)
-        threading.Thread(target=local.serve_forever, args=(0.05,), daemon=True).start()
-        self.addCleanup(local.shutdown)
+        asked = self.trusting(home)
         web.stream("/live", flv_stream)
         web.text("/good", "http://127.0.0.1:8080/x\nlive\n", "audio/x-mpegurl")
         inside = ["http://127.0.0.1:8080/admin?cmd=shutdown", "http://[::1]:8080/x", "http://10.0.0.1/x"]
