@@ -96,9 +96,9 @@ static json_t *connections(struct node *n, const struct told *told, size_t n_tol
 	return NULL;
 }
 
-static json_int_t counted(struct node *n, enum root_count c)
+static json_int_t counted(struct node *n, enum node_count c)
 {
-	return (json_int_t)atomic_load_explicit(&n->root_counts[c], memory_order_relaxed);
+	return (json_int_t)atomic_load_explicit(&n->counts[c], memory_order_relaxed);
 }
 
 static json_t *refusals(struct node *n)

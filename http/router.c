@@ -15,6 +15,7 @@
 #include "http/getgmt.h"
 #include "http/jsonrpc.h"
 #include "http/login.h"
+#include "http/metrics.h"
 #include "http/page.h"
 #include "http/playlist.h"
 #include "http/response.h"
@@ -61,6 +62,18 @@ struct route {
 	int cross_site;                 /* for auth_cross_site(); 0 = anybody's page may ask */
 	route_handler *handler;
 };
+
+/* --- letting in ------------------------------------------------------------------------------- */
+
+/* Fills in the refusal; true = go on. */
+static bool let_in(struct exchange *x)
+{
+	const enum auth auth = auth_admin(x->node, x->sv, x->rq, x->form);
+
+	if (auth != AUTH_OK)
+		login_refuse(x->node, x->rq, x->form, auth, x->rs);
+	return auth == AUTH_OK;
+}
 
 /* --- handlers --------------------------------------------------------------------------------- */
 
@@ -254,6 +267,42 @@ static enum status serve_getgmt(struct exchange *x)
 	return getgmt_serve(x->node, x->rq, x->rs);
 }
 
+/* --- for machines that watch ------------------------------------------------------------------- */
+
+static enum status serve_metrics(struct exchange *x)
+{
+	const struct settings *set = conf_get(x->node->conf);
+	const enum metrics who = set->metrics;
+
+	settings_unref(&set);
+	if (who == METRICS_OFF)
+		response_error(x->rs, 404, NULL);
+	else if (!http_allowed(x->node, x->sv, 0))
+		response_error(x->rs, 403, NULL);
+	else if (who == METRICS_LOCAL && !x->sv->local)
+		response_error(x->rs, 403, "for this machine alone (metrics = local)");
+	else if (who == METRICS_ALL || let_in(x))
+		return metrics_serve(x->node, x->rq, x->rs);
+	return ST_OK;
+}
+
+static enum status serve_health(struct exchange *x, bool ready)
+{
+	if (x->sv->local || let_in(x))
+		metrics_health(x->node, ready, x->rs);
+	return ST_OK;
+}
+
+static enum status serve_healthz(struct exchange *x)
+{
+	return serve_health(x, false);
+}
+
+static enum status serve_readyz(struct exchange *x)
+{
+	return serve_health(x, true);
+}
+
 /* --- the table: first match wins -------------------------------------------------------------- */
 
 #define READ (HTTP_GET | HTTP_HEAD)
@@ -285,6 +334,9 @@ static const struct route routes[] = {
 		serve_title },
 	{ "/admin/metadata", EXACT, HTTP_GET, ALLOW_BROADCAST, ADMIN, false, BODY, AUTH_SITE | AUTH_CHANGES,
 		serve_title },
+	{ "/metrics", EXACT, READ, 0, OPEN, false, BODY, AUTH_SITE, serve_metrics },
+	{ "/healthz", EXACT, READ, 0, OPEN, false, BODY, 0, serve_healthz },
+	{ "/readyz", EXACT, READ, 0, OPEN, false, BODY, 0, serve_readyz },
 	{ "/cmd", EXACT, HTTP_GET, ALLOW_HTML, ADMIN, false, BODY, AUTH_SITE, serve_console },
 	{ "/pls/", BELOW, READ, ALLOW_DIRECT, OPEN, true, BODY, 0, serve_pls },
 	{ "/stream/", BELOW, READ, 0, OPEN, true, BODY, 0, serve_not_found },
@@ -377,17 +429,7 @@ static void allow_preflight(struct response *rs)
 	response_header(rs, "Access-Control-Allow-Methods", "GET, HEAD");
 }
 
-/* --- letting in ------------------------------------------------------------------------------- */
-
-/* Fills in the refusal; true = go on. */
-static bool let_in(struct exchange *x)
-{
-	const enum auth auth = auth_admin(x->node, x->sv, x->rq, x->form);
-
-	if (auth != AUTH_OK)
-		login_refuse(x->node, x->rq, x->form, auth, x->rs);
-	return auth == AUTH_OK;
-}
+/* --- bodies ----------------------------------------------------------------------------------- */
 
 /* Read the body of a POST; false = rs, or *st, says why not. */
 static bool read_body(struct exchange *x, struct buf *body, enum status *st)

@@ -23,6 +23,7 @@
 #include "servent/conn.h"
 #include "servent/feedd.h"
 #include "servent/firewall.h"
+#include "servent/health.h"
 #include "servent/historyd.h"
 #include "servent/listen.h"
 #include "servent/livesync.h"
@@ -570,6 +571,7 @@ enum status app_start(struct app *a, const char *ini, int *exit_code)
 		.early_title = source_early_title,
 		.settings_changed = op_settings_changed,
 		.shutdown = op_shutdown, .chanlog_counts = op_chanlog_counts, .name_asked = op_name_asked,
+		.health = health_get,
 		.check_firewall = firewall_ask,
 		.check_viewer = portcheck_start, .history = op_history, .fetch_feeds = op_fetch_feeds,
 		.speedtest = speedtest_run, .pull_start = pull_start,

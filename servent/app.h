@@ -49,6 +49,8 @@ struct app {
 	_Atomic int root_ask;
 	/* For the housekeeper: look at the interfaces and at the port again. Relaxed, as above. */
 	_Atomic bool own_ask;
+	_Atomic nsec house_beat, server_beat; /* when they last went round (health.h); 0 = not yet; relaxed */
+	_Atomic bool listening;         /* the port is open; relaxed */
 	_Atomic unsigned resolvers;     /* threads that ask name servers; relaxed: a count */
 	_Atomic bool forcing;           /* forceIP is being looked up; release by its task, acquire */
 

@@ -243,6 +243,8 @@ static NOINLINE enum status send_update(struct cout *x, struct show *s, bool rec
 	st = bcst_tracker_emit(&b, servmgr_sid(x->a->node.sm), info, &hit);
 	if (st == ST_OK)
 		st = pcpio_write(&x->sv->sock, &b, deadline);
+	if (st == ST_OK && x->yp)
+		node_count(&x->a->node, NODE_YP_UPDATES);
 	buf_fini(&b);
 	pcpio_pace_spend(&x->io);
 	chaninfo_unref(&s->told);
@@ -496,8 +498,10 @@ static NOINLINE enum status shake_hands(struct cout *x, const char *who)
 		return ST_LIMIT;
 	}
 	servent_set_status(x->sv, SV_CONNECTED);
-	if (x->yp)
+	if (x->yp) {
 		servmgr_note_yp(x->a->node.sm, x->roots[x->at_root].name);
+		node_count(&x->a->node, NODE_YP_CONNECTED);
+	}
 	servmgr_own(x->a->node.sm, &x->told);
 	x->first_at = clk_deadline(FIRST_AFTER_OLEH);
 	log_info("cout: connected to %s %s (%s)", x->yp ? "yellow page" : "tracker", who, oleh.agent);
@@ -511,6 +515,8 @@ static void part(struct cout *x, enum status st, const char *who)
 
 	servent_set_status(x->sv, SV_CLOSING);
 	quit_str(x->quit, qs);
+	if (x->yp && st != ST_OK && st != ST_STOPPED)
+		node_count(&x->a->node, x->ok ? NODE_YP_LOST : NODE_YP_FAILED);
 	if (st == ST_OK || st == ST_STOPPED)
 		log_info("cout: leaving %s: quit %s", who, qs);
 	else if (x->quit_theirs && x->quit != 0)
@@ -566,6 +572,8 @@ static enum status connection(struct cout *x, const struct host *to)
 	set_mbox(x->a, &x->sv->mbox);
 	st = reach(x, to);
 	if (st != ST_OK) {
+		if (st != ST_STOPPED && x->yp)
+			node_count(&x->a->node, NODE_YP_FAILED);
 		if (st != ST_STOPPED)
 			log_warn("cout: cannot connect to %s %s: %s",
 				x->yp ? "yellow page" : "tracker", who, status_str(st));
@@ -659,6 +667,7 @@ static enum status turn_to_yp(struct cout *x, const char *name)
 
 	if (st != ST_OK) {
 		log_warn("cout: yellow page %s: %s", name, status_str(st));
+		node_count(&x->a->node, NODE_YP_FAILED);
 		return st;
 	}
 	for (size_t i = 0; i < x->n_shows; i++)

@@ -165,6 +165,19 @@ static NOINLINE void log_end(struct fetch *f, enum status st)
 	log_info("fetch %s: %s%s", host_str(&f->up.host, from), said ? "quit " : "", why);
 }
 
+static void count_end(struct fetch *f, enum status st)
+{
+	enum node_count c = NODE_UPSTREAM_LEFT;
+
+	if (st == ST_OK || st == ST_STOPPED)
+		return;                 /* we want no stream any more */
+	if (f->bumped)
+		c = NODE_UPSTREAM_BUMPED;
+	else if (f->why != UPSTREAM_FINE && !(st == ST_EOF && f->up.quit != 0))
+		c = (enum node_count)(NODE_UPSTREAM_LEFT + (int)f->why);
+	node_count(&f->a->node, c);
+}
+
 /* It serves us. */
 static enum outcome serve(struct fetch *f, bool *broke)
 {
@@ -173,8 +186,10 @@ static enum outcome serve(struct fetch *f, bool *broke)
 	enum status st;
 
 	log_info("fetch %s: receiving from %s", host_str(&f->up.host, text), f->up.oleh.agent);
+	node_count(&f->a->node, NODE_UPSTREAM_TAKEN);
 	st = receive(f);
 	log_end(f, st);
+	count_end(f, st);
 	if (st == ST_OK)
 		out = OUT_IDLE;
 	if (clk_now() - f->connected > FETCH_LOST)

@@ -17,6 +17,7 @@
 #include "servent/addr.h"
 #include "servent/chanlogd.h"
 #include "servent/firewall.h"
+#include "servent/health.h"
 #include "servent/livesync.h"
 #include "servent/resolver.h"
 
@@ -321,6 +322,7 @@ static nsec tick(struct house *h)
 	const nsec now = clk_now();
 	nsec next = NSEC_NEVER;
 
+	health_beat_house(h->a);
 	look_again(h, now);
 	next = MIN(next, root_round(h, now));
 	next = MIN(next, sweep(h, now));

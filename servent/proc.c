@@ -56,7 +56,7 @@ static void note_announced(struct proc *p, const struct gnuid *id)
 }
 
 /* An announcement that a root does not take: counted, and told once for each connection. */
-static void refused(struct proc *p, enum root_count why, const struct gnuid *chan, const char *text)
+static void refused(struct proc *p, enum node_count why, const struct gnuid *chan, const char *text)
 {
 	char hs[HOST_STRLEN], id[GNUID_STRLEN];
 

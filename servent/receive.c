@@ -305,6 +305,8 @@ static enum status look_at_trial(struct fetch *f)
 			f->switches = 0;
 		f->switches += !user;
 		f->switched = now;
+		node_count(&f->a->node, user ? NODE_UPSTREAM_BUMPED : NODE_UPSTREAM_BETTER);
+		node_count(&f->a->node, NODE_UPSTREAM_TAKEN);
 		f->trials = f->user_trials = 0;
 		return adopt(f);
 	}

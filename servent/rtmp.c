@@ -201,11 +201,13 @@ static NOINLINE const char *prepare(struct publisher *x, const char *app, const 
 	x->pub.mb = &x->src.mbox;
 	x->listed = rtmpd_enter(x->app->rtmp, &x->pub);
 	why = x->listed ? NULL : "Another encoder publishes with this key.";
-	if (!x->listed)
+	if (!x->listed) {
 		source_fini(&x->src);
-	else
+	} else {
+		node_count(&x->app->node, NODE_RTMP_PUBLISHED);
 		log_info("rtmp %s: publishes \"%s\"", host_str(&x->sv->peer, (char[HOST_STRLEN]){ 0 }),
 		         m->text[CT_NAME]);
+	}
 out:
 	free(m);
 	return why;
@@ -370,9 +372,11 @@ static void serve(struct app *a, struct servent *sv)
 			publisher_task(a, x);   /* then on this thread */
 		return;
 	}
-	if (x->st != ST_EOF)
+	if (x->st != ST_EOF) {
+		node_count(&a->node, NODE_RTMP_REFUSED);
 		log_peer(LOG_INFO, &sv->peer, "rtmp %s: refused: %s",
 		         host_str(&sv->peer, (char[HOST_STRLEN]){ 0 }), reason(x, x->st));
+	}
 	if (x->st != ST_SYS)
 		close_after_words(x, &sv->sock);
 	publisher_free(&x);

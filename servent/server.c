@@ -14,6 +14,7 @@
 #include "core/sys/log.h"
 #include "pcp/pcp.h"
 #include "servent/handshake.h"
+#include "servent/health.h"
 #include "servent/listen.h"
 
 #define PAUSE    (100 * NSEC_PER_MSEC)          /* after an accept that failed */
@@ -87,6 +88,7 @@ static enum status no_files(struct app *a, struct trouble *t)
 	struct host peer;
 	int fd;
 
+	node_count(&a->node, NODE_ACCEPT_FAILED);
 	if (t->told == 0 || now - t->told >= LOG_TIME) {
 		log_error("server: accept: %s (and %u times before)", status_str(st), t->untold);
 		t->told = now;
@@ -119,6 +121,7 @@ void server_run(void *arg)
 		int fd;
 
 		listen_follow(a);
+		health_beat_server(a);
 		if (a->listen_fd == -1) {       /* lost when it was to move */
 			st = mbox_wait(&a->server_mb, clk_deadline(LISTEN_AGAIN));
 			continue;

@@ -110,6 +110,7 @@ struct upstream_evidence {
 };
 
 enum upstream_why {
+	/* as in enum node_count */
 	UPSTREAM_FINE, UPSTREAM_SILENT, UPSTREAM_STALLS, UPSTREAM_SKIPS, UPSTREAM_DRIPS, UPSTREAM_LAGS
 };
 const char *upstream_why_str(enum upstream_why w);

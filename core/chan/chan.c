@@ -70,6 +70,9 @@ LOCK_DEFINE(chan, struct chan, mtx, lk_chan)
 /* Unique in this run, so that equal numbers can never hide a new stream (media.md 5.7.3). */
 static _Atomic uint32_t streams = 1;
 
+/* Of all channels since the start; relaxed: statistics. */
+static _Atomic uint64_t all_bytes, all_gaps, all_skips;
+
 const char *chan_status_str(enum chan_status s)
 {
 	static const char *const name[] = {
@@ -216,6 +219,31 @@ void chan_view(struct chan *c, struct chan_view *v)
 	v->upstream_sid = c->up_sid;
 	memcpy(v->source_url, c->src_url, sizeof(v->source_url));
 	chan_unlock(c);
+}
+
+void chan_totals(struct chan_totals *t)
+{
+	*t = (struct chan_totals){
+		.bytes = atomic_load_explicit(&all_bytes, memory_order_relaxed),
+		.gaps = atomic_load_explicit(&all_gaps, memory_order_relaxed),
+		.skips = atomic_load_explicit(&all_skips, memory_order_relaxed),
+	};
+}
+
+uint64_t chan_lag(struct chan *c)
+{
+	uint64_t lag = 0;
+
+	chan_lock(c);
+	for (uint32_t i = 0; i < c->n_subs; i++) {
+		const uint64_t pos = atomic_load_explicit(&c->subs[i]->pos, memory_order_relaxed);
+
+		/* 0: nothing was sent to it yet; a stream that restarted may have moved back */
+		if (pos != 0 && pos < c->next_pos)
+			lag = MAX(lag, c->next_pos - pos);
+	}
+	chan_unlock(c);
+	return lag;
 }
 
 void chan_view_fini(struct chan_view *v)
@@ -538,7 +566,7 @@ static enum status publish(struct chan *c, uint32_t token, struct pkt **p, size_
 	size_t n_dropped = 0, n_feed = 0, stored = 0;
 	enum status st = ST_OK;
 	nsec now = clk_now();
-	uint64_t seq = 0;
+	uint64_t seq = 0, bytes = 0;
 
 	/* an empty head is kept, not sent */
 	size_t first = new_head && p[0]->len == 0 ? 1 : 0;
@@ -584,8 +612,10 @@ static enum status publish(struct chan *c, uint32_t token, struct pkt **p, size_
 		p[i]->stream = c->stream;
 		p[i]->at = now;
 		c->bytes_in += p[i]->len;
+		bytes += p[i]->len;
 		c->next_pos = pkt_end(p[i]);
 	}
+	atomic_fetch_add_explicit(&all_bytes, bytes, memory_order_relaxed);
 	for (size_t i = first; i < n && st == ST_OK; i++) {
 		size_t room = DROP_ROOM - n_dropped;
 
@@ -728,6 +758,7 @@ void chan_count_skip(struct chan *c)
 	chan_lock(c);
 	c->skips++;
 	chan_unlock(c);
+	atomic_fetch_add_explicit(&all_gaps, 1, memory_order_relaxed);
 }
 
 /* --- readers ---------------------------------------------------------------------------------- */
@@ -920,6 +951,7 @@ static void skip_locked(struct chan *c, struct reader *r, int *what) REQUIRES(lk
 	r->want_start = !r->framed;
 	r->start_by = clk_now() + READER_START;
 	atomic_fetch_add_explicit(&r->skips, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&all_skips, 1, memory_order_relaxed);
 	*what |= CHAN_SKIPPED;
 }
 

@@ -82,6 +82,16 @@ enum status chan_set_key(struct chan *c, const char *key) NODISCARD;    /* ST_OK
 void chan_view(struct chan *c, struct chan_view *v) EXCLUDES(lk_chan);
 void chan_view_fini(struct chan_view *v);
 struct chaninfo *chan_info(struct chan *c) EXCLUDES(lk_chan);   /* a reference */
+/* How many bytes of the stream the slowest of its readers is behind. Looks at each. */
+uint64_t chan_lag(struct chan *c) EXCLUDES(lk_chan);
+
+/* Of all channels there have been. */
+struct chan_totals {
+	uint64_t bytes;                 /* of media that came in */
+	uint64_t gaps;                  /* in what came in */
+	uint64_t skips;                 /* readers that fell off a ring */
+};
+void chan_totals(struct chan_totals *t);
 
 /* Replace the info (same id). Returns true when something changed; *bitrate_only when nothing but
  * the bitrate did. Out of memory = unchanged. */

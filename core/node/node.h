@@ -44,6 +44,13 @@ struct rtmp_status {
 	char problem[128];              /* why it does not listen, though wanted; "" = nothing */
 };
 
+/* Whether what must run does. */
+struct node_health {
+	bool housekeeper, server;       /* these threads go round */
+	bool listening;                 /* the port is open */
+	bool stopping;
+};
+
 #define NODE_WHY 192            /* bytes of a reason, NUL included */
 
 /* Upward calls from http: what needs a thread of the servent room. None may be called under a lock. */
@@ -69,6 +76,7 @@ struct node_ops {
 	/* The name of a visitor is to be looked up. NULL = nobody does. */
 	void (*name_asked)(struct node *n);
 	void (*chanlog_counts)(struct node *n, struct chanlog_counts *c);
+	void (*health)(struct node *n, struct node_health *h);
 	/* Forget whether our port can be reached over these families and ask the YP; returns when its
 	 * answer is known (servmgr_own()), or there is none to be had: within a minute. Soon again: what
 	 * became known just now stays. */
@@ -107,15 +115,30 @@ struct node_ops {
 
 struct yp;
 struct storage;
-/* What a root did with announcements and broadcasts since the start (settings.md decision 16). */
-enum root_count {
+/* What is counted since the start, for status pages and metrics (settings.md decision 16). */
+enum node_count {
+	/* a root's announcements and broadcasts */
 	ROOT_ANNOUNCED,                 /* channels and hosts taken */
 	ROOT_REFUSED_OWNER,             /* not the owner of the channel */
 	ROOT_REFUSED_POLICY,            /* announcePolicy */
 	ROOT_REFUSED_BAN,               /* the ban list; connections and announcements */
 	ROOT_FORWARDED,                 /* broadcasts passed on */
 	ROOT_DROPPED,                   /* broadcasts that rootForward did not let through */
-	ROOT_COUNTS
+
+	NODE_ACCEPT_FAILED,             /* no files or memory for a connection */
+	NODE_YP_CONNECTED,              /* the line to a yellow page stood, */
+	NODE_YP_FAILED,                 /* could not be had, */
+	NODE_YP_LOST,                   /* and ended against our will */
+	NODE_YP_UPDATES,                /* tracker updates sent */
+	NODE_RTMP_PUBLISHED,            /* encoders that began, */
+	NODE_RTMP_REFUSED,              /* and that did not come so far */
+	NODE_UPSTREAM_TAKEN,            /* a relay receives from somebody */
+	NODE_UPSTREAM_LEFT,             /* and no longer: here at the upstream's end, then by upstream_why */
+	NODE_UPSTREAM_SILENT, NODE_UPSTREAM_STALLS, NODE_UPSTREAM_SKIPS, NODE_UPSTREAM_DRIPS,
+	NODE_UPSTREAM_LAGS,
+	NODE_UPSTREAM_BETTER,           /* for one that is better */
+	NODE_UPSTREAM_BUMPED,           /* because a user wanted another */
+	NODE_COUNTS
 };
 
 struct node {
@@ -130,15 +153,15 @@ struct node {
 	struct mtx mtx;                                         /* lk_conf, for filters alone */
 	struct filterset *filters GUARDED_BY(lk_conf);          /* the current set */
 	struct bans *bans GUARDED_BY(lk_conf);                  /* NULL = none */
-	_Atomic uint64_t root_counts[ROOT_COUNTS];              /* relaxed: statistics */
+	_Atomic uint64_t counts[NODE_COUNTS];              /* relaxed: statistics */
 	struct notices notices;
 	struct chandir chandir;         /* what the user's yellow pages list */
 	struct speedtests speedtests;   /* and what they say of our upload */
 };
 
-static inline void node_count(struct node *n, enum root_count c)
+static inline void node_count(struct node *n, enum node_count c)
 {
-	atomic_fetch_add_explicit(&n->root_counts[c], 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&n->counts[c], 1, memory_order_relaxed);
 }
 
 /* Fills n with the three, borrowed, and an empty filter set (no flags for anybody).

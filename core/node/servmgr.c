@@ -597,6 +597,7 @@ void servmgr_totals(struct servmgr *sm, struct totals *t)
 	t->in_bps = sm->bps[1][1];
 	memcpy(t->refused, sm->refused, sizeof(t->refused));
 	t->started = sm->started;
+	memcpy(t->bytes, sm->bytes, sizeof(t->bytes));
 	sm_unlock(sm);
 }
 
@@ -637,8 +638,10 @@ void servmgr_sample(struct servmgr *sm)
 	DL_FOREACH(sm->all, e)
 		sample_locked(sm, e, now, sum);
 	for (int k = 0; k < 2; k++)
-		for (int i = 0; i < 2; i++)
+		for (int i = 0; i < 2; i++) {
 			sm->bps[k][i] = per_s(sum[k][i], now - sm->sampled);
+			sm->bytes[k][i] += sum[k][i];
+		}
 	sm->sampled = now;
 	sm_unlock(sm);
 }

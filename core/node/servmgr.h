@@ -108,6 +108,7 @@ struct totals {
 	uint32_t pending;                       /* handshake not finished */
 	uint64_t out_bps, in_bps;               /* bytes/s of the last window, loopback and LAN excluded */
 	uint64_t out_all_bps, in_all_bps;       /* all */
+	uint64_t bytes[2][2];                   /* [all, outside][out, in] up to the last sample */
 	uint32_t refused[REFUSALS];             /* since start; [REFUSE_FULL]: controls and accepts */
 	uint32_t started;                       /* outputs ever started */
 	uint64_t msgs_posted;                   /* messages put into mailboxes of connections */

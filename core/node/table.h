@@ -112,6 +112,7 @@ struct servmgr {
 	nsec sampled                    GUARDED_BY(lk_servmgr);
 	uint64_t gone[2][2]             GUARDED_BY(lk_servmgr); /* unsampled bytes of ended ones */
 	uint64_t bps[2][2]              GUARDED_BY(lk_servmgr); /* [all, outside][out, in] */
+	uint64_t bytes[2][2]            GUARDED_BY(lk_servmgr); /* the same, since the start */
 
 	struct rests away                GUARDED_BY(lk_servmgr); /* channel and session */
 

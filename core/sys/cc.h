@@ -13,6 +13,7 @@
 #define NODISCARD           __attribute__((warn_unused_result))
 #define PRINTF_LIKE(f, a)   __attribute__((format(printf, f, a)))
 #define NORETURN            __attribute__((noreturn))
+#define SENTINEL            __attribute__((sentinel))
 #define NOINLINE            __attribute__((noinline))
 #define UNUSED              __attribute__((unused))
 

@@ -58,6 +58,9 @@ static _Atomic int sink = STDOUT_FILENO;
 static _Atomic int least = LOG_INFO;
 static _Atomic bool paused;
 
+/* Relaxed: statistics. */
+static _Atomic uint64_t written[LOG_OFF], held;
+
 /* --- sink ------------------------------------------------------------------------------------- */
 
 /* Make fd the sink; consumes it. */
@@ -213,6 +216,7 @@ static void emit(enum log_level level, uint32_t suppressed, const char *fmt, va_
 	len += strlen(note);
 	line[at + len] = '\n';
 
+	atomic_fetch_add_explicit(&written[level], 1, memory_order_relaxed);
 	keep(level, (int64_t)t, line + at, len);
 	/* One write of the whole line: O_APPEND files and pipes do not mix those of two threads. A
 	 * full disk or closed pipe has nobody to be reported to. */
@@ -274,6 +278,8 @@ static bool peer_may_speak(const struct host *peer, uint32_t *suppressed) EXCLUD
 	else
 		b->suppressed += b->suppressed < UINT32_MAX;
 	log_unlock(&the);
+	if (!may)
+		atomic_fetch_add_explicit(&held, 1, memory_order_relaxed);
 	return may;
 }
 
@@ -290,6 +296,13 @@ void log_peer(enum log_level l, const struct host *peer, const char *fmt, ...)
 	emit(l, suppressed, fmt, ap);
 	va_end(ap);
 	errno = e;
+}
+
+void log_get_counts(struct log_counts *c)
+{
+	for (size_t i = 0; i < LOG_OFF; i++)
+		c->lines[i] = atomic_load_explicit(&written[i], memory_order_relaxed);
+	c->held = atomic_load_explicit(&held, memory_order_relaxed);
 }
 
 /* --- copies ----------------------------------------------------------------------------------- */

@@ -46,6 +46,13 @@ void log_at(enum log_level l, const char *fmt, ...) PRINTF_LIKE(2, 3) EXCLUDES(l
 void log_peer(enum log_level l, const struct host *peer, const char *fmt, ...)
 	PRINTF_LIKE(3, 4) EXCLUDES(lk_log);
 
+/* Lines written since the start, by level, and those log_peer() or the rate limit held back. */
+struct log_counts {
+	uint64_t lines[LOG_OFF];        /* [0] is not used */
+	uint64_t held;
+};
+void log_get_counts(struct log_counts *c);
+
 /* Copy lines with numbers from `from` on (oldest first, at most max), LF-separated, in the form
  * "Fri Nov 20 09:44:44 2026 [DBUG] text"; *first is the number of the first one copied, *n how
  * many. from 0 = the oldest there is. */
