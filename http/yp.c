@@ -110,7 +110,8 @@ struct viewers *yp_viewers(struct yp *yp)
 
 /* --- the list --------------------------------------------------------------------------------- */
 
-static enum status live_make(struct node *n, uint64_t changes, struct live **out)
+/* old: the one before, NULL = none. */
+static enum status live_make(struct node *n, uint64_t changes, const struct live *old, struct live **out)
 {
 	struct live *l = calloc(1, sizeof(*l));
 	enum status st;
@@ -126,7 +127,7 @@ static enum status live_make(struct node *n, uint64_t changes, struct live **out
 		free(l);
 		return st;
 	}
-	st = ypindex_lines(&l->list);
+	st = ypindex_lines(&l->list, old != NULL ? &old->list : NULL);
 	if (st != ST_OK) {
 		live_unref(&l);
 		return st;
@@ -180,11 +181,14 @@ static enum status live_get(struct node *n, const struct settings *set, struct l
 	yp->taking = yp->taking || take;
 	if (!take && yp->live != NULL)
 		*out = live_ref(yp->live);
+	else if (take && yp->live != NULL)
+		old = live_ref(yp->live);
 	yp_unlock(yp);
 	if (!take)
 		return *out != NULL ? ST_OK : ST_TIMEOUT;
 
-	(void)!live_make(n, changes, &made);
+	(void)!live_make(n, changes, old, &made);
+	live_unref(&old);
 	yp_lock(yp);
 	if (made != NULL) {
 		made->serial = yp->live != NULL ? yp->live->serial + 1 : 1;
@@ -209,30 +213,34 @@ struct share {
 	uint64_t etag;                  /* 0 = none */
 };
 
-static enum status doc_make(const struct live *l, enum ypformat format, const struct ypquery *q,
-	const struct ypviewer *v, struct blob **out)
+static struct blob *rss_make(const struct live *l, const struct ypquery *q)
 {
-	enum status st = ST_OK;
+	struct blob *made = NULL;
 	struct buf text;
 
-	*out = NULL;
 	buf_init(&text, YPFEED_MAX);
-	switch (format) {
-	case YP_INDEX:
+	if (ypfeed_rss(&l->list, q, &text) == ST_OK)
+		made = blob_new(text.p, text.len);
+	buf_fini(&text);
+	return made;
+}
+
+/* NULL when out of memory. */
+static struct blob *doc_make(const struct live *l, enum ypformat format, const struct ypquery *q,
+	const struct ypviewer *v)
+{
+	struct buf text;
+
+	if (format == YP_RSS)
+		return rss_make(l, q);
+	blob_begin(&text, YPFEED_MAX);
+	if (format == YP_INDEX) {
 		(void)buf_reserve(&text, MIN(l->list.text.len + YPINDEX_LINE, YPFEED_MAX));
 		ypindex_emit(&l->list, q, v, &text);
-		break;
-	case YP_RSS:
-		st = ypfeed_rss(&l->list, q, &text);
-		break;
-	case YP_JSON:
+	} else {
 		ypfeed_json(&l->list, q, v, &text);
-		break;
 	}
-	if (st == ST_OK && text.err == ST_OK)
-		*out = blob_new(text.p, text.len);
-	buf_fini(&text);
-	return *out != NULL ? ST_OK : ST_LIMIT;
+	return blob_end(&text);
 }
 
 static struct doc *doc_find_locked(struct yp *yp, const char *key) REQUIRES(lk_leaf)
@@ -400,7 +408,7 @@ static enum status doc_get(struct yp *yp, const struct live *l, enum ypformat fo
 	st = doc_begin(yp, l, key, out, &mine, &was);
 	if (st != ST_OK || out->blob != NULL)
 		return st;
-	(void)!doc_make(l, format, q, v, &blob);
+	blob = doc_make(l, format, q, v);
 	/* Nobody else replaces what is in a place in the making. */
 	same = blob != NULL && was != NULL && blob->len == was->len &&
 		memcmp(blob->data, was->data, blob->len) == 0;

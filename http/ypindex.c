@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/sys/assert.h"
 #include "core/sys/text.h"
 
 #define NO_ID "00000000000000000000000000000000"
@@ -19,26 +20,34 @@
 void ypindex_escape(struct buf *out, const char *text)
 {
 	/* strcspn(3) would make a table like this for each call. */
-	static const char *const as[256] = {
-		['&'] = "&amp;", ['<'] = "&lt;", ['>'] = "&gt;", ['"'] = "&quot;", ['\''] = "&#039;",
-		['\t'] = " ", ['\n'] = " ", ['\r'] = " ", ['\0'] = "",
+	static const uint8_t what[256] = {
+		['&'] = 1, ['<'] = 2, ['>'] = 3, ['"'] = 4, ['\''] = 5, ['\t'] = 6, ['\n'] = 6, ['\r'] = 6,
+		['\0'] = 7,
+	};
+	static const struct {
+		char text[8];
+		uint8_t n;
+	} as[] = {
+		{ "", 0 }, { "&amp;", 5 }, { "&lt;", 4 }, { "&gt;", 4 }, { "&quot;", 6 }, { "&#039;", 6 },
+		{ " ", 1 },
 	};
 
 	for (;;) {
 		const char *from = text;
+		uint8_t w;
 
-		while (as[(uint8_t)*text] == NULL)
+		while ((w = what[(uint8_t)*text]) == 0)
 			text++;
-		buf_put(out, from, (size_t)(text - from));
-		if (*text == '\0')
+		buf_put_short(out, from, (size_t)(text - from));
+		if (*text++ == '\0')
 			return;
-		buf_puts(out, as[(uint8_t)*text++]);
+		buf_put_short(out, as[w].text, as[w].n);
 	}
 }
 
 static void sep(struct buf *out)
 {
-	buf_put(out, "<>", 2);
+	buf_put_short(out, "<>", 2);
 }
 
 static void field(struct buf *out, const char *text)
@@ -98,7 +107,19 @@ static void put_tip(struct buf *out, const struct host *tip)
 	sep(out);
 }
 
-/* --- lines of a root -------------------------------------------------------------------------- */
+static void two_digits(struct buf *out, uint32_t v)
+{
+	const char d[2] = { (char)('0' + v / 10 % 10), (char)('0' + v % 10) };
+
+	buf_put_short(out, d, sizeof(d));
+}
+
+/* --- lines of a root -------------------------------------------------------------------------- *
+ *
+ * A line has four pieces that only the channel's info and the settings decide, and between them what
+ * changes all the time: address, counts, age, state. The fixed pieces are taken over from the list
+ * before, as long as it had the same info (they are immutable) and the same settings.
+ */
 
 static void put_name(struct buf *out, const struct ypchan *c)
 {
@@ -107,15 +128,12 @@ static void put_name(struct buf *out, const struct ypchan *c)
 		buf_printf(out, " &lt;%s&gt;", c->genre.ns);
 }
 
-static void put_head(struct buf *out, const struct ypchan *c)
+static void put_id(struct buf *out, const struct gnuid *id)
 {
-	char id[GNUID_STRLEN];
+	char text[GNUID_STRLEN];
 
-	put_name(out, c);
+	buf_put_short(out, gnuid_str(id, text), GNUID_STRLEN - 1);
 	sep(out);
-	buf_puts(out, gnuid_str(&c->id, id));
-	sep(out);
-	put_tip(out, &c->tip);
 }
 
 static void put_desc(struct buf *out, const struct ypchan *c)
@@ -128,38 +146,152 @@ static void put_desc(struct buf *out, const struct ypchan *c)
 	sep(out);
 }
 
-static void put_tail(struct buf *out, const struct ypchan *c)
+enum piece { P_NAME_AND_ID, P_CONTACT_TO_DESC, P_TYPE_AND_TRACK, P_COMMENT };
+
+static void make_piece(struct buf *out, const struct ypchan *c, enum piece p)
+{
+	switch (p) {
+	case P_NAME_AND_ID:
+		put_name(out, c);
+		sep(out);
+		put_id(out, &c->id);
+		break;
+	case P_CONTACT_TO_DESC:
+		field(out, c->info->text[CT_URL]);
+		field(out, c->genre.genre);
+		put_desc(out, c);
+		break;
+	case P_TYPE_AND_TRACK:
+		put_type_and_track(out, c->info);
+		break;
+	case P_COMMENT:
+		field(out, c->info->text[CT_COMMENT]);
+		break;
+	}
+}
+
+/* A line in the making: where, and what it looked like before. */
+struct line {
+	struct buf *out;
+	struct ypchan *c;
+	const struct ypchan *was;       /* NULL = not known */
+	const uint8_t *was_text;
+};
+
+static void put_piece(const struct line *l, enum piece p)
+{
+	struct ypchan *c = l->c;
+	const size_t from = l->out->len;
+
+	if (l->was != NULL)
+		buf_put_short(l->out, l->was_text + l->was->fixed[p].at, l->was->fixed[p].len);
+	else
+		make_piece(l->out, c, p);
+	c->fixed[p].at = (uint16_t)(from - c->at);
+	c->fixed[p].len = (uint16_t)(l->out->len - from);
+}
+
+static void put_age_and_state(struct buf *out, const struct ypchan *c)
 {
 	const uint32_t min = c->age_s / 60;
 
-	field(out, c->info->text[CT_URL]);
-	field(out, c->genre.genre);
-	put_desc(out, c);
-	number(out, c->listeners);
-	number(out, c->relays);
-	put_type_and_track(out, c->info);
-	buf_printf(out, "%u:%02u<>%s<>", min / 60, min % 60,
-		c->stale ? "disconnect" : c->tip.port == 0 ? "port0" : "click");
-	field(out, c->info->text[CT_COMMENT]);
-	buf_puts(out, c->direct ? "1\n" : "0\n");
+	buf_int(out, min / 60);
+	buf_u8(out, ':');
+	two_digits(out, min % 60);
+	sep(out);
+	buf_puts(out, c->stale ? "disconnect" : c->tip.port == 0 ? "port0" : "click");
+	sep(out);
 }
 
-enum status ypindex_lines(struct yplist *l)
+static void put_line(const struct line *l)
 {
+	struct ypchan *c = l->c;
+	struct buf *out = l->out;
+
+	c->at = out->len;
+	put_piece(l, P_NAME_AND_ID);
+	put_tip(out, &c->tip);
+	c->head_len = (uint32_t)(out->len - c->at);
+	put_piece(l, P_CONTACT_TO_DESC);
+	number(out, c->listeners);
+	number(out, c->relays);
+	put_piece(l, P_TYPE_AND_TRACK);
+	put_age_and_state(out, c);
+	put_piece(l, P_COMMENT);
+	buf_puts(out, c->direct ? "1\n" : "0\n");
+	c->tail_len = (uint32_t)(out->len - c->at - c->head_len);
+	ASSERT(out->err != ST_OK || out->len - c->at <= YPINDEX_LINE);
+}
+
+/* The channels of a list by their info. A place that is taken sends the next one on by one, PROBES times;
+ * who finds none then is not in it, and his line is made anew. */
+#define PROBES 8
+
+struct byinfo {
+	const struct yplist *list;
+	uint32_t *slots;                /* 1 + index in list->chans; 0 = free. NULL = an empty table */
+	size_t mask;
+};
+
+static size_t place_of(const struct byinfo *t, const struct chaninfo *i)
+{
+	return (size_t)(((uint64_t)(uintptr_t)i >> 4) * 0x9e3779b97f4a7c15u >> 32) & t->mask;
+}
+
+static void byinfo_init(struct byinfo *t, const struct yplist *list)
+{
+	size_t size = 64, i, k;
+
+	*t = (struct byinfo){ .list = list };
+	if (list == NULL || list->n > UINT32_MAX / 4)
+		return;
+	while (size < 2 * list->n)
+		size *= 2;
+	t->slots = calloc(size, sizeof(*t->slots));
+	t->mask = size - 1;
+	for (i = 0; t->slots != NULL && i < list->n && list->chans[i].tail_len > 0; i++) {
+		size_t at = place_of(t, list->chans[i].info);
+
+		for (k = 0; k < PROBES && t->slots[at] != 0; k++)
+			at = (at + 1) & t->mask;
+		if (t->slots[at] == 0)
+			t->slots[at] = (uint32_t)i + 1;
+	}
+}
+
+/* The channel with the same info as it was then, NULL = not known. */
+static const struct ypchan *byinfo_find(const struct byinfo *t, const struct ypchan *now)
+{
+	size_t at = place_of(t, now->info), k;
+
+	for (k = 0; t->slots != NULL && k <= PROBES && t->slots[at] != 0; k++) {
+		const struct ypchan *c = &t->list->chans[t->slots[at] - 1];
+
+		if (c->info == now->info && gnuid_equal(&c->id, &now->id))
+			return c;
+		at = (at + 1) & t->mask;
+	}
+	return NULL;
+}
+
+enum status ypindex_lines(struct yplist *l, const struct yplist *old)
+{
+	struct byinfo known;
 	size_t i;
 
+	byinfo_init(&known, old != NULL && old->settings == l->settings ? old : NULL);
 	buf_init(&l->text, YPINDEX_MAX);
 	/* An ordinary line fits; without this, half the time would go into growing. */
 	(void)buf_reserve(&l->text, MIN(l->n * 512, YPINDEX_MAX));
 	for (i = 0; i < l->n && l->text.len + YPINDEX_LINE <= YPINDEX_MAX; i++) {
-		struct ypchan *c = &l->chans[i];
+		struct line line = { .out = &l->text, .c = &l->chans[i] };
 
-		c->at = l->text.len;
-		put_head(&l->text, c);
-		c->head_len = (uint32_t)(l->text.len - c->at);
-		put_tail(&l->text, c);
-		c->tail_len = (uint32_t)(l->text.len - c->at - c->head_len);
+		line.was = byinfo_find(&known, line.c);
+		if (line.was != NULL)
+			line.was_text = old->text.p + line.was->at;
+		put_line(&line);
 	}
+	free(known.slots);
 	return l->text.err;
 }
 
@@ -239,11 +371,9 @@ static void put_plain(struct buf *out, const struct gnuid *gid, const struct cha
 	const struct host *tip, uint64_t listeners, uint64_t relays, uint32_t age_s, bool direct)
 {
 	const uint32_t min = age_s / 60;
-	char id[GNUID_STRLEN];
 
 	field(out, i->text[CT_NAME]);
-	buf_puts(out, gnuid_str(gid, id));
-	sep(out);
+	put_id(out, gid);
 	put_tip(out, tip);
 	field(out, i->text[CT_URL]);
 	field(out, i->text[CT_GENRE]);
@@ -318,10 +448,8 @@ enum status ypindex_own(struct node *n, struct buf *out)
 
 static void put_listed(struct buf *out, const struct feedchan *c)
 {
-	char id[GNUID_STRLEN];
-
 	field(out, c->text[FEED_NAME]);
-	field(out, gnuid_str(&c->id, id));
+	put_id(out, &c->id);
 	field(out, c->text[FEED_TIP]);
 	field(out, c->text[FEED_URL]);
 	field(out, c->text[FEED_GENRE]);

@@ -15,8 +15,10 @@
 #define YPINDEX_MAX    ((size_t)64 << 20)       /* bytes of all lines; what comes later is not listed */
 #define YPINDEX_LINE   ((size_t)32 << 10)       /* the longest line: 13 texts, each byte escaped to six */
 
-/* Make the lines. ST_OK, ST_LIMIT (memory). */
-enum status ypindex_lines(struct yplist *l) NODISCARD;
+/* Make the lines.
+ * old      an earlier list (NULL = none), whose lines lend what has not changed
+ * returns  ST_OK, ST_LIMIT (memory) */
+enum status ypindex_lines(struct yplist *l, const struct yplist *old) NODISCARD;
 
 /* Append the document for a query and a viewer: the channels, those with a namespace only when it is
  * asked for, then lines about the page itself (ypInfoLine). Faults stay in out->err. */

@@ -16,6 +16,8 @@
 #include "core/sys/bytes.h"
 #include "http/ypgenre.h"
 
+#define YPCHAN_FIXED 4
+
 /* Channels as far as the page lists them: without those whose genre lacks the prefix. */
 struct ypchan {
 	struct gnuid id;
@@ -27,10 +29,14 @@ struct ypchan {
 	struct host tip;                /* port 0 = firewalled */
 	bool direct;                    /* the tracker takes players */
 	bool stale;                     /* its line broke a moment ago */
-	/* Where its lines of index.txt are (http/ypindex.h): the part that a restricted viewer does not get,
+	/* Where its line of index.txt is (http/ypindex.h): the part that a restricted viewer does not get,
 	 * and behind it the rest. */
 	size_t at;
 	uint32_t head_len, tail_len;
+	/* The pieces of it that follow from the info and the settings alone, counted from `at`. */
+	struct {
+		uint16_t at, len;
+	} fixed[YPCHAN_FIXED];
 };
 
 struct yplist {

@@ -122,7 +122,10 @@ bool chaninfo_same(const struct chaninfo *i, const struct chanmeta *m)
 const char *chaninfo_type(const struct chaninfo *i)
 {
 	const char *type = i->text[CT_TYPE];
-	size_t n = strspn(type, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789");
+	size_t n = 0;
+
+	while ((type[n] >= 'A' && type[n] <= 'Z') || ascii_isdigit((uint8_t)type[n]))
+		n++;
 
 	return n >= 1 && n <= TYPE_MAX && type[n] == '\0' ? type : "UNKNOWN";
 }

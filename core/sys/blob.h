@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/sys/bytes.h"
 #include "core/sys/cc.h"
 
 struct blob {
@@ -23,6 +24,10 @@ struct blob {
 /* A copy of n bytes with one reference: the node's own, for no mailbox in particular. NULL when out of
  * memory. */
 struct blob *blob_new(const void *p, size_t n) NODISCARD;
+/* The same without the copy: what is appended between the two, at most max bytes, is the blob's. blob_end()
+ * frees b; NULL when something did not fit, or out of memory. Nobody may reset or replace b meanwhile. */
+void blob_begin(struct buf *b, size_t max);
+struct blob *blob_end(struct buf *b) NODISCARD;
 struct blob *blob_ref(struct blob *b);
 /* Drops the reference and nulls *b; *b may be NULL. */
 void blob_unref(struct blob **b);

@@ -13,6 +13,7 @@
 
 #include <stdarg.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "core/sys/cc.h"
 #include "core/sys/status.h"
@@ -89,6 +90,16 @@ uint8_t *buf_reserve(struct buf *b, size_t n);
 void buf_put(struct buf *b, const void *p, size_t n);
 void buf_puts(struct buf *b, const char *s);
 void buf_u8(struct buf *b, uint8_t v);
+/* As buf_put(); inline, for those who put together much text from short pieces. */
+static inline void buf_put_short(struct buf *b, const void *p, size_t n)
+{
+	if (b->err == ST_OK && n <= b->cap - b->len && n <= b->max - b->len && n > 0) {
+		memcpy(b->p + b->len, p, n);
+		b->len += n;
+	} else {
+		buf_put(b, p, n);
+	}
+}
 void buf_le16(struct buf *b, uint16_t v);
 void buf_le32(struct buf *b, uint32_t v);
 /* In decimal digits. */

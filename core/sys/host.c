@@ -175,22 +175,52 @@ struct host host_subscriber(const struct host *h)
 
 /* --- text ------------------------------------------------------------------------------------- */
 
+/* Decimal digits. Returns their end. */
+static char *put_number(char *at, unsigned int v)
+{
+	if (v >= 10)
+		at = put_number(at, v / 10);
+	*at++ = (char)('0' + v % 10);
+	return at;
+}
+
+/* The address without a NUL. Returns its end. By hand for IPv4: lists have thousands of them. */
+static char *put_ip(char *at, const struct host *h)
+{
+	size_t i;
+
+	if (!host_is_v4(h)) {
+		const char *s = inet_ntop(AF_INET6, h->ip, at, HOST_STRLEN);
+
+		ASSERT(s != NULL);
+		return at + strlen(at);
+	}
+	for (i = 12; i < 16; i++) {
+		if (i > 12)
+			*at++ = '.';
+		at = put_number(at, h->ip[i]);
+	}
+	return at;
+}
+
 const char *host_ip_str(const struct host *h, char *dst)
 {
-	const char *s = host_is_v4(h) ? inet_ntop(AF_INET, h->ip + 12, dst, HOST_STRLEN)
-				      : inet_ntop(AF_INET6, h->ip, dst, HOST_STRLEN);
-
-	ASSERT(s != NULL);
+	*put_ip(dst, h) = '\0';
 	return dst;
 }
 
 const char *host_str(const struct host *h, char *dst)
 {
-	char ip[HOST_STRLEN];
+	const bool v6 = !host_is_v4(h);
+	char *at = dst;
 
-	(void)host_ip_str(h, ip);
-	(void)snprintf(dst, HOST_STRLEN, host_is_v4(h) ? "%.45s:%u" : "[%.45s]:%u", ip,
-		(unsigned)h->port);
+	if (v6)
+		*at++ = '[';
+	at = put_ip(at, h);
+	if (v6)
+		*at++ = ']';
+	*at++ = ':';
+	*put_number(at, h->port) = '\0';
 	return dst;
 }
 

@@ -139,7 +139,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	l.fast = c.genre.limit == YP_FAST;
 	l.over = &m.bitrate_kbps;
 	l.n_over = c.genre.limit == YP_OVER;
-	ASSERT(ypindex_lines(&l) == ST_OK);
+	ASSERT(ypindex_lines(&l, NULL) == ST_OK);
 	(void)buf_cstr(&l.text);
 	for (i = 0; i < NELEM(viewers); i++)
 		show(&l, &q, &viewers[i]);

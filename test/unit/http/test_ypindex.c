@@ -55,7 +55,7 @@ static char *index_of(const char *query, const struct ypviewer *v)
 	char *text;
 
 	ck_assert_int_eq(yplist_take(&node, 0, &list), ST_OK);
-	ck_assert_int_eq(ypindex_lines(&list), ST_OK);
+	ck_assert_int_eq(ypindex_lines(&list, NULL), ST_OK);
 	ypquery_parse(&q, query);
 	buf_init(&out, YPINDEX_MAX);
 	ypindex_emit(&list, &q, v, &out);
@@ -270,6 +270,96 @@ START_TEST(longest)
 }
 END_TEST
 
+/* --- what a list takes over from the one before ----------------------------------------------- */
+
+static struct yplist list_taken(const struct yplist *old)
+{
+	struct yplist l;
+
+	ck_assert_int_eq(yplist_take(&node, 0, &l), ST_OK);
+	ck_assert_int_eq(ypindex_lines(&l, old), ST_OK);
+	return l;
+}
+
+/* Something happens to a channel: what, and to which, comes from x. */
+static void happen(uint32_t x)
+{
+	static const char *const texts[] = { "", "a", "<b>", "実況 & c", "\"long\" long long long long text" };
+	static const char *const genres[] = { "yp", "ypx", "yp?", "yp@y", "ypNS:z", "nolist" };
+	struct said s = { .n = 1 + x % 20, .flags = x >> 5 & 1 ? HIT_PUSH : HIT_DIRECT };
+
+	x >>= 6;
+	s.listeners = x % 11;
+	s.relays = x % 101;
+	s.name = texts[1 + x % 4];
+	s.genre = genres[x / 4 % NELEM(genres)];
+	s.desc = s.title = texts[x / 24 % NELEM(texts)];
+	s.comment = texts[x / 120 % NELEM(texts)];
+	if (x % 13 == 0)
+		unsay(&node, s.n);
+	else
+		say(&node, &s);
+	if (x % 7 == 0)
+		now += (nsec)(x % 100) * NSEC_PER_SEC;
+}
+
+/* A list that took over what it could is the same as one made anew, whatever happened between the two. */
+START_TEST(takes_over)
+{
+	struct yplist old = list_taken(NULL);
+	uint32_t x = 12345, step, k;
+
+	for (step = 0; step < 400; step++) {
+		struct yplist next, anew;
+
+		for (k = 0; k <= step % 4; k++) {
+			x = x * 1664525 + 1013904223;
+			happen(x >> 4);
+		}
+		next = list_taken(&old);
+		anew = list_taken(NULL);
+		ck_assert_uint_eq(next.n, anew.n);
+		ck_assert_msg(next.text.len == anew.text.len && (anew.text.len == 0 ||
+			memcmp(next.text.p, anew.text.p, anew.text.len) == 0), "step %u: %s\n%s", step,
+			buf_cstr(&next.text), buf_cstr(&anew.text));
+		yplist_fini(&anew);
+		yplist_fini(&old);
+		old = next;
+	}
+	ck_assert_uint_gt(old.n, 5);
+	yplist_fini(&old);
+}
+END_TEST
+
+/* It is the old bytes that are taken, but not those of a list made with other settings. */
+START_TEST(takes_bytes)
+{
+	struct yplist old, next;
+	struct settings *other = draft_new();
+	const struct settings *set;
+
+	SAY(&node, 1, "first", "yp", .comment = "same");
+	SAY(&node, 2, "second", "yp", .comment = "same");
+	old = list_taken(NULL);
+	memcpy(memmem(old.text.p, old.text.len, "first", 5), "FIRST", 5);
+	memcpy(memmem(old.text.p, old.text.len, "second", 6), "SECOND", 6);
+	SAY(&node, 2, "second", "yp", .comment = "new");
+	next = list_taken(&old);
+	ck_assert_ptr_nonnull(memmem(next.text.p, next.text.len, "FIRST", 5));
+	ck_assert_ptr_nonnull(memmem(next.text.p, next.text.len, "second", 6));
+	ck_assert_ptr_null(memmem(next.text.p, next.text.len, "SECOND", 6));
+	yplist_fini(&next);
+	set = old.settings;
+	old.settings = other;
+	next = list_taken(&old);
+	ck_assert_ptr_null(memmem(next.text.p, next.text.len, "FIRST", 5));
+	old.settings = set;
+	yplist_fini(&next);
+	yplist_fini(&old);
+	settings_free(&other);
+}
+END_TEST
+
 /* --- a node that is no root ------------------------------------------------------------------- */
 
 START_TEST(own)
@@ -312,6 +402,8 @@ Suite *unit_suite(void)
 	tcase_add_test(t, viewers);
 	tcase_add_test(t, runs);
 	tcase_add_test(t, longest);
+	tcase_add_test(t, takes_over);
+	tcase_add_test(t, takes_bytes);
 	tcase_add_test(t, own);
 	suite_add_tcase(s, t);
 	return s;

@@ -39,6 +39,42 @@ START_TEST(empty_and_too_long)
 }
 END_TEST
 
+START_TEST(appended)
+{
+	struct blob *b;
+	struct buf w;
+
+	blob_begin(&w, 5);
+	b = blob_end(&w);
+	ck_assert_ptr_nonnull(b);
+	ck_assert_uint_eq(b->len, 0);
+	blob_unref(&b);
+
+	blob_begin(&w, 5);
+	buf_puts(&w, "hel");
+	buf_puts(&w, "lo");
+	b = blob_end(&w);
+	ck_assert_ptr_nonnull(b);
+	ck_assert_ptr_null(w.p);
+	ck_assert_uint_eq(b->len, 5);
+	ck_assert_int_eq(memcmp(b->data, "hello", 5), 0);
+	ck_assert(b->key == 0 && b->lane == 0 && !b->urgent);
+	blob_unref(&b);
+
+	blob_begin(&w, 5);
+	buf_puts(&w, "hello");
+	buf_u8(&w, '!');
+	ck_assert_ptr_null(blob_end(&w));
+	ck_assert_ptr_null(w.p);
+
+	blob_begin(&w, SIZE_MAX);
+	buf_puts(&w, "x");
+	b = blob_end(&w);
+	ck_assert_ptr_nonnull(b);
+	blob_unref(&b);
+}
+END_TEST
+
 static void churn(void *arg)
 {
 	struct blob *mine = arg;
@@ -81,6 +117,7 @@ Suite *unit_suite(void)
 
 	tcase_add_test(t, copy_and_count);
 	tcase_add_test(t, empty_and_too_long);
+	tcase_add_test(t, appended);
 	tcase_add_test(t, shared_by_threads);
 	ADD_DEATH_TEST(t, one_unref_too_many);
 	suite_add_tcase(s, t);
