@@ -58,8 +58,6 @@ struct admin_field {
 };
 extern const struct admin_field admin_fields[];
 extern const size_t admin_fields_n;
-/* The values a text setting may have, each between blanks; NULL = any. */
-const char *admin_choices(const char *key);
 
 /* admin_chan.c: channels and connections */
 admin_handler admin_stop, admin_bump, admin_keep, admin_update_info, admin_setmeta, admin_stop_servent;

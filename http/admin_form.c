@@ -80,10 +80,8 @@ static void put_box(struct buf *b, const char *name, bool on)
 
 static void put_control(struct buf *b, const struct admin_field *f, const struct key *k, const char *now)
 {
-	const char *words = admin_choices(f->key);
+	const char *words = k->words;
 
-	if (k->type == KEY_WORD)
-		words = k->words;
 	if (f->how == FIELD_BOX)
 		put_box(b, f->form, strcmp(now, "Yes") == 0);
 	else if (f->how == FIELD_SECRET)

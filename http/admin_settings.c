@@ -50,43 +50,6 @@ const struct admin_field admin_fields[] = {
 
 const size_t admin_fields_n = NELEM(admin_fields);
 
-static const struct {
-	const char *key, *values;       /* separated by one space, both ends included */
-} choices[] = {
-	{ "preferredTheme", " system light dark " },
-	{ "accentColor", " blue orange magenta cyan " },
-	{ "htmlPath", " html/en html/ja html/de html/fr " },
-};
-
-const char *admin_choices(const char *key)
-{
-	for (size_t i = 0; i < NELEM(choices); i++)
-		if (strcmp(choices[i].key, key) == 0)
-			return choices[i].values;
-	return NULL;
-}
-
-static bool is_choice(const char *values, const char *text)
-{
-	char padded[64];
-
-	return strchr(text, ' ') == NULL &&
-		(size_t)snprintf(padded, sizeof(padded), " %s ", text) < sizeof(padded) &&
-		strstr(values, padded) != NULL;
-}
-
-/* settings_set(), and the few texts that are one of several. */
-static enum status set_checked(struct settings *draft, const char *key, const char *text, char *why)
-{
-	const char *values = admin_choices(key);
-
-	if (values != NULL && !is_choice(values, text)) {
-		snprintf(why, SETTINGS_WHY, "not one of:%s", values);
-		return ST_PROTO;
-	}
-	return settings_set(draft, key, text, why);
-}
-
 static enum status set_field(struct settings *draft, const struct admin_field *f, const char *text, char *why)
 {
 	char longer[VALUE_MAX + 8];
@@ -113,14 +76,14 @@ static enum status set_field(struct settings *draft, const struct admin_field *f
 	case FIELD_SECRET:            /* no page shows it, so a form cannot send it back */
 		if (text[0] == '\0')
 			return ST_OK;
-		st = set_checked(draft, f->key, text, why);
+		st = settings_set(draft, f->key, text, why);
 		if (st != ST_OK)
 			return st;
 		password_hash(longer, text);
 		text = longer;
 		break;
 	}
-	return set_checked(draft, f->key, text, why);
+	return settings_set(draft, f->key, text, why);
 }
 
 bool admin_settings(struct admin *a)
@@ -164,19 +127,16 @@ static bool key_is(const struct query_pair *p, const char *key)
 /* Put the filter that was read into the list. */
 static enum status end_filter(struct apply *ap)
 {
-	struct filterset *probe;
 	char why[SETTINGS_WHY];
 	enum status st;
 
 	if (ap->filter.ip[0] == '\0' || strcmp(ap->filter.ip, "0.0.0.0") == 0)
 		return ST_OK;
-	probe = filterset_new();
-	if (probe == NULL)
-		return ST_LIMIT;
-	st = filterset_add(probe, ap->filter.ip, 0, NULL);
-	filterset_unref(&probe);
+	st = filter_check(ap->filter.ip);
 	if (st == ST_PROTO)
 		return fault(ap, "filter", "not an address, network or name");
+	if (st != ST_OK)
+		return st;
 	st = settings_filter_add(ap->draft, &ap->filter, why);
 	if (st != ST_OK && why[0] != '\0')
 		return fault(ap, "filter", why);
@@ -424,7 +384,7 @@ static enum status edit_choice(struct settings *draft, void *ctx)
 		if (!admin_text(c->a, c->form[i], value))
 			continue;
 		snprintf(text, sizeof(text), "%s%s", c->prefix, value);
-		if (set_checked(draft, c->key[i], text, why) != ST_OK) {
+		if (settings_set(draft, c->key[i], text, why) != ST_OK) {
 			snprintf(c->why, sizeof(c->why), "%s: %s", c->form[i], why);
 			return ST_PROTO;
 		}

@@ -62,6 +62,12 @@ const struct sect_info sect_info[SECT_N] = {
 #define BOOL(s, n, f, d, doc)           T_BOOL(s, n, struct settings, f, d, 0, doc)
 #define TEXT(s, n, f, d, doc)           T_TEXT(s, n, struct settings, f, d, 0, doc)
 #define WHOLE(s, n, f, d, doc)          T_TEXT(s, n, struct settings, f, d, KEY_WHOLE, doc)
+#define HOSTS(s, n, f, d, form_, doc_) \
+	{ .sect = s, .type = KEY_TEXT, .name = n, .off = PLACE(struct settings, f, char *), \
+	  .cap = ROOM(struct settings, f), .dflt = d, .flags = KEY_WHOLE, .form = form_, .doc = doc_ }
+#define ONE_OF(s, n, f, d, w, doc_) \
+	{ .sect = s, .type = KEY_TEXT, .name = n, .off = PLACE(struct settings, f, char *), \
+	  .cap = ROOM(struct settings, f), .dflt = d, .flags = KEY_WHOLE, .words = w, .doc = doc_ }
 #define SECRET(s, n, f, d, fl, doc)     T_TEXT(s, n, struct settings, f, d, KEY_SECRET | (fl), doc)
 #define U32(s, n, f, d, lo, hi, doc)    T_U32(s, n, struct settings, f, d, lo, hi, 0, doc)
 #define RAISE(s, n, f, d, lo, hi, doc)  T_U32(s, n, struct settings, f, d, lo, hi, KEY_RAISE, doc)
@@ -76,7 +82,7 @@ const struct key key_table[] = {
 		"Accept connections; No closes the port to all but this machine."),
 	T_BOOL(SECT_SERVER, "autoConnect", struct settings, auto_connect, "Yes", KEY_READONLY,
 		UNUSED_DOC),
-	WHOLE(SECT_SERVER, "forceIP", force_ip, "",
+	HOSTS(SECT_SERVER, "forceIP", force_ip, "", FORM_HOST,
 		"Tell others this address or name as ours; empty = find out."),
 	BOOL(SECT_SERVER, "isRoot", is_root, "No", "Be a YP: take the announcements of others."),
 	U32(SECT_SERVER, "maxBitrateOut", max_bitrate_out, "0", 0, UINT32_MAX,
@@ -96,7 +102,8 @@ const struct key key_table[] = {
 		"How the pages ask for the password: cookie or http-basic."),
 	WORD(SECT_SERVER, "cookiesExpire", cookies_expire, "session", "session never",
 		"When a login ends: session or never."),
-	WHOLE(SECT_SERVER, "htmlPath", html_path, "html/en", "Language of the pages."),
+	ONE_OF(SECT_SERVER, "htmlPath", html_path, "html/en", "html/en html/ja html/de html/fr",
+		"Language of the pages."),
 	U32(SECT_SERVER, "maxServIn", max_serv_in, "50", 0, UINT32_MAX,
 		"Connections at once that are not yet served; a root without this line has 2000."),
 	WHOLE(SECT_SERVER, "chanLog", chan_log, "",
@@ -105,9 +112,9 @@ const struct key key_table[] = {
 		"Show the public pages (/public) without login."),
 	{ SECT_SERVER, KEY_ID, .name = "networkID", .dflt = "00000000000000000000000000000000",
 	  .off = PLACE(struct settings, network_id, uint8_t *), .doc = UNUSED_DOC },
-	WHOLE(SECT_SERVER, "bindAddress", bind_address, "",
+	HOSTS(SECT_SERVER, "bindAddress", bind_address, "", FORM_ADDRESS,
 		"Address to listen on; empty = all, IPv4 and IPv6."),
-	WHOLE(SECT_SERVER, "allowedHosts", allowed_hosts, "",
+	HOSTS(SECT_SERVER, "allowedHosts", allowed_hosts, "", FORM_HOSTS,
 		"Further names of this machine a browser may use, comma separated."),
 	BOOL(SECT_SERVER, "trustLocalhost", trust_localhost, "Yes",
 		"No password for this machine; No behind a reverse proxy."),
@@ -145,14 +152,14 @@ const struct key key_table[] = {
 		"Seconds between a root's settings broadcasts."),
 	U32(SECT_BROADCAST, "maxControlConnections", max_control_connections, "3", 0, UINT32_MAX,
 		"Announcing nodes at once; a root without this line has 1000."),
-	WHOLE(SECT_BROADCAST, "rootHost", root_host, "yp.pcgw.pgw.jp:7146",
+	HOSTS(SECT_BROADCAST, "rootHost", root_host, "yp.pcgw.pgw.jp:7146", FORM_HOSTS,
 		"YP we announce to, host or host:port; comma separated: the next when one is gone; "
 		"empty = none."),
 	U32(SECT_BROADCAST, "sourceGraceSec", source_grace_sec, "15", 0, 3600,
 		"Seconds a channel waits for its encoder to come back; 0 = end at once."),
 	BOOL(SECT_BROADCAST, "rtmpServer", rtmp_server, "Yes", "Take RTMP from encoders."),
 	U32(SECT_BROADCAST, "rtmpPort", rtmp_port, "1935", 1, 65535, "Port of RTMP, 1-65535."),
-	WHOLE(SECT_BROADCAST, "rtmpBind", rtmp_bind, "127.0.0.1",
+	HOSTS(SECT_BROADCAST, "rtmpBind", rtmp_bind, "127.0.0.1", FORM_ADDRESS,
 		"Address of RTMP; another machine's encoder needs rtmpKey too."),
 	SECRET(SECT_BROADCAST, "rtmpKey", rtmp_key, "", KEY_WHOLE,
 		"Stream keys that may publish, comma separated; empty = any, from this machine."),
@@ -184,11 +191,11 @@ const struct key key_table[] = {
 	TEXT(SECT_CLIENT, "audioCodec", audio_codec, "mp3", "Audio codec of the transcoder."),
 	WORD(SECT_CLIENT, "wmvProtocol", wmv_protocol, "http", "http mms",
 		"URL scheme in playlists of WMV channels: http or mms."),
-	TEXT(SECT_CLIENT, "preferredTheme", preferred_theme, "system",
+	ONE_OF(SECT_CLIENT, "preferredTheme", preferred_theme, "system", "system light dark",
 		"Look of the pages: system, light or dark."),
-	TEXT(SECT_CLIENT, "accentColor", accent_color, "blue",
+	ONE_OF(SECT_CLIENT, "accentColor", accent_color, "blue", "blue orange magenta cyan",
 		"Colour of the pages: blue, orange, magenta or cyan."),
-	WHOLE(SECT_CLIENT, "boardHosts", board_hosts, "",
+	HOSTS(SECT_CLIENT, "boardHosts", board_hosts, "", FORM_HOSTS,
 		"Further hosts whose boards may be shown, comma separated."),
 	BOOL(SECT_CLIENT, "portMapping", port_mapping, "No",
 		"Ask the router to open the port (UPnP, NAT-PMP)."),
@@ -222,17 +229,17 @@ const struct key key_table[] = {
 		"Days of statistics kept in history.sqlite beside this file; 0 = none."),
 
 	BOOL(SECT_LIVESYNC, "livesync", livesync, "No", "Live sync on; No opens no socket."),
-	WHOLE(SECT_LIVESYNC, "livesyncGroup", livesync_group, "224.0.42.5",
+	HOSTS(SECT_LIVESYNC, "livesyncGroup", livesync_group, "224.0.42.5", FORM_GROUP,
 		"Multicast group; empty = only livesyncPeers."),
 	U32(SECT_LIVESYNC, "livesyncPort", livesync_port, "9696", 1, 65535, "UDP port, 1-65535."),
-	WHOLE(SECT_LIVESYNC, "livesyncBind", livesync_bind, "",
+	HOSTS(SECT_LIVESYNC, "livesyncBind", livesync_bind, "", FORM_ADDRESS4,
 		"IPv4 address to bind and join on; empty = any."),
 	U32(SECT_LIVESYNC, "livesyncTTL", livesync_ttl, "1", 0, 255, "Multicast TTL, 0-255."),
 	BOOL(SECT_LIVESYNC, "livesyncLoop", livesync_loop, "No",
 		"Hear other roots on this machine."),
-	WHOLE(SECT_LIVESYNC, "livesyncPeers", livesync_peers, "",
+	HOSTS(SECT_LIVESYNC, "livesyncPeers", livesync_peers, "", FORM_PEERS,
 		"Roots that get each packet directly: ip or ip:port, comma separated."),
-	WHOLE(SECT_LIVESYNC, "livesyncAllow", livesync_allow, "",
+	HOSTS(SECT_LIVESYNC, "livesyncAllow", livesync_allow, "", FORM_NETWORKS,
 		"Addresses or networks that are heard, comma separated; needed without a key."),
 	WHOLE(SECT_LIVESYNC, "livesyncKey", livesync_key, "",
 		"File (mode 0600) with lines id:hexkey that seal the packets; empty = unsealed."),
@@ -404,6 +411,11 @@ static enum key_result refuse(char *why, const char *text)
 	return KEY_REFUSED;
 }
 
+bool key_is_unused(const struct key *k)
+{
+	return strcmp(k->doc, UNUSED_DOC) == 0 || k->sect == SECT_NOTIFY || k->sect == SECT_HOST;
+}
+
 bool key_text_is_yes(const char *s)
 {
 	static const char *const yes[] = { "yes", "y", "1", "true", "on" };
@@ -472,11 +484,25 @@ static enum key_result read_number(const struct key *k, uint64_t *to, const char
 	return r;
 }
 
+/* The place of a word of n bytes in a list separated by spaces; -1 when it is not there. */
+static int word_find(const char *words, const char *s, size_t n)
+{
+	for (int i = 0; *words != '\0'; i++) {
+		size_t len = strcspn(words, " ");
+
+		if (len == n && ascii_ncasecmp(words, s, n) == 0)
+			return i;
+		words += len + (words[len] == ' ');
+	}
+	return -1;
+}
+
 static enum key_result read_text(const struct key *k, char *to, const char *s, bool strict,
 	char *why)
 {
 	char clean[SETTINGS_LONG + 8], *start;
 	bool whole = (k->flags & KEY_WHOLE) != 0 || strict;
+	const char *fault;
 
 	/* Room for more than fits, so that too long shows. Repair and cut may leave blanks at the
 	 * ends, which would be gone when the file is read again. */
@@ -487,6 +513,13 @@ static enum key_result read_text(const struct key *k, char *to, const char *s, b
 		snprintf(why, SETTINGS_WHY, "longer than %zu bytes", k->cap - 1);
 		return KEY_REFUSED;
 	}
+	if (strict && k->words != NULL && word_find(k->words, start, strlen(start)) < 0) {
+		snprintf(why, SETTINGS_WHY, "not one of: %s", k->words);
+		return KEY_REFUSED;
+	}
+	fault = strict ? form_fault(k->form, start) : NULL;
+	if (fault != NULL)
+		return refuse(why, fault);
 	if (!text_copy(to, k->cap, start)) {
 		(void)ini_trim(to);
 		snprintf(why, SETTINGS_WHY, "longer than %zu bytes, cut", k->cap - 1);
@@ -520,19 +553,6 @@ static enum key_result read_id(const struct key *k, uint8_t *to, const char *s, 
 	snprintf(why, SETTINGS_WHY, "%s%s", fault,
 		made && memcmp(id, zero, sizeof(id)) == 0 ? ", another one is made" : "");
 	return KEY_NOTED;
-}
-
-/* The place of a word of n bytes in a list separated by spaces; -1 when it is not there. */
-static int word_find(const char *words, const char *s, size_t n)
-{
-	for (int i = 0; *words != '\0'; i++) {
-		size_t len = strcspn(words, " ");
-
-		if (len == n && ascii_ncasecmp(words, s, n) == 0)
-			return i;
-		words += len + (words[len] == ' ');
-	}
-	return -1;
 }
 
 static enum key_result read_word(const struct key *k, unsigned *to, const char *s, char *why)

@@ -12,6 +12,7 @@
 
 #include <stdint.h>
 
+#include "core/conf/form.h"
 #include "core/conf/settings.h"
 #include "core/sys/bytes.h"
 #include "core/sys/cc.h"
@@ -72,7 +73,8 @@ struct key {
 	const char *dflt;       /* as in the file */
 	size_t off, cap;
 	uint64_t min, max;
-	const char *words;      /* separated by one space */
+	const char *words;      /* separated by one space; of a text: what strict takes, NULL = anything */
+	enum key_form form;     /* of a text: what strict takes */
 	const char *doc;        /* one line, for the file's readers */
 };
 
@@ -101,6 +103,9 @@ enum key_result {
  * why      SETTINGS_WHY bytes */
 enum key_result key_read(const struct key *k, void *base, const char *value, bool strict,
 	char *why);
+
+/* Kept for other versions, without effect? */
+bool key_is_unused(const struct key *k);
 
 /* yes, y, 1, true or on, in any case. */
 bool key_text_is_yes(const char *s);

@@ -172,6 +172,18 @@ enum status filterset_add(struct filterset *f, const char *pattern, int flags, b
 	return st;
 }
 
+enum status filter_check(const char *pattern)
+{
+	struct filterset *probe = filterset_new();
+	enum status st;
+
+	if (probe == NULL)
+		return ST_LIMIT;
+	st = filterset_add(probe, pattern, 0, NULL);
+	filterset_unref(&probe);
+	return st;
+}
+
 enum status filterset_add_host(struct filterset *f, const struct host *h, int flags)
 {
 	struct filter e = { .flags = flags, .bits = 128, .kind = KIND_NET, .v4 = host_is_v4(h) };

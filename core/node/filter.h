@@ -32,6 +32,8 @@ void filterset_unref(struct filterset **f);
  * name     may be NULL; set: is it a name (not a suffix)?
  * returns  ST_OK, ST_LIMIT (FILTERS_MAX, memory), ST_PROTO (none of these; nothing was added) */
 enum status filterset_add(struct filterset *f, const char *pattern, int flags, bool *name) NODISCARD;
+/* Would it take that pattern? ST_OK, ST_PROTO, ST_LIMIT (memory). */
+enum status filter_check(const char *pattern) NODISCARD;
 /* Exactly this address, what a name stands for. ST_OK, ST_LIMIT. */
 enum status filterset_add_host(struct filterset *f, const struct host *h, int flags) NODISCARD;
 /* All flags of the entries that match: an unset address matches none. */
