@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/sys/log.h"
 #include "http/command.h"
 
 #define BUMP_PORT 7144
@@ -144,24 +143,16 @@ enum status admin_setmeta(struct admin *a)
 
 enum status admin_stop_servent(struct admin *a)
 {
-	char text[16], hs[HOST_STRLEN];
-	struct servent *sv;
+	char text[16];
 	uint32_t id;
 
 	if (!admin_value(a, "servent_id", text, sizeof(text)) || !num_u32(text, 1, UINT32_MAX, &id)) {
 		response_error(a->rs, 400, "invalid servent_id");
 		return ST_OK;
 	}
-	sv = servmgr_find(a->node->sm, id);
-	if (sv == NULL) {
+	if (!command_end(a->node, a->sv, id)) {
 		response_error(a->rs, 404, "servent not found");
 		return ST_OK;
 	}
-	/* This one ends by itself, with the answer. */
-	if (sv != a->sv) {
-		log_info("servent %u: ended by %s", id, host_str(&a->sv->peer, hs));
-		mbox_stop_soft(&sv->mbox);
-	}
-	servent_unref(&sv);
 	return admin_go_back(a, "connections.html");
 }

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "http/speed.h"
+
 /* The address of the test that index= names; false: there is none, and rs says so. */
 static bool named(struct admin *a, char url[SETTINGS_LONG])
 {
@@ -29,50 +31,13 @@ static bool named(struct admin *a, char url[SETTINGS_LONG])
 	return ok;
 }
 
-struct change {
-	const char *url;
-	bool add;
+static enum status change(struct admin *a, const char *url, bool add)
+{
 	char why[SETTINGS_WHY];
-};
-
-static enum status edit(struct settings *draft, void *ctx)
-{
-	struct change *c = ctx;
-	struct settings_uptest u = { .url = "" };
-	enum status st = ST_OK;
-	struct settings *was;
-	const struct settings_uptest *v;
-	size_t n;
-
-	if (c->add) {
-		if (!text_copy(u.url, sizeof(u.url), c->url)) {
-			(void)text_copy(c->why, sizeof(c->why), "url is too long");
-			return ST_PROTO;
-		}
-		return settings_uptest_add(draft, &u, c->why);
-	}
-	/* the list again, without that one */
-	was = settings_copy(draft);
-	if (was == NULL)
-		return ST_LIMIT;
-	settings_uptests_clear(draft);
-	v = settings_uptests(was, &n);
-	for (size_t i = 0; i < n && st == ST_OK; i++) {
-		if (strcmp(v[i].url, c->url) == 0)
-			continue;
-		(void)text_copy(u.url, sizeof(u.url), v[i].url);
-		st = settings_uptest_add(draft, &u, c->why);
-	}
-	settings_free(&was);
-	return st;
-}
-
-static enum status change(struct admin *a, struct change *c)
-{
-	const enum status st = conf_update(a->node->conf, edit, c);
+	const enum status st = speed_change(a->node, url, add, why);
 
 	if (st == ST_PROTO) {
-		response_error(a->rs, 500, c->why);
+		response_error(a->rs, 500, why);
 		return ST_OK;
 	}
 	if (st != ST_OK)
@@ -83,21 +48,19 @@ static enum status change(struct admin *a, struct change *c)
 enum status admin_add_speedtest(struct admin *a)
 {
 	char url[SETTINGS_LONG];
-	struct change c = { .url = url, .add = true };
 
 	if (!admin_value(a, "url", url, sizeof(url)) || url[0] == '\0') {
 		response_error(a->rs, 400, "empty url");
 		return ST_OK;
 	}
-	return change(a, &c);
+	return change(a, url, true);
 }
 
 enum status admin_delete_speedtest(struct admin *a)
 {
 	char url[SETTINGS_LONG];
-	struct change c = { .url = url };
 
-	return named(a, url) ? change(a, &c) : ST_OK;
+	return named(a, url) ? change(a, url, false) : ST_OK;
 }
 
 /* Waits for the yellow page. What went wrong is said of the first one it happened to. */

@@ -215,6 +215,15 @@ enum auth auth_source(struct node *n, const struct servent *sv, const struct req
 	return result;
 }
 
+enum auth auth_password(struct node *n, const struct servent *sv, const char *given)
+{
+	const struct settings *st = conf_get(n->conf);
+	const enum auth result = st->password[0] == '\0' ? AUTH_OK : check(st, sv, &given, 1);
+
+	settings_unref(&st);
+	return result;
+}
+
 bool auth_is_password(struct node *n, const struct servent *sv, const char *line)
 {
 	const struct settings *st = conf_get(n->conf);

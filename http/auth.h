@@ -42,6 +42,10 @@ enum auth auth_admin(struct node *n, const struct servent *sv, const struct requ
  * source   http.md 5.3, 10.6 */
 enum auth auth_source(struct node *n, const struct servent *sv, const struct request *rq,
 	const char *given) EXCLUDES(lk_servmgr, lk_conf, lk_leaf);
+/* Is it the password? Counts as a try; without a password there is nothing to know, and anything is right.
+ * For who has been let in, and wants another one. */
+enum auth auth_password(struct node *n, const struct servent *sv, const char *given)
+	EXCLUDES(lk_servmgr, lk_conf, lk_leaf);
 /* Is this line, the first of a connection, the password (SHOUTcast)? http.md 5.4 */
 bool auth_is_password(struct node *n, const struct servent *sv, const char *line)
 	EXCLUDES(lk_servmgr, lk_conf, lk_leaf);

@@ -95,3 +95,19 @@ bool command_cut(struct node *n, const struct servent *sv, const struct gnuid *i
 	free(v);
 	return found > 0;
 }
+
+bool command_end(struct node *n, const struct servent *sv, uint32_t id)
+{
+	struct servent *found = servmgr_find(n->sm, id);
+	char hs[HOST_STRLEN];
+
+	if (found == NULL)
+		return false;
+	/* The one that asks ends by itself, with the answer. */
+	if (found != sv) {
+		log_info("servent %u: ended by %s", id, host_str(&sv->peer, hs));
+		mbox_stop_soft(&found->mbox);
+	}
+	servent_unref(&found);
+	return true;
+}

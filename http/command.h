@@ -24,6 +24,8 @@ bool command_edit(struct node *n, const struct servent *sv, struct chan *c, cons
 	uint32_t present);
 /* End the connection of that number if it is a relay or player of the channel; else false. */
 bool command_cut(struct node *n, const struct servent *sv, const struct gnuid *id, int64_t connection);
+/* End the connection of that number, whatever it is; false: there is none. */
+bool command_end(struct node *n, const struct servent *sv, uint32_t id);
 /* Toggle "stay connected". */
 bool command_keep(struct node *n, const struct servent *sv, const struct gnuid *id);
 

@@ -30,6 +30,11 @@ rpc_handler method_get_state;
 /* methods_station.c: what PeerCastStation has besides */
 rpc_handler method_broadcast, method_get_listeners, method_get_nothing, method_get_readers,
 	method_get_sources, method_get_update_status, method_restart_announce, method_stop_announce;
+/* methods_conf.c: all settings, for pages */
+rpc_handler method_change_settings, method_describe_settings, method_set_password;
+/* methods_live.c: the node at work, for pages */
+rpc_handler method_add_speed_test, method_end_connection, method_get_connections, method_get_notices,
+	method_get_rtmp_status, method_get_speed_tests, method_remove_speed_test, method_take_speed_test;
 /* methods_pull.c: what is pulled */
 rpc_handler method_fetch;
 /* The same for what is there already of m; fails with why not. */

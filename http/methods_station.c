@@ -232,6 +232,7 @@ json_t *method_broadcast(struct rpc_call *c)
 		return NULL;
 	if (m.text[CT_NAME][0] == '\0')
 		return bad(c, "Channel name must not be empty");
+	m.silent = json_is_false(c->args[7]);
 	if (pulls) {
 		if (c->args[3] != NULL)
 			(void)text_copy(m.text[CT_TYPE], TEXT_MAX,

@@ -47,6 +47,8 @@ static NOINLINE bool read_query(struct app *a, const struct request *rq, struct 
 		m->bitrate_kbps = 0;
 	query_text(rq, "ipv", text);
 	*v6 = strcmp(text, "6") == 0;
+	query_text(rq, "announce", text);
+	m->silent = strcmp(text, "0") == 0;
 	query_text(rq, "type", text);
 	if (!chanmeta_set_type(m, text) && mime != NULL)
 		type = chantype_of_mime(mime);

@@ -173,6 +173,8 @@ static void read_fields(struct publisher *x, const char *app, const char *name, 
 		m->bitrate_kbps = 0;
 	if (value(app, name, "ipv", text))
 		*v6 = strcmp(text, "6") == 0;
+	if (value(app, name, "announce", text))
+		m->silent = strcmp(text, "0") == 0;
 	(void)chanmeta_set_type(m, "FLV");
 	settings_unref(&set);
 }

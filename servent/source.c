@@ -81,6 +81,8 @@ static enum status list_channel(struct source *s)
 		chaninfo_unref(&info);
 		return no_room(s, "out of memory");
 	}
+	if (s->meta->silent)
+		chan_set_announce(s->c, CHAN_SILENT);
 	ret = chan_set_key(s->c, s->key);
 	if (ret == ST_OK)
 		ret = chanmgr_list_ensure(s->a->node.cm, &info->id, info);

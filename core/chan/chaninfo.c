@@ -93,6 +93,7 @@ void chaninfo_to_meta(const struct chaninfo *i, struct chanmeta *m)
 	m->id = i->id;
 	m->bcid = i->bcid;
 	m->bitrate_kbps = i->bitrate_kbps;
+	m->silent = false;
 	for (int t = 0; t < CT_COUNT; t++)
 		(void)text_copy(m->text[t], TEXT_MAX, i->text[t]);
 }

@@ -39,6 +39,7 @@ struct chaninfo {
 struct chanmeta {
 	struct gnuid id, bcid;
 	uint32_t bitrate_kbps;
+	bool silent;                    /* of a broadcast to be: it begins as CHAN_SILENT */
 	char text[CT_COUNT][TEXT_MAX];
 };
 

@@ -87,6 +87,30 @@ class Announcing(BoxCase):
         t.rpc("stopAnnounce", [0])
         wait_until(lambda: listed() == set(), WAIT, "none")
 
+    def test_silent_from_the_start(self):
+        """Who says so goes on the air without the yellow page, until it is to know."""
+        rtmp_port = free_port()
+        root = self.root()
+        t = self.tracker(root, {"rtmpServer": "Yes", "rtmpPort": rtmp_port})
+        told = t.rpc("broadcastChannel", {"sourceUri": f"rtmp://127.0.0.1:{rtmp_port}/live/k1", "info": {"name": "told"}})
+        quiet = t.rpc("broadcastChannel", {"sourceUri": f"rtmp://127.0.0.1:{rtmp_port}/live/k2", "info": {"name": "quiet"},
+                                           "announce": False})
+        self.push(t, "pushed", announce="0")
+        wait_until(lambda: t.rpc("getRtmpStatus")["isListening"], WAIT, "RTMP")
+        for key in ("k2", "k1"):
+            flow = Flow(self.closing(Encoder(rtmp_port)).publish(key))
+            self.addCleanup(flow.stop)
+        pushed = t.wait_channel("pushed")["channelId"]
+        t.wait_channel("quiet")
+
+        def listed():
+            return {c.get("id") for c in root.viewxml().find("channels_found")}
+        wait_until(lambda: listed() == {told}, WAIT, "one alone")
+        states = {c["channelId"]: c["status"] for c in t.rpc("getYellowPages")[0]["channels"]}
+        self.assertEqual(states, {told: "Connected", quiet: "Idle", pushed: "Idle"})
+        t.rpc("restartAnnounce", [0, quiet])
+        wait_until(lambda: listed() == {told, quiet}, WAIT, "both")
+
     def test_refused(self):
         n = self.node({"rootHost": "127.0.0.1:1"})
         for params, code in (([1], -32602), ([-1], -32602), ([0, new_id()], -1), ([0, "x"], -32602), ([], -32602)):
