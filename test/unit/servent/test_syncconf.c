@@ -76,16 +76,19 @@ static const struct {
 		"livesyncIgnore: \"somebody\"" },
 };
 
+/* As in a file: what the forms refuse may stand there. */
 static enum status read_row(size_t i, struct sync_conf *conf, struct syncnet_conf *net, char *why)
 {
-	struct settings *set = settings_new(false);
-	char bad[SETTINGS_WHY];
+	struct settings *set;
+	struct buf text;
 	enum status st;
 
-	ck_assert_int_eq(settings_set(set, "livesync", "Yes", bad), ST_OK);
-	ck_assert_int_eq(settings_set(set, "isRoot", "Yes", bad), ST_OK);
+	buf_init(&text, 4096);
+	buf_puts(&text, "livesync = Yes\nisRoot = Yes\n");
 	for (const char *const *k = rows[i].keys; k < rows[i].keys + 8 && *k != NULL; k += 2)
-		ck_assert_msg(settings_set(set, k[0], k[1][0] == '@' ? path : k[1], bad) == ST_OK, "%s: %s", k[0], bad);
+		buf_printf(&text, "%s = %s\n", k[0], k[1][0] == '@' ? path : k[1]);
+	ck_assert_int_eq(settings_parse(text.p, text.len, NULL, NULL, &set), ST_OK);
+	buf_fini(&text);
 	st = syncconf_read(set, conf, net, why);
 	settings_free(&set);
 	return st;
