@@ -53,7 +53,7 @@ enum status admin_go(struct admin *a, const char *page)
 	char to[PAGE_URL] = "/";
 
 	if (page != NULL)
-		page_url(to, st, page);
+		page_url(to, st, a->rq, page);
 	settings_unref(&st);
 	response_header(a->rs, "Location", to);
 	a->rs->status = 302;

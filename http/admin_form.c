@@ -8,6 +8,7 @@
 #include "core/sys/text.h"
 #include "http/admin_cmd.h"
 
+#define FORM_MAX     (1 << 20)  /* bytes */
 #define MORE_FILTERS 2          /* empty ones, to fill in */
 
 bool admin_form_is_page(const char *path)
@@ -26,9 +27,9 @@ bool admin_form_is_page(const char *path)
 static void put_option(struct buf *b, const char *value, const char *shown, bool chosen)
 {
 	buf_puts(b, "<option value=\"");
-	page_put_html(b, value);
+	template_put_html(b, value);
 	buf_printf(b, "\"%s>", chosen ? " selected" : "");
-	page_put_html(b, shown);
+	template_put_html(b, shown);
 	buf_puts(b, "</option>");
 }
 
@@ -69,7 +70,7 @@ static void put_select(struct buf *b, const struct admin_field *f, const struct 
 static void put_input(struct buf *b, const char *type, const char *name, const char *value)
 {
 	buf_printf(b, "<input type=\"%s\" name=\"%s\" value=\"", type, name);
-	page_put_html(b, value);
+	template_put_html(b, value);
 	buf_puts(b, "\">");
 }
 
@@ -106,7 +107,7 @@ static void put_field(struct buf *b, const struct settings *st, const struct adm
 	buf_printf(b, "<tr><th>%s</th><td><label>", k->name);
 	put_control(b, f, k, buf_cstr(&now));
 	buf_puts(b, " ");
-	page_put_html(b, k->doc);
+	template_put_html(b, k->doc);
 	buf_puts(b, "</label></td></tr>\n");
 	if (now.err != ST_OK)
 		b->err = now.err;
@@ -172,26 +173,23 @@ static void put_lists(struct buf *b, const struct settings *st)
 	}
 }
 
-enum status admin_form(struct node *n, struct response *rs)
+enum status admin_form(struct node *n, const struct request *rq, struct response *rs)
 {
 	const struct settings *st = conf_get(n->conf);
-	struct buf *b = &rs->body;
+	struct buf form, *b = &form;
+	enum status err;
 
-	page_headers(rs);
-	rs->type = "text/html; charset=utf-8";
-	buf_puts(b, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-		"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-		"<meta name=\"color-scheme\" content=\"light dark\">\n<title>PeerCast: settings</title>\n"
-		"<link rel=\"icon\" href=\"/html/icon.svg\" type=\"image/svg+xml\">\n"
-		"<link rel=\"stylesheet\" href=\"/html/style.css\">\n</head>\n<body>\n<h1>Settings</h1>\n"
-		"<p><a href=\"/\">Back</a></p>\n<form method=\"post\" action=\"/admin\">\n"
-		"<input type=\"hidden\" name=\"cmd\" value=\"apply\">\n"
-		"<input type=\"hidden\" name=\"form\" value=\"settings\">\n<table>\n");
+	buf_init(&form, FORM_MAX);
+	buf_puts(b, "<table>\n");
 	for (size_t i = 0; i < admin_fields_n; i++)
 		put_field(b, st, &admin_fields[i]);
 	put_actions(b);
 	put_lists(b, st);
-	buf_puts(b, "</table>\n<p><button type=\"submit\">Apply</button></p>\n</form>\n</body>\n</html>\n");
+	buf_puts(b, "</table>\n");
 	settings_unref(&st);
-	return b->err;
+	page_put(n, rq, rs, "pages/settings.html", page_path_language(rq->path),
+		(const struct template_value[]){ { "FORM", buf_cstr(b) }, { NULL, NULL } });
+	err = b->err != ST_OK ? b->err : rs->body.err;
+	buf_fini(&form);
+	return err;
 }

@@ -6,10 +6,11 @@
 #define HTTP_ADMIN_FORM_H
 
 #include "core/node/node.h"
+#include "http/request.h"
 #include "http/response.h"
 
 bool admin_form_is_page(const char *path);
 /* ST_OK, ST_LIMIT (memory) */
-enum status admin_form(struct node *n, struct response *rs) NODISCARD;
+enum status admin_form(struct node *n, const struct request *rq, struct response *rs) NODISCARD;
 
 #endif

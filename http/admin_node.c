@@ -177,10 +177,10 @@ enum status admin_redirect(struct admin *a)
 		buf_puts(b, i == 0 ? "<!DOCTYPE html>\n<meta http-equiv=\"refresh\" content=\"0; url="
 				   : "\">\n<a href=\"");
 		buf_puts(b, whole ? "" : "http://");
-		page_put_html(b, url);
+		template_put_html(b, url);
 	}
 	buf_puts(b, "\">");
-	page_put_html(b, url);
+	template_put_html(b, url);
 	buf_puts(b, "</a>\n");
 	return b->err;
 }

@@ -284,7 +284,7 @@ static void go_to_port(struct admin *a, uint16_t port)
 	const struct host local = sock_local(a->sv->sock.fd);
 	size_t n;
 
-	page_url(page, st, "settings.html");
+	page_url(page, st, a->rq, "settings.html");
 	settings_unref(&st);
 	if (host != NULL && auth_host_is_valid(host) && strlen(host) < sizeof(name)) {
 		n = host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ": \t");

@@ -270,8 +270,8 @@ enum status getgmt_page(struct buf *out, const char *lang, const char *yp, const
 	xmlout_escape(out, name);
 	buf_printf(out, " - %s - ", w->statistics);
 	xmlout_escape(out, yp);
-	buf_puts(out, "</title>\n<link rel=\"icon\" href=\"/yp/icon.svg\" type=\"image/svg+xml\">\n"
-		"<link rel=\"stylesheet\" href=\"/yp/yp.css\">\n</head>\n<body>\n<header>\n"
+	buf_puts(out, "</title>\n<link rel=\"icon\" href=\"/assets/icon.svg\" type=\"image/svg+xml\">\n"
+		"<link rel=\"stylesheet\" href=\"/assets/style.css\">\n</head>\n<body>\n<header>\n"
 		"<p><a href=\"/yp/\">");
 	xmlout_escape(out, yp);
 	buf_puts(out, "</a></p>\n<h1>");

@@ -14,46 +14,27 @@
 
 /* --- the page --------------------------------------------------------------------------------- */
 
-static void put_escaped(struct buf *out, const char *text)
+/* With where to go then, and what was wrong. */
+static void put_page(struct node *n, const struct request *rq, struct response *rs, int status,
+	const char *path, const char *message)
 {
-	for (; *text != '\0'; text++) {
-		switch (*text) {
-		case '&':
-			buf_puts(out, "&amp;");
-			break;
-		case '<':
-			buf_puts(out, "&lt;");
-			break;
-		case '"':
-			buf_puts(out, "&quot;");
-			break;
-		default:
-			buf_u8(out, (uint8_t)*text);
-		}
-	}
-}
+	const struct settings *st = conf_get(n->conf);
+	const char *lang = page_path_language(rq->method == HTTP_POST ? path : rq->path);
+	struct buf to, why;
 
-/* The page with its two blanks filled in: where to go then, and what was wrong. */
-static void put_page(struct response *rs, int status, const char *path, const char *message)
-{
-	const char *at = page_file("login.html"), *mark;
-
-	page_headers(rs);
+	if (lang == NULL)
+		lang = page_language(st, rq);
+	settings_unref(&st);
+	buf_init(&to, PATH_MAX_LOGIN * 8);
+	buf_init(&why, PATH_MAX_LOGIN);
+	template_put_html(&to, path);
+	template_put_html(&why, template_text(lang, message));
 	rs->status = status;
-	rs->type = "text/html; charset=utf-8";
-	for (; (mark = strchr(at, '@')) != NULL; at = mark) {
-		buf_put(&rs->body, at, (size_t)(mark - at));
-		if (strncmp(mark, "@PATH@", 6) == 0) {
-			put_escaped(&rs->body, path);
-			mark += 6;
-		} else if (strncmp(mark, "@MESSAGE@", 9) == 0) {
-			put_escaped(&rs->body, message);
-			mark += 9;
-		} else {
-			buf_u8(&rs->body, (uint8_t)*mark++);
-		}
-	}
-	buf_puts(&rs->body, at);
+	page_put(n, rq, rs, "pages/login.html", lang, (const struct template_value[]){
+		{ "PATH", buf_cstr(&to) }, { "MESSAGE", buf_cstr(&why) },
+		{ "HIDDEN", message[0] == '\0' ? " hidden" : "" }, { NULL, NULL } });
+	buf_fini(&to);
+	buf_fini(&why);
 }
 
 bool login_is_page(const char *path)
@@ -63,9 +44,9 @@ bool login_is_page(const char *path)
 	return slash != NULL && strcmp(slash, "/login.html") == 0;
 }
 
-void login_page(struct response *rs)
+void login_page(struct node *n, const struct request *rq, struct response *rs)
 {
-	put_page(rs, 200, "", "");
+	put_page(n, rq, rs, 200, "", "");
 }
 
 /* --- who is not let in ------------------------------------------------------------------------ */
@@ -100,8 +81,8 @@ void login_refuse(struct node *n, const struct request *rq, const char *form, en
 	struct response *rs)
 {
 	static const char *const messages[] = {
-		[AUTH_MISSING] = "", [AUTH_WRONG] = "Wrong password.",
-		[AUTH_TOO_MANY] = "Too many wrong passwords. Wait a minute.",
+		[AUTH_MISSING] = "", [AUTH_WRONG] = UI_TEXT("Wrong password."),
+		[AUTH_TOO_MANY] = UI_TEXT("Too many wrong passwords. Wait a minute."),
 	};
 	const struct settings *st = conf_get(n->conf);
 	const char *accept = request_header(rq, "Accept");
@@ -117,7 +98,7 @@ void login_refuse(struct node *n, const struct request *rq, const char *form, en
 		response_error(rs, 403, NULL);
 	} else if (cookies && person && !script) {
 		wanted_path(rq, form, path, sizeof(path));
-		put_page(rs, why == AUTH_TOO_MANY ? 429 : 200, path, messages[why]);
+		put_page(n, rq, rs, why == AUTH_TOO_MANY ? 429 : 200, path, messages[why]);
 	} else if (why == AUTH_TOO_MANY) {
 		response_error(rs, 429, "too many wrong passwords; wait a minute");
 	} else {
@@ -147,7 +128,7 @@ void login_serve(struct node *n, const struct servent *sv, const struct request 
 	}
 	if (!(query_get(form, "requested_path", to, sizeof(to)) ||
 	    query_get(rq->query, "requested_path", to, sizeof(to))) || !is_own_path(to))
-		page_url(to, st, "index.html");
+		page_url(to, st, rq, "index.html");
 	settings_unref(&st);
 	rs->status = 302;
 	response_header(rs, "Location", to);

@@ -19,7 +19,7 @@ void login_refuse(struct node *n, const struct request *rq, const char *form, en
 
 /* Is this path ("/html/en/login.html") that of the login page? Then login_page() answers it. */
 bool login_is_page(const char *path);
-void login_page(struct response *rs);
+void login_page(struct node *n, const struct request *rq, struct response *rs);
 
 /* cmd=login: who has shown the password gets a session; on to requested_path, when it is a path of ours. */
 void login_serve(struct node *n, const struct servent *sv, const struct request *rq, const char *form,

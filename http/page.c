@@ -7,18 +7,37 @@
 #include <time.h>
 
 #include "core/sys/assert.h"
-#include "http/ui.h"
+#include "http/uifile.h"
 
-/* Folders of PeerCast-YT's languages, and its pages: bookmarks, probes of tools, and where commands lead
- * (http.md 6.2, 9.2, 9.3). The first page answers for those that there are no own ones for. */
-static const char *const languages[] = { "en/", "ja/", "de/", "fr/" };
-static const char *const same_page[] = { "index.html", "channels.html", "relays.html",
-	"connections.html", "bcid.html", "broadcast.html", "chanfilters.html", "console.html",
-	"flags.html", "notifications.html", "rtmp.html", "settings.html",
-	"speedtest.html", "viewlog.html" };
-/* Pages about one channel, the first one for all of them; and others of ours. */
+#define PAGE_MAX    ((size_t)1 << 20)  /* bytes of a page */
+#define PAGE_VALUES 8                   /* of a handler's own */
+#define PART        192                 /* bytes of a tag */
+#define ETAG        20
+
+/* Folders of PeerCast-YT's languages (http.md 9.1), and in what we answer there. */
+static const struct {
+	const char *folder, *lang;
+} languages[] = {
+	{ "en", "en" }, { "ja", "ja" }, { "de", "en" }, { "fr", "en" },
+};
+static const char *const offered[] = { "en", "ja" };
+#define DEFAULT_PATH "html/en"
+/* Pages about one channel. */
 static const char *const chan_page[] = { "relayinfo.html", "play.html", "editinfo.html", "head.html" };
-static const char *const own_page[] = { "rootstatus.html", "logout.html" };
+/* Pages of PeerCast-YT that there are no own ones for: bookmarks, probes of tools, and where commands lead
+ * (http.md 6.2, 9.2, 9.3). A page that is there comes first. */
+static const struct {
+	const char *name, *page;
+} stand_ins[] = {
+	{ "channels.html", "index.html" }, { "connections.html", "index.html" },
+	{ "bcid.html", "index.html" }, { "broadcast.html", "index.html" },
+	{ "chanfilters.html", "index.html" }, { "console.html", "index.html" },
+	{ "flags.html", "index.html" }, { "notifications.html", "index.html" },
+	{ "rtmp.html", "index.html" }, { "speedtest.html", "index.html" },
+	{ "viewlog.html", "index.html" }, { "relays.html", "index.html" },
+	{ "play.html", "relayinfo.html" }, { "editinfo.html", "relayinfo.html" },
+	{ "head.html", "relayinfo.html" },
+};
 
 static const struct {
 	const char *suffix, *mime;
@@ -29,27 +48,37 @@ static const struct {
 	{ ".jpg", "image/jpeg" },
 };
 
-void page_url(char dst[PAGE_URL], const struct settings *st, const char *page)
+static const char *folder_of(const struct settings *st, size_t *at)
 {
-	size_t i, at = 0;
-
-	for (i = 0; i < NELEM(languages); i++) {
-		size_t n = strlen(languages[i]) - 1;
-
-		if (strncmp(st->html_path, "html/", 5) == 0 && strlen(st->html_path + 5) == n &&
-		    strncmp(st->html_path + 5, languages[i], n) == 0)
-			at = i;
-	}
-	snprintf(dst, PAGE_URL, "/html/%s%s", languages[at], page);
+	for (*at = 0; *at < NELEM(languages); (*at)++)
+		if (strncmp(st->html_path, "html/", 5) == 0 &&
+		    strcmp(st->html_path + 5, languages[*at].folder) == 0)
+			return languages[*at].folder;
+	*at = 0;
+	return languages[0].folder;
 }
 
-static int by_path(const void *key, const void *entry)
+const char *page_language(const struct settings *st, const struct request *rq)
 {
-	const struct ui_file *f = entry;
+	size_t at;
 
-	return strcmp(key, f->path);
+	(void)folder_of(st, &at);
+	if (rq == NULL || strcmp(st->html_path, DEFAULT_PATH) != 0)
+		return languages[at].lang;
+	return request_language(rq, offered, NELEM(offered), languages[at].lang);
 }
 
+void page_url(char dst[PAGE_URL], const struct settings *st, const struct request *rq, const char *page)
+{
+	size_t at;
+	const char *folder = folder_of(st, &at);
+
+	if (strcmp(st->html_path, DEFAULT_PATH) == 0)
+		folder = page_language(st, rq);
+	snprintf(dst, PAGE_URL, "/html/%s/%s", folder, page);
+}
+
+/* NULL: nothing that is given out. */
 static const char *mime_of(const char *path)
 {
 	size_t len = strlen(path), i;
@@ -60,43 +89,14 @@ static const char *mime_of(const char *path)
 		if (len > n && strcmp(path + len - n, mimes[i].suffix) == 0)
 			return mimes[i].mime;
 	}
-	return "application/octet-stream";
+	return NULL;
 }
 
-static const char *canonical(const char *path)
+static bool is_page(const char *path)
 {
-	size_t i, k;
+	const char *mime = mime_of(path);
 
-	for (i = 0; i < NELEM(languages); i++) {
-		size_t n = strlen(languages[i]);
-
-		if (strncmp(path, languages[i], n) != 0)
-			continue;
-		for (k = 0; k < NELEM(same_page); k++)
-			if (strcmp(path + n, same_page[k]) == 0)
-				return "index.html";
-		for (k = 0; k < NELEM(chan_page); k++)
-			if (strcmp(path + n, chan_page[k]) == 0)
-				return chan_page[0];
-		for (k = 0; k < NELEM(own_page); k++)
-			if (strcmp(path + n, own_page[k]) == 0)
-				return own_page[k];
-		return "";
-	}
-	return path;
-}
-
-static const struct ui_file *find(const char *name)
-{
-	return bsearch(name, ui_files, ui_files_n, sizeof(struct ui_file), by_path);
-}
-
-const char *page_file(const char *name)
-{
-	const struct ui_file *f = find(name);
-
-	ASSERT(f != NULL);
-	return (const char *)f->data;
+	return mime != NULL && strncmp(mime, "text/html", 9) == 0;
 }
 
 void page_headers(struct response *rs)
@@ -108,22 +108,157 @@ void page_headers(struct response *rs)
 	response_header(rs, "Cache-Control", "private, no-cache");
 }
 
-static void give(const struct ui_file *f, struct response *rs)
+/* The name of what these bytes are. FNV-1a: nobody gains by two that are alike. */
+static void etag_of(char dst[ETAG], const void *p, size_t n)
 {
-	rs->type = mime_of(f->path);
-	rs->data = f->data;
-	rs->data_len = f->len;
-	page_headers(rs);
+	const uint8_t *b = p;
+	uint64_t h = 0xcbf29ce484222325;
+
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ b[i]) * 0x100000001b3;
+	snprintf(dst, ETAG, "\"%016llx\"", (unsigned long long)h);
 }
 
-void page_put_html(struct buf *b, const char *text)
+/* Does the client have these bytes? The answer is without them then. */
+static bool is_etag_known(const struct request *rq, struct response *rs, const void *p, size_t n)
 {
-	for (; *text != '\0'; text++) {
-		if (strchr("&<>\"'", *text) != NULL)
-			buf_printf(b, "&#%d;", *text);
-		else
-			buf_u8(b, (uint8_t)*text);
+	char etag[ETAG];
+
+	etag_of(etag, p, n);
+	response_header(rs, "ETag", etag);
+	if (!request_etag_matches(rq, etag))
+		return false;
+	rs->status = 304;
+	rs->type = NULL;
+	rs->data = NULL;
+	buf_reset(&rs->body);
+	return true;
+}
+
+/* --- a page in its shell ----------------------------------------------------------------------- */
+
+struct head {
+	char title[TEMPLATE_TEXT], section[64];
+	size_t len;                     /* bytes of the line */
+};
+
+/* The first line of a page, <!-- Title | section -->. */
+static void read_head(struct head *h, const char *page, const char *name)
+{
+	const char *end = strstr(page, " -->\n"), *bar;
+
+	ASSERT(strncmp(page, "<!-- ", 5) == 0 && end != NULL);
+	h->len = (size_t)(end - page) + 5;
+	page += 5;
+	bar = memmem(page, (size_t)(end - page), " | ", 3);
+	snprintf(h->title, sizeof(h->title), "%.*s", (int)((bar != NULL ? bar : end) - page), page);
+	if (bar != NULL)
+		snprintf(h->section, sizeof(h->section), "%.*s", (int)(end - bar - 3), bar + 3);
+	else
+		snprintf(h->section, sizeof(h->section), "%.*s", (int)strcspn(name, "."), name);
+}
+
+/* The tag for "js/index.js" of pages/index.html, for "js/yp.js" of yp/index.html; "" when there is no such
+ * file. */
+static void part_of(char dst[PART], const char *file, const char *folder, const char *before,
+	const char *after)
+{
+	const char *name = strncmp(file, "pages/", 6) == 0 ? file + 6 : file;
+	char path[96];
+
+	snprintf(path, sizeof(path), "%s/%.*s.%s", folder, (int)strcspn(name, "./"), name, folder);
+	dst[0] = '\0';
+	if (ui_find(path) != NULL)
+		snprintf(dst, PART, "%s/assets/%s%s", before, path, after);
+}
+
+#define NAV_BEGIN "<!-- nav -->"
+#define NAV_END   "<!-- /nav -->"
+
+static void put_shell(struct buf *out, const struct ui_file *shell, const char *lang, const struct head *h,
+	const struct template_value *v)
+{
+	const char *p = (const char *)shell->data, *from = strstr(p, NAV_BEGIN), *to = strstr(p, NAV_END);
+	const char *const end = p + shell->len;
+
+	if (from != NULL && to != NULL && strcmp(h->section, "-") == 0) {
+		template_put(out, p, (size_t)(from - p), lang, h->section, v);
+		p = to + sizeof(NAV_END) - 1;
 	}
+	template_put(out, p, (size_t)(end - p), lang, h->section, v);
+}
+
+/* The query goes along to the page in the other language, but no password. */
+static void put_query(struct buf *out, const struct request *rq)
+{
+	if (rq->query[0] == '\0' || strstr(rq->query, "pass=") != NULL || strstr(rq->query, "lang=") != NULL)
+		return;
+	buf_puts(out, "?");
+	template_put_html(out, rq->query);
+}
+
+/* The values of every page, behind those of the caller; v has room. */
+static size_t join_values(struct template_value *v, const struct template_value *more,
+	const struct template_value *ours, size_t n)
+{
+	size_t at = 0;
+
+	for (; more != NULL && more->mark != NULL; more++) {
+		ASSERT(at < PAGE_VALUES);
+		v[at++] = *more;
+	}
+	memcpy(v + at, ours, n * sizeof(*v));
+	return at + n;
+}
+
+void page_put(struct node *n, const struct request *rq, struct response *rs, const char *file,
+	const char *lang, const struct template_value *more)
+{
+	const struct ui_file *f = ui_find(file);
+	const struct ui_file *shell = ui_find(strncmp(file, "pages/", 6) == 0 ? "shell.html" :
+		"public/shell.html");
+	const char *name = strrchr(file, '/') + 1, *other = offered[strcmp(lang, offered[0]) == 0];
+	char base[64], script[PART], style[PART];
+	struct template_value v[PAGE_VALUES + 16];
+	struct buf main, title, query;
+	const struct settings *st;
+	struct head h;
+	size_t at;
+
+	ASSERT(f != NULL && shell != NULL);
+	st = conf_get(n->conf);
+	buf_init(&main, PAGE_MAX);
+	buf_init(&title, PAGE_MAX);
+	buf_init(&query, PAGE_MAX);
+	read_head(&h, (const char *)f->data, name);
+	template_put_html(&title, template_text(lang, h.title));
+	put_query(&query, rq);
+	snprintf(base, sizeof(base), "%.*s", (int)strcspn(name, "."), name);
+	part_of(script, file, "js", "<script type=\"module\" src=\"", "\"></script>");
+	part_of(style, file, "css", "<link rel=\"stylesheet\" href=\"", "\">");
+	const struct template_value ours[] = {
+		{ "LANG", lang }, { "OTHER", other }, { "NAME", base }, { "TITLE", buf_cstr(&title) },
+		{ "OTHERNAME", strcmp(other, "ja") == 0 ? "日本語" : "English" },
+		{ "SCRIPT", script }, { "STYLE", style }, { "QUERY", buf_cstr(&query) },
+		{ "ROOT", st->is_root ? "" : " hidden" },
+		{ "BARE", strcmp(h.section, "-") == 0 ? " class=\"bare\"" : "" },
+	};
+	at = join_values(v, more, ours, NELEM(ours));
+	v[at] = (struct template_value){ NULL, NULL };
+	template_put(&main, (const char *)f->data + h.len, f->len - h.len, lang, h.section, v);
+	v[at++] = (struct template_value){ "MAIN", buf_cstr(&main) };
+	v[at] = (struct template_value){ NULL, NULL };
+	put_shell(&rs->body, shell, lang, &h, v);
+	if (main.err != ST_OK)
+		rs->body.err = ST_LIMIT;
+	buf_fini(&main);
+	buf_fini(&title);
+	buf_fini(&query);
+	settings_unref(&st);
+	rs->type = "text/html; charset=utf-8";
+	page_headers(rs);
+	if (rs->body.err == ST_OK && rs->status == 200)
+		(void)is_etag_known(rq, rs, rs->body.p, rs->body.len);
 }
 
 /* 0, or the status that refuses the page. */
@@ -131,8 +266,11 @@ static int check_channel(struct node *n, const struct request *rq, const char *n
 {
 	char text[GNUID_STRLEN];
 	struct gnuid id;
+	size_t i = 0;
 
-	if (strcmp(name, chan_page[0]) != 0)
+	while (i < NELEM(chan_page) && strcmp(name, chan_page[i]) != 0)
+		i++;
+	if (i == NELEM(chan_page))
 		return 0;
 	if (!query_get(rq->query, "id", text, sizeof(text)) || text[0] == '\0')
 		return 400;
@@ -155,44 +293,83 @@ static void put_uptime(struct buf *b, uint32_t s)
 		buf_puts(b, "-");
 }
 
-#define FACTS "<!-- facts -->"
-
-/* The first page, with what a program that cannot run its script looks for: one yellow page takes the tenth
- * cell as our uptime (clients.md 3.2). */
-static void give_first(struct node *n, const struct ui_file *f, struct response *rs)
+/* What a program that cannot run the first page's script looks for: one yellow page takes the tenth cell as
+ * our uptime (clients.md 3.2). */
+static void put_facts(struct node *n, struct buf *b)
 {
-	const char *page = (const char *)f->data, *at = strstr(page, FACTS);
-	struct buf *b = &rs->body;
 	char ip[HOST_STRLEN];
 	struct own own;
 
-	give(f, rs);
-	if (at == NULL)
-		return;
 	servmgr_own(n->sm, &own);
-	rs->data = NULL;
-	buf_put(b, page, (size_t)(at - page));
 	buf_printf(b, "<table hidden>\n<tr><td>Agent</td><td>%s</td></tr>\n"
 		"<tr><td>Address</td><td>%s</td></tr>\n<tr><td>Port</td><td>%u</td></tr>\n"
 		"<tr><td>Reachable</td><td>%s</td></tr>\n<tr><td>Uptime</td><td>",
 		NODE_AGENT, host_ip_str(&own.global[0], ip), own.port, firewall_str(own.fw[0]));
 	put_uptime(b, clk_age_s(own.started));
 	buf_puts(b, "</td></tr>\n</table>");
-	buf_puts(b, at + sizeof(FACTS) - 1);
+}
+
+static void give_first(struct node *n, const struct request *rq, struct response *rs, const char *lang)
+{
+	struct buf facts;
+
+	buf_init(&facts, PAGE_MAX);
+	put_facts(n, &facts);
+	page_put(n, rq, rs, "pages/index.html", lang,
+		(const struct template_value[]){ { "FACTS", buf_cstr(&facts) }, { NULL, NULL } });
+	buf_fini(&facts);
+}
+
+const char *page_path_language(const char *path)
+{
+	if (strncmp(path, "/html/", 6) != 0)
+		return NULL;
+	path += 6;
+	for (size_t i = 0; i < NELEM(languages); i++) {
+		const size_t len = strlen(languages[i].folder);
+
+		if (strncmp(path, languages[i].folder, len) == 0 && path[len] == '/')
+			return languages[i].lang;
+	}
+	return NULL;
+}
+
+/* "pages/x.html" of x.html, or of what stands in for it. False: there is no such page. */
+static bool page_of(char file[96], const char *name)
+{
+	size_t i = 0;
+
+	if (strlen(name) > 64)
+		return false;
+	snprintf(file, 96, "pages/%s", name);
+	if (ui_find(file) != NULL && is_page(file))
+		return true;
+	while (i < NELEM(stand_ins) && strcmp(stand_ins[i].name, name) != 0)
+		i++;
+	if (i == NELEM(stand_ins))
+		return false;
+	snprintf(file, 96, "pages/%s", stand_ins[i].page);
+	return true;
 }
 
 void page_serve(struct node *n, const struct request *rq, struct response *rs)
 {
-	const char *name = canonical(rq->path + strlen("/html/"));
-	const struct ui_file *f = find(name);
-	const int status = f == NULL ? 404 : check_channel(n, rq, name);
+	const char *lang = page_path_language(rq->path), *name;
+	char file[96];
+	int status;
 
-	if (status == 0 && strcmp(name, "index.html") == 0)
-		give_first(n, f, rs);
-	else if (status == 0)
-		give(f, rs);
-	else
+	if (lang == NULL) {
+		page_serve_asset(rq, rq->path + strlen("/html/"), rs);
+		return;
+	}
+	name = strchr(rq->path + strlen("/html/"), '/') + 1;
+	status = page_of(file, name) ? check_channel(n, rq, name) : 404;
+	if (status != 0)
 		response_error(rs, status, status == 400 ? "id missing" : NULL);
+	else if (strcmp(file, "pages/index.html") == 0)
+		give_first(n, rq, rs, lang);
+	else
+		page_put(n, rq, rs, file, lang, NULL);
 }
 
 /* --- files that are no pages ------------------------------------------------------------------- */
@@ -209,19 +386,34 @@ static bool is_known(const struct request *rq)
 	return end != NULL && *end == '\0' && timegm(&tm) >= (time_t)ui_files_time;
 }
 
+static void give_texts(const struct request *rq, const char *lang, struct response *rs)
+{
+	template_catalogue(&rs->body, lang);
+	rs->type = "text/javascript; charset=utf-8";
+	page_headers(rs);
+	(void)is_etag_known(rq, rs, rs->body.p, rs->body.len);
+}
+
 void page_serve_asset(const struct request *rq, const char *name, struct response *rs)
 {
-	const struct ui_file *f = find(name);
+	const struct ui_file *f = ui_find(name);
 	char date[HTTP_DATE];
 
-	if (f == NULL || strncmp(mime_of(name), "text/html", 9) == 0) {
+	if (strcmp(name, "texts/ja.js") == 0 || strcmp(name, "texts/en.js") == 0) {
+		give_texts(rq, strcmp(name, "texts/ja.js") == 0 ? "ja" : "en", rs);
+		return;
+	}
+	/* pages are templates, and catalogues are in texts/ */
+	if (f == NULL || mime_of(name) == NULL || is_page(name)) {
 		response_error(rs, 404, NULL);
 		return;
 	}
+	page_headers(rs);
 	http_date(date, ui_files_time);
 	response_header(rs, "Last-Modified", date);
-	response_header(rs, "Cache-Control", "no-cache");
-	if (is_known(rq)) {
+	if (is_etag_known(rq, rs, f->data, f->len))
+		return;
+	if (request_header(rq, "If-None-Match") == NULL && is_known(rq)) {
 		rs->status = 304;
 		rs->type = NULL;
 		return;
@@ -233,46 +425,43 @@ void page_serve_asset(const struct request *rq, const char *name, struct respons
 
 /* --- for everybody ---------------------------------------------------------------------------- */
 
-static const char *yp_language(const struct request *rq, const struct settings *st)
+/* The language of lang=, else the one the browser likes best, else that of the settings. */
+static const char *public_language(const struct request *rq, const struct settings *st)
 {
-	static const char *const offered[] = { "en", "ja" };
-	const char *best = offered[strcmp(st->html_path, "html/ja") == 0];
+	const char *best = page_language(st, NULL);
 	char text[8];
-	size_t i;
 
 	if (!query_get(rq->query, "lang", text, sizeof(text)))
 		return request_language(rq, offered, NELEM(offered), best);
-	for (i = 0; i < NELEM(offered); i++)
+	for (size_t i = 0; i < NELEM(offered); i++)
 		if (strcmp(text, offered[i]) == 0)
 			best = offered[i];
 	return best;
 }
 
-void page_serve_yp(const struct request *rq, const struct settings *st, struct response *rs)
+/* The page of that folder, or 404. */
+static void give_public(struct node *n, const struct request *rq, const struct settings *st,
+	struct response *rs, const char *folder, const char *name)
 {
-	const char *lang = yp_language(rq, st), *name;
-	const struct ui_file *f;
-	char path[160];
+	const char *lang = public_language(rq, st);
+	char file[96];
 
-	if (strcmp(rq->path, "/yp") == 0) {
-		response_redirect(rs, "/yp/");
+	snprintf(file, sizeof(file), "%s/%.64s", folder, name[0] != '\0' ? name : "index.html");
+	if (ui_find(file) == NULL || !is_page(file) || strcmp(name, "shell.html") == 0) {
+		response_error(rs, 404, NULL);
 		return;
 	}
-	name = rq->path + strlen("/yp/");
-	/* What is not of a language has it in its path already, and is found as it is. */
-	snprintf(path, sizeof(path), "yp/%s/%s", lang, name[0] != '\0' ? name : "index.html");
-	f = find(path);
-	if (f != NULL) {
-		response_header(rs, "Content-Language", lang);
-		response_header(rs, "Vary", "Accept-Language");
-	} else {
-		snprintf(path, sizeof(path), "yp/%s", name);
-		f = find(strcmp(name, "icon.svg") == 0 ? name : path);
-	}
-	if (f != NULL)
-		give(f, rs);
+	response_header(rs, "Content-Language", lang);
+	response_header(rs, "Vary", "Accept-Language");
+	page_put(n, rq, rs, file, lang, NULL);
+}
+
+void page_serve_yp(struct node *n, const struct request *rq, const struct settings *st, struct response *rs)
+{
+	if (strcmp(rq->path, "/yp") == 0)
+		response_redirect(rs, "/yp/");
 	else
-		response_error(rs, 404, NULL);
+		give_public(n, rq, st, rs, "yp", rq->path + strlen("/yp/"));
 }
 
 /* 0, or the status that refuses the page: nobody may have a channel fetched by looking at it. */
@@ -292,37 +481,21 @@ static int check_playing(struct node *n, const struct request *rq)
 	return plays ? 0 : 404;
 }
 
-void page_serve_public(struct node *n, const struct request *rq, struct response *rs)
+void page_serve_public(struct node *n, const struct request *rq, const struct settings *st,
+	struct response *rs)
 {
-	static const char *const offered[] = { "en", "ja" };
-	const char *lang = request_language(rq, offered, NELEM(offered), offered[0]), *name;
-	const struct ui_file *f;
-	char path[160];
+	const char *name = rq->path + strlen("/public");
 	int status = 0;
 
-	if (strcmp(rq->path, "/public") == 0 || strcmp(rq->path, "/public/") == 0) {
-		response_redirect(rs, strlen(rq->path) == 7 ? "/public/" : "/public/index.html");
+	if (name[0] == '\0' || strcmp(name, "/") == 0) {
+		response_redirect(rs, name[0] == '\0' ? "/public/" : "/public/index.html");
 		return;
 	}
-	name = rq->path + strlen("/public/");
+	name++;
 	if (strcmp(name, "play.html") == 0)
 		status = check_playing(n, rq);
-	if (status != 0) {
+	if (status != 0)
 		response_error(rs, status, status == 400 ? "id missing" : NULL);
-		return;
-	}
-	snprintf(path, sizeof(path), "public/%s/%s", lang, name);
-	f = find(path);
-	if (f == NULL) {
-		/* not of a language, or of one by its name */
-		snprintf(path, sizeof(path), "public/%s", name);
-		f = find(path);
-	} else {
-		response_header(rs, "Content-Language", lang);
-		response_header(rs, "Vary", "Accept-Language");
-	}
-	if (f != NULL)
-		give(f, rs);
 	else
-		response_error(rs, 404, NULL);
+		give_public(n, rq, st, rs, "public", name);
 }

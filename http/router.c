@@ -126,9 +126,9 @@ static enum status serve_pls(struct exchange *x)
 static enum status serve_html(struct exchange *x)
 {
 	if (login_is_page(x->rq->path))
-		login_page(x->rs);
+		login_page(x->node, x->rq, x->rs);
 	else if (admin_form_is_page(x->rq->path))
-		return admin_form(x->node, x->rs);
+		return admin_form(x->node, x->rq, x->rs);
 	else
 		page_serve(x->node, x->rq, x->rs);
 	return ST_OK;
@@ -169,12 +169,13 @@ static enum status serve_home(struct exchange *x)
 	const struct settings *st = conf_get(x->node->conf);
 	char to[PAGE_URL];
 
-	page_url(to, st, "index.html");
+	page_url(to, st, x->rq, "index.html");
 	/* Visitors of a root come for what is on the air; its page is for who runs it. */
 	if (st->is_root && !node_is_trusted(x->node, &x->sv->peer))
 		snprintf(to, sizeof(to), "/yp/");
 	settings_unref(&st);
 	response_header(x->rs, "Location", to);
+	response_header(x->rs, "Vary", "Accept-Language");
 	x->rs->status = 302;
 	return ST_OK;
 }
@@ -216,7 +217,7 @@ static enum status serve_yp_page(struct exchange *x)
 	const struct settings *st = conf_get(x->node->conf);
 
 	if (st->is_root)
-		page_serve_yp(x->rq, st, x->rs);
+		page_serve_yp(x->node, x->rq, st, x->rs);
 	else
 		response_error(x->rs, 404, NULL);
 	settings_unref(&st);
@@ -255,7 +256,7 @@ static enum status serve_public(struct exchange *x)
 	const struct settings *st = conf_get(x->node->conf);
 
 	if (st->public_directory)
-		page_serve_public(x->node, x->rq, x->rs);
+		page_serve_public(x->node, x->rq, st, x->rs);
 	else
 		response_error(x->rs, 403, NULL);
 	settings_unref(&st);

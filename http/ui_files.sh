@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# http/ui_files.sh DIR: the files below DIR as the C table of http/ui.h, on stdout.
+# http/ui_files.sh DIR: the files below DIR as the C table of http/uifile.h, on stdout.
 set -eu
 cd "$1"
 
@@ -14,7 +14,7 @@ case $files in
 esac
 
 echo '/* Made by http/ui_files.sh. */'
-echo '#include "http/ui.h"'
+echo '#include "http/uifile.h"'
 n=0
 for f in $files; do
 	printf '\n/* %s */\nstatic const unsigned char file_%d[] = {\n' "$f" "$n"

@@ -209,7 +209,7 @@ ROWS = [
     Row("GET /admin/?cmd=viewxml", HTML, 200, login=401),
     Row("POST /admin cmd=viewxml", HTML, 200, login=401),
     Row("GET /html/style.css", HTML, 200),
-    Row("GET /html/app.js", HTML, 200, login=401),
+    Row("GET /html/js/index.js", HTML, 200, login=401),
     Row("GET /cmd?q=pid", HTML, 200, login=401),
     Row("POST /api/1 {}", HTML, 200, login=401),
     Row("POST /api/1 {}", HTML, 200, login=403, headers={"X-Requested-With": "XMLHttpRequest"}),

@@ -66,10 +66,10 @@ class Auth(BoxCase):
 class Login(Auth):
     def test_page_instead_of_what_was_asked_for(self):
         node = self.strict()
-        for path, back in ((HOME, HOME), ("/html/ja/relays.html?x=1&y=%22", "/html/ja/relays.html?x=1&amp;y=%22"),
+        for path, back in ((HOME, HOME), ("/html/ja/relays.html?x=1&y=%22", "/html/ja/relays.html?x=1&#38;y=%22"),
                            ("/admin?cmd=viewxml", "/admin?cmd=viewxml"), ("/admin?cmd=stop&id=0", ""),
                            ("/html/en/login.html", ""), ("/html/x?pass=wrong", "/html/x"),
-                           ("/html/<script>\"", "/html/&lt;script>&quot;")):
+                           ("/html/<script>\"", "/html/&#60;script&#62;&#34;")):
             with self.subTest(path):
                 r = self.ask(node, "GET", path, HTML, source=self.address())
                 self.assertEqual((r.status, r.headers["content-type"]), (200, "text/html; charset=utf-8"))
@@ -188,7 +188,7 @@ class Login(Auth):
     def test_sessions_are_bounded(self):
         node = self.strict()
         cookies = [self.login(node)[1] for _ in range(34)]
-        ok = [self.ask(node, "GET", "/html/app.js", c).status for c in cookies]
+        ok = [self.ask(node, "GET", "/html/js/index.js", c).status for c in cookies]
         self.assertEqual(ok, [401] * 2 + [200] * 32)
 
     def test_logins_of_peercast_yt(self):
@@ -291,7 +291,7 @@ class Rights(Auth):
     TABLE = (
         ("GET", "/", (302,) * 6), ("GET", "/anything", (302,) * 6), ("GET", "/html", (302,) * 6),
         ("GET", "/favicon.ico", (200,) * 6), ("GET", "/html/index.html", (302,) * 6),
-        ("GET", HOME, GATED), ("HEAD", HOME, GATED), ("GET", "/html/app.js", GATED), ("GET", "/html/ja/login.html", GATED),
+        ("GET", HOME, GATED), ("HEAD", HOME, GATED), ("GET", "/html/js/index.js", GATED), ("GET", "/html/ja/login.html", GATED),
         ("GET", "/html/en/logout.html", GATED), ("GET", "/html/style.css", (200,) * 6), ("GET", "/html/icon.svg", (200,) * 6),
         ("GET", "/html/nothing", (404, 401, 401, 404, 404, 401)),
         ("GET", "/admin", (302, 302, 302, 302, 302, 401)), ("GET", "/admin?", (400, 401, 401, 400, 400, 401)),

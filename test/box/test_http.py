@@ -57,15 +57,15 @@ class Routes(Raw):
                 self.assertIn("default-src 'self'", r.headers["content-security-policy"])
                 if ".html" in path:
                     self.assertNotRegex(r.text, r"(?i)<script[^>]*>[^<]|\son\w+=|\bstyle=")
-                for found in re.findall(r'(?:src=|href=|from )"(/html/[^"]+)"', r.text):
+                for found in re.findall(r'(?:src=|href=|from )"(/(?:html|assets)/[^"#]+)"', r.text):
                     todo += [found] if found not in todo else []
-        self.assertIn("/html/node.js", todo)
+        self.assertIn("/assets/js/node.js", todo)
 
     def test_page_of_a_channel(self):
         """Without an id there is nothing to show; nor of what nobody knows."""
         for query, status in (("", 400), ("?id=", 400), ("?x=y", 400), ("?id=xyz", 404),
                               ("?id=" + new_id(), 404), ("?id=" + "0" * 99, 400)):
-            for path in ("/html/en/relayinfo.html", "/html/ja/relayinfo.html", "/html/relayinfo.html"):
+            for path in ("/html/en/relayinfo.html", "/html/ja/relayinfo.html"):
                 with self.subTest(path + query):
                     self.assertEqual(self.n.get(path + query).status, status)
         root, cid = self.root(), new_id()
@@ -74,7 +74,7 @@ class Routes(Raw):
 
     def test_traversal(self):
         for path in ("/html/../peercast.ini?.htm", "/html/%2e%2e/peercast.ini", "/html/..%2fx.html",
-                     "/html/app.js%00.html", "/html//etc/passwd", "/html/en/..\\x.html"):
+                     "/html/js/index.js%00.html", "/html//etc/passwd", "/html/en/..\\x.html"):
             with self.subTest(path):
                 status, _, body = self.raw(b"GET %s HTTP/1.0\r\n\r\n" % path.encode())
                 self.assertEqual(status, 404)
@@ -188,7 +188,7 @@ class Rights(Raw):
 
     def test_what_needs_the_password(self):
         for path, status in (("/", 302), ("/api/1", 200), (HOME, 401), ("/admin?cmd=viewxml", 401),
-                             ("/html/app.js", 401)):
+                             ("/html/js/index.js", 401)):
             with self.subTest(path):
                 self.assertEqual(self.n.get(path).status, status)
                 self.assertEqual(self.n.get(path, basic("s3cret &")).status, 302 if path == "/" else 200)
@@ -382,7 +382,7 @@ class Slow(BoxCase):
         node = self.node()
         c = self.closing(node.client())
         c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
-        c.send(b"GET /html/app.js HTTP/1.0\r\n\r\n")
+        c.send(b"GET /html/js/index.js HTTP/1.0\r\n\r\n")
         self.assertEqual(node.get("/api/1").status, 200)
 
 

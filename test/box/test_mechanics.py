@@ -282,10 +282,10 @@ class Paths(Raw):
                         self.assertNotIn(b"serverPort", body)
                         seen.add(body)
             self.assertEqual(len(seen), 1, base)
-        for path in ("/html/app.js?.htm", "/html/app.js?x=/../peercast.ini"):
+        for path in ("/html/js/index.js?.htm", "/html/js/index.js?x=/../peercast.ini"):
             self.assertEqual(self.n.get(path).headers["content-type"], "text/javascript; charset=utf-8")
-        for path in ("/html/app.js%00.html", "/html/app.js/", "/html/APP.JS", "/html/app%2ejs", "/html//app.js", "/html/./app.js",
-                     "/html/en/app.js", "/html/app.js;.html", "/html/.htaccess", "/html/yp/../app.js"):
+        for path in ("/html/js/index.js%00.html", "/html/js/index.js/", "/html/js/INDEX.JS", "/html/js/index%2ejs", "/html//js/index.js", "/html/./js/index.js",
+                     "/html/en/js/index.js", "/html/js/index.js;.html", "/html/.htaccess", "/html/yp/../js/index.js"):
             self.assertEqual(self.raw(b"GET %s HTTP/1.0\r\n\r\n" % path.encode())[0], 404, path)
 
     def test_ids(self):
@@ -343,7 +343,7 @@ class Crowds(BoxCase):
         n = self.node()
         for i in range(40):
             c = self.closing(n.client(source="127.0.0.%d" % (9 + i % 3)))
-            c.send(b"GET /html/app.js HTTP/1.0\r\n\r\n" * (1 + i % 3))
+            c.send(b"GET /html/js/index.js HTTP/1.0\r\n\r\n" * (1 + i % 3))
         self.assertEqual(n.get("/api/1").status, 200)
 
 

@@ -1,38 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The page of a yellow page: what /api/index.json lists, and what the yellow page knows of the reader.
-// Everything that came from the network is put in as text, never as markup. Words are in the HTML, as
-// data of the body: there is a page for each language.
+// Everything that came from the network is put in as text, never as markup.
+
+import { $, alertLine, fromTemplate, isWeb, joined, rate, setLink, setList, setText, streamPath, t } from "/assets/js/node.js";
 
 const REFRESH = 15000;
 const NODE = "127.0.0.1:7144";
-const $ = (id) => document.getElementById(id);
-const words = document.body.dataset;
-
-const EXTENSIONS = {
-	FLV: ".flv", MKV: ".mkv", WEBM: ".webm", MP4: ".mp4", OGG: ".ogg", OGM: ".ogg", MP3: ".mp3",
-	WMV: ".wmv", WMA: ".wma", NSV: ".nsv", TS: ".ts", AAC: ".aac",
+const LIMITS = {
+	free: "", open: t("open port"), over: t("open port, upload over bitrate"),
+	fast: t("open port, upload over 2000 kbit/s"),
 };
 
 let list = [];          // of the last answer
 let behind = 0;         // of our clock, in seconds
 let etag = "";
-
-function setText(node, text) {
-	if (node.textContent !== text)
-		node.textContent = text;
-	node.hidden = text === "";
-}
-
-function setLink(a, href) {
-	a.hidden = href === null;
-	if (href === null)
-		a.removeAttribute("href");
-	else if (a.getAttribute("href") !== href)
-		a.setAttribute("href", href);
-}
-
-const isWeb = (url) => /^https?:\/\//i.test(url);
-const join = (parts, between) => parts.filter(Boolean).join(between);
 
 // The reader's own node: host, or host:port, and nothing else that a URL may hold.
 function ownNode() {
@@ -50,8 +31,17 @@ function onAir(ch) {
 }
 
 function counts(ch) {
-	return ch.listeners === null ? words.hidden :
-		`${ch.listeners} ${words.listeners} / ${ch.relays} ${words.relays}`;
+	return ch.listeners === null ? t("counts hidden") :
+		t("{listeners} listeners / {relays} relays", { listeners: ch.listeners, relays: ch.relays });
+}
+
+// The player is on the reader's machine, so is the node: an address of theirs, not a path of ours.
+function setAddress(a, href) {
+	a.hidden = href === null;
+	if (href === null)
+		a.removeAttribute("href");
+	else if (a.getAttribute("href") !== href)
+		a.setAttribute("href", href);
 }
 
 function showChannel(li, ch) {
@@ -59,16 +49,16 @@ function showChannel(li, ch) {
 	const at = `http://${ownNode()}`;
 	const tip = ch.tip === null ? "" : `?tip=${encodeURIComponent(ch.tip)}`;
 
-	setText(part("name"), ch.name || words.nameless);
+	setText(part("name"), ch.name || t("(no name)"));
 	setText(part("time"), onAir(ch));
-	setText(part("about"), join([ch.genre, ch.description], " – "));
+	setText(part("about"), joined([ch.genre, ch.description], " – "));
 	setText(part("comment"), ch.comment);
-	setText(part("track"), join([ch.track.artist, ch.track.title, ch.track.album], " – "));
-	setText(part("facts"), join([counts(ch), `${ch.bitrate} kbit/s`, ch.type, ch.namespace], " · "));
-	setText(part("limit"), join([words[ch.limit], ch.stale ? words.stale : "",
-		ch.playable && ch.tip === null ? words.closed : ""], " · "));
-	setLink(part("play"), ch.playable ? `${at}/pls/${ch.id}${tip}` : null);
-	setLink(part("stream"), ch.playable ? `${at}/stream/${ch.id}${EXTENSIONS[ch.type] ?? ""}${tip}` : null);
+	setText(part("track"), joined([ch.track.artist, ch.track.title, ch.track.album], " – "));
+	setText(part("count"), joined([counts(ch), rate(ch.bitrate), ch.type, ch.namespace]));
+	setText(part("limit"), joined([LIMITS[ch.limit], ch.stale ? t("no news from the broadcaster") : "",
+		ch.playable && ch.tip === null ? t("behind a firewall: your node finds a relay") : ""]));
+	setAddress(part("play"), ch.playable ? `${at}/pls/${ch.id}${tip}` : null);
+	setAddress(part("stream"), ch.playable ? at + streamPath(ch.id, ch.type) + tip : null);
 	setLink(part("history"), ch.name === "" ? null : `/getgmt.php?cn=${encodeURIComponent(ch.name)}`);
 	setLink(part("contact"), isWeb(ch.contact) ? ch.contact : null);
 }
@@ -88,26 +78,11 @@ function show() {
 	const needles = $("find").value.toLowerCase().split(/\s+/).filter(Boolean);
 	const shown = list.filter((ch) => matches(ch, needles));
 	const order = ORDERS[$("order").value];
-	const ul = $("channels");
-	// One who may not play a channel does not get its id.
-	const keyOf = (ch) => ch.id ?? `${ch.started} ${ch.name}`;
-	const old = new Map([...ul.children].map((li) => [li.dataset.key, li]));
 
 	if (order)
 		shown.sort(order);
-	shown.forEach((ch, i) => {
-		const key = keyOf(ch);
-		const li = old.get(key) ?? $("channel").content.firstElementChild.cloneNode(true);
-		old.delete(key);
-		li.dataset.key = key;
-		showChannel(li, ch);
-		if (ul.children[i] !== li)
-			ul.insertBefore(li, ul.children[i] ?? null);
-	});
-	for (const li of old.values())
-		li.remove();
-	while (ul.children.length > shown.length)
-		ul.lastElementChild.remove();
+	// One who may not play a channel does not get its id.
+	setList($("channels"), shown, (ch) => ch.id ?? `${ch.started} ${ch.name}`, () => fromTemplate("channel"), showChannel);
 	$("empty").hidden = list.length > 0;
 	$("nomatch").hidden = list.length === 0 || shown.length > 0;
 }
@@ -115,7 +90,7 @@ function show() {
 async function get(path, headers) {
 	const answer = await fetch(path, { headers, cache: "no-store" });
 	if (!answer.ok && answer.status !== 304)
-		throw new Error(`${words.refused} ${answer.status}.`);
+		throw new Error(t("The yellow page answered {status}.", { status: answer.status }));
 	return answer;
 }
 
@@ -142,20 +117,21 @@ async function readClient() {
 	const remain = Number(of("uptest", "remain"));
 
 	$("ip").textContent = of("host", "ip");
-	$("port").textContent = of("host", "port_open") === "1" ? words.yes : words.no;
-	$("speed").textContent = speed > 0 ? `${over ? "≥ " : ""}${speed} kbit/s` : words.unknown;
+	$("port").textContent = of("host", "port_open") === "1" ? t("yes") : t("no");
+	$("speed").textContent = speed > 0 ? `${over ? "≥ " : ""}${speed} kbit/s` : t("not measured");
 	$("measure").disabled = over || remain > 0;
-	$("progress").textContent = over ? words.needless : remain > 0 ? `${remain} ${words.wait}` : "";
+	$("progress").textContent = over ? t("fast enough for every channel") :
+		remain > 0 ? t("{n} seconds to wait", { n: remain }) : "";
 	return Number(of("uptest_srv", "post_size")) * 1000;
 }
 
 async function measure() {
 	$("measure").disabled = true;
-	$("progress").textContent = words.measuring;
+	$("progress").textContent = t("measuring");
 	try {
 		const bytes = new Uint8Array(Math.min(await readClient(), 1e6));
 		$("measure").disabled = true;
-		$("progress").textContent = words.measuring;
+		$("progress").textContent = t("measuring");
 		for (let i = 0; i < bytes.length; i += 65536)
 			crypto.getRandomValues(bytes.subarray(i, i + 65536));
 		await fetch("/uptest.cgi", { method: "POST", body: bytes, redirect: "manual" });
@@ -166,7 +142,7 @@ async function measure() {
 }
 
 function trouble(e) {
-	setText($("trouble"), e === null ? "" : e instanceof TypeError ? words.asleep : e.message);
+	alertLine(e === null ? "" : e instanceof TypeError ? t("The yellow page does not answer.") : e.message);
 }
 
 async function refresh() {

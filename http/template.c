@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "http/template.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "core/sys/assert.h"
+#include "core/sys/cc.h"
+#include "core/sys/text.h"
+#include "http/uifile.h"
+
+#define MARK_MAX 32             /* bytes of a mark */
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static json_t *japanese;        /* English text: Japanese */
+
+/* A file of the catalogue that is broken, or a text that is in two of them, is our own fault. */
+static void load(void)
+{
+	japanese = json_object();
+	for (unsigned int i = 0; i < ui_files_n; i++) {
+		const struct ui_file *f = &ui_files[i];
+		json_t *part;
+
+		if (strncmp(f->path, "ja/", 3) != 0)
+			continue;
+		part = json_loadb((const char *)f->data, f->len, JSON_REJECT_DUPLICATES, NULL);
+		ASSERT(part != NULL && json_object_update(japanese, part) == 0);
+		json_decref(part);
+	}
+}
+
+static const json_t *catalogue(const char *lang)
+{
+	if (strcmp(lang, "ja") != 0)
+		return NULL;
+	MUST_ZERO(pthread_once(&once, load));
+	return japanese;
+}
+
+const char *template_text(const char *lang, const char *text)
+{
+	const char *found = json_string_value(json_object_get(catalogue(lang), text));
+
+	return found != NULL ? found : text;
+}
+
+void template_catalogue(struct buf *out, const char *lang)
+{
+	const json_t *all = catalogue(lang);
+	char *text = all != NULL ? json_dumps(all, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+
+	buf_printf(out, "export default %s;\n", text != NULL ? text : "{}");
+	free(text);
+}
+
+void template_put_html(struct buf *out, const char *text)
+{
+	for (; *text != '\0'; text++) {
+		if (strchr("&<>\"'", *text) != NULL)
+			buf_printf(out, "&#%d;", *text);
+		else
+			buf_u8(out, (uint8_t)*text);
+	}
+}
+
+/* --- expansion -------------------------------------------------------------------------------- */
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
+/* Runs of blanks become one, those at the ends none. False: it is too long to be a text. */
+static bool fold(char dst[TEMPLATE_TEXT], const char *p, size_t n)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (is_blank(p[i]) && (len == 0 || dst[len - 1] == ' '))
+			continue;
+		if (len + 1 >= TEMPLATE_TEXT)
+			return false;
+		dst[len++] = is_blank(p[i]) ? ' ' : p[i];
+	}
+	while (len > 0 && dst[len - 1] == ' ')
+		len--;
+	dst[len] = '\0';
+	return true;
+}
+
+/* {{text}} at p: append it and return its length; 0 when there is none. */
+static size_t put_text(struct buf *out, const char *p, const char *end, const char *lang)
+{
+	const char *close = memmem(p, (size_t)(end - p), "}}", 2);
+	char text[TEMPLATE_TEXT];
+
+	if (end - p < 4 || p[1] != '{' || close == NULL || !fold(text, p + 2, (size_t)(close - p) - 2))
+		return 0;
+	template_put_html(out, template_text(lang, text));
+	return (size_t)(close - p) + 2;
+}
+
+static void put_state(struct buf *out, const char *mark, const char *at)
+{
+	char path[MARK_MAX + 16];
+
+	if (mark[0] == 'A') {
+		if (strcmp(mark + 3, at) == 0)
+			buf_puts(out, " aria-current=\"page\"");
+		return;
+	}
+	snprintf(path, sizeof(path), "pages/%s.html", mark + 5);
+	if (ui_find(path) == NULL)
+		buf_puts(out, " hidden");
+}
+
+/* @MARK@ at p, likewise. */
+static size_t put_mark(struct buf *out, const char *p, const char *end, const char *at,
+	const struct template_value *v)
+{
+	const char *close = memchr(p + 1, '@', (size_t)(end - p) - 1);
+	const size_t n = close != NULL ? (size_t)(close - p) - 1 : 0;
+	char mark[MARK_MAX];
+
+	if (n == 0 || n >= sizeof(mark))
+		return 0;
+	memcpy(mark, p + 1, n);
+	mark[n] = '\0';
+	if (strncmp(mark, "AT:", 3) == 0 || strncmp(mark, "HAVE:", 5) == 0) {
+		put_state(out, mark, at);
+		return n + 2;
+	}
+	for (; v != NULL && v->mark != NULL; v++) {
+		if (strcmp(v->mark, mark) == 0) {
+			buf_puts(out, v->html);
+			return n + 2;
+		}
+	}
+	return 0;
+}
+
+void template_put(struct buf *out, const char *p, size_t n, const char *lang, const char *at,
+	const struct template_value *v)
+{
+	const char *const end = p + n;
+
+	while (p < end) {
+		const char *next = p;
+		size_t took;
+
+		while (next < end && *next != '{' && *next != '@')
+			next++;
+		buf_put(out, p, (size_t)(next - p));
+		if (next == end)
+			return;
+		took = *next == '{' ? put_text(out, next, end, lang) : put_mark(out, next, end, at, v);
+		if (took == 0)
+			buf_u8(out, (uint8_t)*next);
+		p = next + (took > 0 ? took : 1);
+	}
+}
