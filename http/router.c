@@ -10,6 +10,7 @@
 #include "http/admin.h"
 #include "http/admin_form.h"
 #include "http/auth.h"
+#include "http/board.h"
 #include "http/console.h"
 #include "http/events.h"
 #include "http/getgmt.h"
@@ -263,6 +264,21 @@ static enum status serve_public(struct exchange *x)
 	return ST_OK;
 }
 
+static enum status serve_board(struct exchange *x)
+{
+	return board_serve(x->node, x->sv, x->rq, x->form, BOARD_PAGE_BOARD, x->rs);
+}
+
+static enum status serve_board_thread(struct exchange *x)
+{
+	return board_serve(x->node, x->sv, x->rq, x->form, BOARD_PAGE_THREAD, x->rs);
+}
+
+static enum status serve_board_post(struct exchange *x)
+{
+	return board_serve(x->node, x->sv, x->rq, x->form, BOARD_PAGE_POST, x->rs);
+}
+
 static enum status serve_getgmt(struct exchange *x)
 {
 	return getgmt_serve(x->node, x->rq, x->rs);
@@ -349,6 +365,11 @@ static const struct route routes[] = {
 	{ "/public", EXACT, READ, 0, OPEN, false, BODY, 0, serve_public },
 	{ "/public/", BELOW, READ, 0, OPEN, false, BODY, 0, serve_public },
 	{ "/assets/", BELOW, READ, 0, OPEN, false, BODY, 0, serve_asset },
+	{ "/cgi-bin/board.cgi", EXACT, HTTP_GET, ALLOW_HTML, ADMIN, false, BODY, AUTH_SITE, serve_board },
+	{ "/cgi-bin/thread.cgi", EXACT, HTTP_GET, ALLOW_HTML, ADMIN, false, BODY, AUTH_SITE,
+		serve_board_thread },
+	{ "/cgi-bin/post.cgi", EXACT, HTTP_POST, ALLOW_HTML, ADMIN, false, BODY_FIRST,
+		AUTH_SITE | AUTH_CHANGES, serve_board_post },
 	{ "/cgi-bin/", BELOW, READ, 0, OPEN, false, BODY, 0, serve_not_found },
 	{ "/hls/", BELOW, READ, 0, OPEN, false, BODY, 0, serve_not_found },
 	{ "/favicon.ico", EXACT, READ, 0, OPEN, false, BODY, 0, serve_favicon },

@@ -19,6 +19,7 @@
 #include "pcp/pcp.h"
 #include "servent/addr.h"
 #include "servent/banlist.h"
+#include "servent/boards.h"
 #include "servent/chanlogd.h"
 #include "servent/conn.h"
 #include "servent/feedd.h"
@@ -231,6 +232,12 @@ static enum status op_history(struct node *n, const char *name, int64_t from_s, 
 static enum status op_fetch_feeds(struct node *n, nsec pace, nsec deadline)
 {
 	return feedd_fetch(app_of(n)->feeds, pace, deadline);
+}
+
+static enum status op_board(struct node *n, struct servent *sv, const struct board_ask *ask,
+	struct board_answer *out)
+{
+	return boards_ask(app_of(n)->boards, sv, ask, out);
 }
 
 /* --- settings ----------------------------------------------------------------------------------- */
@@ -574,7 +581,7 @@ enum status app_start(struct app *a, const char *ini, int *exit_code)
 		.health = health_get,
 		.check_firewall = firewall_ask,
 		.check_viewer = portcheck_start, .history = op_history, .fetch_feeds = op_fetch_feeds,
-		.speedtest = speedtest_run, .pull_start = pull_start,
+		.speedtest = speedtest_run, .board = op_board, .pull_start = pull_start,
 		.rtmp_prepare = rtmpd_prepare, .rtmp_switch = rtmpd_switch, .rtmp_status = rtmpd_status,
 		.sync_report = op_sync_report,
 	};
@@ -595,6 +602,10 @@ enum status app_start(struct app *a, const char *ini, int *exit_code)
 		st = rtmpd_new(&a->rtmp, a);
 	if (st == ST_OK)
 		st = feedd_start(&a->feeds, &a->node);
+	if (st == ST_OK) {
+		a->boards = boards_new();
+		st = a->boards != NULL ? ST_OK : ST_LIMIT;
+	}
 	if (st == ST_OK)
 		st = readyd_start(&a->ready);
 	if (st == ST_OK)
@@ -701,6 +712,7 @@ void app_stop(struct app *a)
 	mbox_fini(&a->server_mb);
 	mbox_fini(&a->house_mb);
 	rtmpd_free(&a->rtmp);
+	boards_free(&a->boards);
 	tls_cert_free(&a->tls);
 	yp_free(&a->node.yp);
 	storage_free(&a->node.storage);

@@ -22,6 +22,7 @@
 #define SHUTDOWN_AFTER (500 * NSEC_PER_MSEC)    /* so that who asked for it gets his answer */
 #define GOODBYE       (500 * NSEC_PER_MSEC)     /* for the last words to one peer */
 
+struct boards;
 struct chanlogd;
 struct feedd;
 struct historyd;
@@ -36,6 +37,7 @@ struct app {
 	struct historyd *history;       /* the same; NULL = built without */
 	struct rtmpd *rtmp;             /* the same */
 	struct feedd *feeds;            /* the same */
+	struct boards *boards;          /* the same */
 	struct tls_cert *tls;           /* the same: server.crt and server.key beside the ini */
 	struct readyd *ready;           /* the same */
 	struct livesync *livesync;      /* the same; NULL in tests */

@@ -196,7 +196,7 @@ const struct key key_table[] = {
 	ONE_OF(SECT_CLIENT, "accentColor", accent_color, "blue", "blue orange magenta cyan",
 		"Colour of the pages: blue, orange, magenta or cyan."),
 	HOSTS(SECT_CLIENT, "boardHosts", board_hosts, "", FORM_HOSTS,
-		"Further hosts whose boards may be shown, comma separated."),
+		"Further hosts whose boards may be shown, comma separated; they may be in your own network."),
 	BOOL(SECT_CLIENT, "portMapping", port_mapping, "No",
 		"Ask the router to open the port (UPnP, NAT-PMP)."),
 	BOOL(SECT_CLIENT, "hls", hls, "Yes", "Offer HLS for browsers and phones."),

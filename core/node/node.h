@@ -28,6 +28,8 @@
 #define NODE_EX_PREFIX  "SV"            /* host.vexp, bcst.vexp */
 #define NODE_EX_NUMBER  1               /* host.vexn, bcst.vexn */
 
+struct board_ask;
+struct board_answer;
 struct sync_report;
 
 /* Counters of the channel log, for status pages. */
@@ -111,6 +113,11 @@ struct node_ops {
 	 * bad, is in speedtests. Waits for it, a minute at most, on the thread of sv. ST_OK; ST_LIMIT:
 	 * another one is running; ST_STOPPED */
 	enum status (*speedtest)(struct node *n, struct servent *sv, const char *url, bool send);
+	/* Ask a channel's board for something, or post to it (http/board.h); what came of it is in out, whose
+	 * references are the caller's. Waits, 20 s at most, on the thread of sv. ST_OK (also when it failed:
+	 * out says why); ST_LIMIT (memory), ST_STOPPED */
+	enum status (*board)(struct node *n, struct servent *sv, const struct board_ask *ask,
+		struct board_answer *out);
 };
 
 struct yp;
