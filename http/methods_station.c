@@ -125,7 +125,8 @@ json_t *method_get_sources(struct rpc_call *c)
 	c->node->ops.rtmp_status(c->node, &s);
 	(void)snprintf(uri, sizeof(uri), "rtmp://localhost:%u/live/livestream", s.at.port);
 	return json_pack("[{ss ss ss si so sb} {ss ss ss si ss sb} {ss ss ss si so sb}]",
-		"name", URL_SOURCE, "desc", "this node pulls a URL: HTTP, MMSH or RTMP", "scheme", "http",
+		"name", URL_SOURCE, "desc", "this node pulls a URL: HTTP, MMSH, RTMP, a file, a command",
+		"scheme", "http",
 		"type", SOURCE_BROADCAST, "defaultUri", json_null(), "isContentReaderRequired", 0,
 		"name", RTMP_SOURCE, "desc", "an encoder publishes to this node by RTMP", "scheme", "rtmp",
 		"type", SOURCE_BROADCAST, "defaultUri", uri, "isContentReaderRequired", 0,

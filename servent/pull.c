@@ -9,6 +9,8 @@
 #include "core/sys/rng.h"
 #include "servent/rtmpplay.h"
 
+#define LOCAL (FETCHALLOW_FILE | FETCHALLOW_PIPE)       /* what this machine has, nobody else */
+
 enum status pull_fail(struct pull *x, enum status st, const char *why)
 {
 	if (x->src.error[0] == '\0')
@@ -24,11 +26,22 @@ static const struct {
 } schemes[] = {
 	{ "http://", FETCHALLOW_HTTP }, { "https://", FETCHALLOW_HTTP },
 	{ "mms://", FETCHALLOW_MMS }, { "mmsh://", FETCHALLOW_MMS },
-	{ "rtmp://", FETCHALLOW_RTMP },
+	{ "rtmp://", FETCHALLOW_RTMP }, { "file:///", FETCHALLOW_FILE },
+	{ "file://localhost/", FETCHALLOW_FILE }, { "pipe:", FETCHALLOW_PIPE },
 };
+
+/* Has it no scheme, and so is the path of a file? */
+static bool is_path(const char *url)
+{
+	return url[0] != '\0' && (url[0] == '/' || url[strcspn(url, ":/")] != ':');
+}
 
 unsigned pull_scheme(const char *url)
 {
+	if (is_path(url))
+		return FETCHALLOW_FILE;
+	if (ascii_ncasecmp(url, "file:", 5) == 0 && url[5] != '\0' && strncmp(url + 5, "//", 2) != 0)
+		return FETCHALLOW_FILE;         /* file:path */
 	for (size_t i = 0; i < NELEM(schemes); i++) {
 		const size_t n = strlen(schemes[i].prefix);
 
@@ -38,9 +51,25 @@ unsigned pull_scheme(const char *url)
 	return 0;
 }
 
+bool pull_has_scheme(const char *url)
+{
+	return pull_scheme(url) != 0 && !is_path(url);
+}
+
 static const char *allow_word(unsigned allow)
 {
-	return allow == FETCHALLOW_HTTP ? "http" : allow == FETCHALLOW_MMS ? "mms" : "rtmp";
+	switch (allow) {
+	case FETCHALLOW_HTTP:
+		return "http";
+	case FETCHALLOW_MMS:
+		return "mms";
+	case FETCHALLOW_RTMP:
+		return "rtmp";
+	case FETCHALLOW_FILE:
+		return "file";
+	default:
+		return "pipe";
+	}
 }
 
 void pull_shown(char dst[TEXT_MAX], const char *url)
@@ -49,6 +78,17 @@ void pull_shown(char dst[TEXT_MAX], const char *url)
 	char whole[CHAN_URL];
 	size_t n;
 
+	if (pull_scheme(url) == FETCHALLOW_FILE) {
+		(void)text_copy(dst, TEXT_MAX, url);
+		return;
+	}
+	if (pull_scheme(url) == FETCHALLOW_PIPE) {      /* its arguments are nobody's business */
+		n = strspn(url + 5, " ");
+		(void)snprintf(whole, sizeof(whole), "pipe:%.*s", (int)strcspn(url + 5 + n, " "),
+			url + 5 + n);
+		(void)text_copy(dst, TEXT_MAX, whole);
+		return;
+	}
 	n = rest != NULL ? (size_t)(rest + 3 - url) : 0;
 	at = url + n;
 	for (const char *p = at; *p != '\0' && strchr("/?#", *p) == NULL; p++)
@@ -58,7 +98,7 @@ void pull_shown(char dst[TEXT_MAX], const char *url)
 	(void)text_copy(dst, TEXT_MAX, whole);
 }
 
-/* May it be pulled, as the settings are now? NULL, or why not; at least cap bytes. */
+/* May it be pulled, as the settings are now? NULL, or why not: at most cap bytes at why. */
 static const char *forbidden(struct node *n, const char *url, char *why, size_t cap)
 {
 	const unsigned allow = pull_scheme(url);
@@ -69,7 +109,11 @@ static const char *forbidden(struct node *n, const char *url, char *why, size_t 
 	if (ok)
 		return NULL;
 	if (allow == 0)
-		(void)snprintf(why, cap, "not an http://, https://, mms:// or rtmp:// address");
+		(void)snprintf(why, cap,
+			"not an http://, https://, mms://, rtmp:// or file:/// address, nor pipe:command");
+	else if (is_path(url))
+		(void)snprintf(why, cap,
+			"without http:// or the like it is a file, and file is not in fetchAllow");
 	else
 		(void)snprintf(why, cap, "%s is not in fetchAllow", allow_word(allow));
 	return why;
@@ -77,11 +121,13 @@ static const char *forbidden(struct node *n, const char *url, char *why, size_t 
 
 /* --- one stream ------------------------------------------------------------------------------- */
 
-static enum status follow(struct pull *x, const char *url, bool far, unsigned depth);
+/* far: addresses of our own network are refused. own: which of file and pipe may be used (FETCHALLOW_*). */
+static enum status follow(struct pull *x, const char *url, bool far, unsigned own, unsigned depth);
 
 /* From where the last one stopped on, until one is a stream: an entry that was heard to its end makes room
  * for the next. */
-static enum status follow_list(struct pull *x, const struct pull_list *l, bool far, unsigned depth)
+static enum status follow_list(struct pull *x, const struct pull_list *l, bool far, unsigned own,
+	unsigned depth)
 {
 	char entry[CHAN_URL], url[CHAN_URL];
 	enum status st = ST_PROTO;
@@ -106,12 +152,12 @@ static enum status follow_list(struct pull *x, const struct pull_list *l, bool f
 			if (!urllist_next(&it, entry, sizeof(entry)))
 				return ST_PROTO;
 		x->src.error[0] = '\0';
-		if (!pull_resolve(url, l->url, entry)) {
+		if (!(own != 0 ? pull_beside(url, l->url, entry) : pull_resolve(url, l->url, entry))) {
 			st = pull_fail(x, ST_PROTO, "an entry of the playlist is no address");
 			continue;
 		}
 		x->tries--;
-		st = follow(x, url, far, depth + 1);
+		st = follow(x, url, far, own, depth + 1);
 		if (x->src.headed) {
 			if (depth == 0)
 				x->entry = want + 1;
@@ -121,23 +167,27 @@ static enum status follow_list(struct pull *x, const struct pull_list *l, bool f
 	return mbox_is_stopped(&x->src.mbox) ? ST_STOPPED : st;
 }
 
-/* far: addresses of our own network are refused. */
-static enum status follow(struct pull *x, const char *url, bool far, unsigned depth)
+static enum status follow(struct pull *x, const char *url, bool far, unsigned own, unsigned depth)
 {
+	const unsigned scheme = pull_scheme(url);
 	struct pull_list list = { .kind = URLLIST_NONE };
 	char why[NODE_WHY];
 	enum status st;
 
+	if ((scheme & LOCAL & ~own) != 0)
+		return pull_fail(x, ST_PROTO, "the playlist leads to a file or a command of this machine");
 	if (forbidden(&x->app->node, url, why, sizeof(why)) != NULL)
 		return pull_fail(x, ST_PROTO, why);
-	if (pull_scheme(url) == FETCHALLOW_RTMP) {
+	if (scheme == FETCHALLOW_PIPE)
+		return pull_pipe(x, url);
+	if (scheme == FETCHALLOW_RTMP) {
 		st = source_restart(&x->src, "FLV");
 		return st == ST_OK ? rtmp_play(&x->src, url, far) : st;
 	}
 	buf_init(&list.text, URLLIST_BODY);
-	st = pull_http(x, url, &far, &list);
-	if (st == ST_OK)
-		st = follow_list(x, &list, far, depth);
+	st = scheme == FETCHALLOW_FILE ? pull_file(x, url, &list) : pull_http(x, url, &far, &list);
+	if (st == ST_OK)        /* a playlist: files only from a file, commands never */
+		st = follow_list(x, &list, far, scheme == FETCHALLOW_FILE ? FETCHALLOW_FILE : 0, depth);
 	buf_fini(&list.text);
 	return st;
 }
@@ -172,8 +222,11 @@ static void judge_silence(struct pull *x, nsec now)
 }
 
 /* The pause before the next try. ST_STOPPED: there is none. */
-static enum status pause_for(struct pull *x)
+static enum status pause_for(struct pull *x, nsec began)
 {
+	if (x->whole)           /* a file to its end: at once, as long as that is not too often */
+		return source_wait(&x->src, MAX(began + PULL_LOOP, clk_now()));
+
 	const nsec least = pull_pause(x->pauses++);
 	const nsec until = clk_now() + least + (nsec)rng_below((uint32_t)(least / NSEC_PER_MSEC / 4)) *
 		NSEC_PER_MSEC;
@@ -184,18 +237,19 @@ static enum status pause_for(struct pull *x)
 static void pull_run(struct pull *x)
 {
 	enum status st;
+	nsec began, now;
 
 	x->quiet_since = clk_now();
 	do {
-		const nsec began = clk_now();
-		nsec now;
+		began = clk_now();
 
 		if (!chan_is_playing(x->src.c))
 			source_set_status(&x->src, CHAN_CONNECTING);
 		x->src.headed = false;
 		x->src.error[0] = '\0';
 		x->tries = PULL_TRIES;
-		st = follow(x, x->url, !x->near, 0);
+		x->whole = false;
+		st = follow(x, x->url, !x->near, LOCAL, 0);
 		now = clk_now();
 		if (st == ST_STOPPED || mbox_is_stopped(&x->src.mbox))
 			break;
@@ -206,9 +260,12 @@ static void pull_run(struct pull *x)
 			if (now - began >= PULL_GOOD)
 				x->pauses = 0;
 		}
-		report(x, st);
-		judge_silence(x, now);
-	} while (pause_for(x) == ST_OK);
+		x->whole = x->whole && x->src.headed;
+		if (!x->whole) {
+			report(x, st);
+			judge_silence(x, now);
+		}
+	} while (pause_for(x, began) == ST_OK);
 }
 
 static enum status forget(struct settings *draft, void *ctx)
@@ -273,7 +330,7 @@ static enum status start(struct app *a, const char *url, struct chanmeta *m, boo
 
 	if (strlen(url) >= CHAN_URL)
 		return refuse(why, ST_PROTO, "the address is too long");
-	if (!text_is_clean(url, strlen(url)) || strchr(url, ' ') != NULL)
+	if (!text_is_clean(url, strlen(url)) || (strchr(url, ' ') != NULL && (pull_scheme(url) & LOCAL) == 0))
 		return refuse(why, ST_PROTO, "the address has blanks or control bytes in it");
 	if (forbidden(&a->node, url, why, NODE_WHY) != NULL)
 		return ST_PROTO;
@@ -308,6 +365,8 @@ static enum status start(struct app *a, const char *url, struct chanmeta *m, boo
 enum status pull_start(struct node *n, const struct host *peer, const char *url, struct chanmeta *m, bool v6,
 	char why[NODE_WHY])
 {
+	if ((pull_scheme(url) & LOCAL) != 0 && !node_is_trusted(n, peer))
+		return refuse(why, ST_PROTO, "files and commands are for those on this machine alone");
 	return start(app_of(n), url, m, node_is_private(n, peer), v6, why);
 }
 

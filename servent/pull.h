@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Channels whose stream this node pulls by itself: from an HTTP, Icecast or Windows Media server, or an RTMP
- * one, straight or through a playlist.
+/* Channels whose stream this node pulls by itself: from an HTTP, Icecast or Windows Media server, an RTMP
+ * one, a file or a command of this machine, straight or through a playlist.
  *
  * Each has a thread, which connects, feeds the source until the stream ends, and begins again after a pause
  * that grows from PULL_PAUSE_MIN to PULL_PAUSE_MAX while it does not last. The channel stays until it is
  * stopped, and is saved in the ini. Which schemes may be used `fetchAllow` says.
  *
  * What a server sends cannot lead us into this machine or its network: only an address that a trusted caller
- * gave may lie there.
+ * gave may lie there. Files and commands only somebody on this machine may name, or a playlist that is a file
+ * itself (files alone).
  *
  * source   media.md 2.6, 2.7, 2.9, 2.11; node.md 2.8; settings.md
  */
@@ -21,6 +22,7 @@
 
 #define PULL_PAUSE_MIN (1 * NSEC_PER_SEC)
 #define PULL_PAUSE_MAX (30 * NSEC_PER_SEC)
+#define PULL_LOOP      (5 * NSEC_PER_SEC)       /* a file that ends begins again, not more often than this */
 #define PULL_GOOD      (60 * NSEC_PER_SEC)      /* a stream that lasted: the least pause again */
 #define PULL_LISTS     3                        /* playlists in one another */
 #define PULL_TRIES     16                       /* entries of playlists for one stream */
@@ -48,6 +50,7 @@ struct pull {
 	char shown[TEXT_MAX];
 	char type[MEDIA_TYPE_MAX];      /* what it is said to be; "UNKNOWN" */
 	uint32_t given;                 /* texts the user gave, 1 << CT_*: the server's do not count */
+	bool whole;                     /* a file was played to its end */
 	bool near;                      /* it may lie in our own network */
 	uint32_t entry;                 /* of a playlist: where to begin */
 	unsigned tries;                 /* left for this stream */
@@ -71,6 +74,15 @@ struct pull_list {
  * returns  ST_OK with *list filled in; else how the stream ended: ST_EOF, ST_STOPPED, ST_TIMEOUT, ST_PROTO,
  *          ST_LIMIT, ST_SYS; src->error says more where there is more to say */
 enum status pull_http(struct pull *x, const char *url, bool *far, struct pull_list *list) NODISCARD;
+/* Read a file below mediaDir, and feed the source with it at the pace of its times. As pull_http(); ST_EOF
+ * with x->whole set: to its end. The url of a playlist is a path. */
+enum status pull_file(struct pull *x, const char *url, struct pull_list *list) NODISCARD;
+/* Run a pipe: command, and feed the source with its output. Returns as pull_http(), but never a playlist. */
+enum status pull_pipe(struct pull *x, const char *url) NODISCARD;
+/* Resolve an entry of a playlist that is a file. false: it is too long. */
+bool pull_beside(char dst[CHAN_URL], const char *list, const char *entry);
+/* Does it name a scheme of ours? */
+bool pull_has_scheme(const char *url);
 /* Resolve an entry of a playlist. false: it is no address, or too long. */
 bool pull_resolve(char dst[CHAN_URL], const char *base, const char *entry);
 

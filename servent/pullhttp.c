@@ -358,7 +358,7 @@ bool pull_resolve(char dst[CHAN_URL], const char *base, const char *entry)
 	bool ok = false;
 	CURLU *u;
 
-	if (pull_scheme(entry) != 0)
+	if (pull_has_scheme(entry))
 		return text_copy(dst, CHAN_URL, entry);
 	u = c != NULL ? c->url() : NULL;
 	if (u == NULL)
@@ -386,7 +386,7 @@ enum status pull_http(struct pull *x, const char *url, bool *far, struct pull_li
 bool pull_resolve(char dst[CHAN_URL], const char *base, const char *entry)
 {
 	(void)base;
-	return pull_scheme(entry) != 0 && text_copy(dst, CHAN_URL, entry);
+	return pull_has_scheme(entry) && text_copy(dst, CHAN_URL, entry);
 }
 
 #endif

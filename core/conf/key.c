@@ -166,9 +166,9 @@ const struct key key_table[] = {
 	{ SECT_BROADCAST, KEY_WORDS, .name = "fetchAllow", .dflt = "http",
 	  .off = PLACE(struct settings, fetch_allow, unsigned int),
 	  .words = "http mms rtmp file pipe",
-	  .doc = "Source URLs that may be fetched: any of http, mms, rtmp, file, pipe." },
+	  .doc = "Source URLs that may be fetched: any of http, mms, rtmp, file, pipe (runs commands)." },
 	WHOLE(SECT_BROADCAST, "mediaDir", media_dir, "",
-		"Folder below which file sources must lie."),
+		"Folder below which file sources must lie; empty = there are none."),
 	WORD(SECT_BROADCAST, "onHeaderChange", on_header_change, "continue", "continue drop",
 		"When a stream's head changes, players continue, or drop the connection."),
 

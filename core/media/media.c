@@ -215,6 +215,7 @@ enum status media_unit(struct media *m, const struct unit *u)
 	if (st != ST_OK)
 		return st;
 	m->unit_ms = u->ms;
+	m->timed = true;
 	m->unit_cont = cont;
 	if (m->nstage == 0) {
 		m->stage_video = unit_is_video(u);
@@ -490,6 +491,14 @@ size_t media_head_lead(const void *p, size_t n)
 	const size_t lead = 9 + 4;      /* the size of no tag follows */
 
 	return n > lead && memcmp(b, "FLV\x01", 4) == 0 && memcmp(b + 5, "\0\0\0\x09", 4) == 0 ? lead : 0;
+}
+
+enum media_clock media_clock(const struct media *m, int64_t *ms)
+{
+	if (m->par == &parser_raw)
+		return MEDIA_CLOCK_NONE;
+	*ms = m->unit_ms;
+	return m->timed ? MEDIA_CLOCK_RUNS : MEDIA_CLOCK_LATER;
 }
 
 const struct media_info *media_info_of(const struct media *m)

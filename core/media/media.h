@@ -108,6 +108,14 @@ const char *media_error(const struct media *m);
  * another head may come, players stumble over them. */
 size_t media_head_lead(const void *p, size_t n);
 
+/* The media time of the newest unit, for who paces its input by it. */
+enum media_clock {
+	MEDIA_CLOCK_LATER,      /* not yet: there is no unit */
+	MEDIA_CLOCK_RUNS,       /* *ms is it */
+	MEDIA_CLOCK_NONE,       /* the stream has no times */
+};
+enum media_clock media_clock(const struct media *m, int64_t *ms);
+
 /* The newest state of what info() gets; borrowed. */
 const struct media_info *media_info_of(const struct media *m);
 

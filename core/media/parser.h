@@ -77,6 +77,7 @@ struct media {
 	enum status st;                 /* sticky */
 	bool headed;                    /* a head went out */
 	bool informed;                  /* info() was called */
+	bool timed;                     /* unit_ms is that of a unit */
 	uint32_t noted;                 /* bits of notes that went out */
 	nsec now, first;                /* first: time of the first byte */
 	nsec heads_at;                  /* media.md 9.2: a bucket of heads, filled by time */

@@ -177,6 +177,62 @@ enum status file_read(const char *path, struct buf *out)
 	return st;
 }
 
+/* Where an open file is, links resolved. */
+static bool place_of(int fd, char place[PATH_MAX])
+{
+	char link[32];
+	ssize_t n;
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, place, PATH_MAX - 1);
+	if (n < 0)
+		return false;
+	place[n] = '\0';
+	return true;
+}
+
+/* Open again what was only looked at. */
+static enum status reopen(int *fd, int seen)
+{
+	char link[32];
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", seen);
+	*fd = open(link, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	return *fd == -1 ? ST_SYS : ST_OK;
+}
+
+enum status file_open_below(int *fd, const char *dir, const char *path)
+{
+	char top[PATH_MAX], whole[PATH_MAX], place[PATH_MAX];
+	enum status st = ST_SYS;
+	struct stat sb;
+	int seen, e;
+	size_t n;
+
+	if (realpath(dir, top) == NULL)
+		return ST_SYS;
+	n = strcmp(top, "/") == 0 ? 0 : strlen(top);
+	if ((size_t)snprintf(whole, sizeof(whole), "%s%s%s", path[0] == '/' ? "" : top,
+	                     path[0] == '/' ? "" : "/", path) >= sizeof(whole))
+		return name_too_long();
+	/* O_PATH: a device or a fifo does not notice it */
+	seen = open(whole, O_PATH | O_CLOEXEC);
+	if (seen == -1)
+		return ST_SYS;
+	if (!place_of(seen, place) || fstat(seen, &sb) == -1)
+		st = ST_SYS;
+	else if (strncmp(place, top, n) != 0 || place[n] != '/')
+		st = ST_PROTO;
+	else if (!S_ISREG(sb.st_mode))
+		errno = S_ISDIR(sb.st_mode) ? EISDIR : EINVAL;
+	else
+		st = reopen(fd, seen);
+	e = errno;
+	(void)close(seen);
+	errno = e;
+	return st;
+}
+
 static enum status make_folder(const char *path)
 {
 	struct stat sb;

@@ -18,6 +18,11 @@ enum status file_replace(const char *path, const void *p, size_t n, mode_t mode)
  * returns  ST_OK, ST_SYS (ENOENT ...), ST_LIMIT (too long) */
 enum status file_read(const char *path, struct buf *out) NODISCARD;
 
+/* Open a regular file for reading that lies below the folder dir, wherever links on the way lead; what
+ * else is there is not touched. path: from the root, or from dir.
+ * returns  ST_OK with *fd; ST_PROTO (it lies elsewhere), ST_SYS (ENOENT ..., EINVAL: not a regular file) */
+enum status file_open_below(int *fd, const char *dir, const char *path) NODISCARD;
+
 /* Write all of it (EINTR and short counts handled). */
 enum status file_write_all(int fd, const void *p, size_t n) NODISCARD;
 

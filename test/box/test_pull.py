@@ -256,7 +256,7 @@ class Pull(BoxCase):
 
     def test_playlist_leads_to_files(self):
         self.web.text("/a", "file:///etc/passwd\n/etc/passwd\npipe:id\n", "audio/x-mpegurl")
-        n = self.broken("/a", "no address")
+        n = self.broken("/a", "leads to a file or a command")
         self.assertNotIn("root:", n.output())
 
     def test_hls(self):
@@ -299,7 +299,8 @@ class Pull(BoxCase):
     def test_schemes(self):
         n = self.node()
         for url, words in (("mms://127.0.0.1/x", "mms is not in fetchAllow"), ("rtmp://127.0.0.1/a/b", "rtmp is not"),
-                           ("file:///etc/passwd", "not an"), ("/etc/passwd", "not an"), ("pipe:id", "not an"),
+                           ("file:///etc/passwd", "file is not in fetchAllow"),
+                           ("/etc/passwd", "it is a file, and file is not"), ("pipe:id", "pipe is not in fetchAllow"),
                            ("gopher://x/", "not an"), ("", "url missing")):
             with self.subTest(url), self.assertRaises(RpcError) as e:
                 self.fetch(n, url)

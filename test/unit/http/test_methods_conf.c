@@ -74,7 +74,7 @@ static const struct {
 		"\"isSecret\":false,\"isSet\":true,\"isUnused\":false,\"key\":\"authType\",\"type\":\"word\","
 		"\"value\":\"cookie\",\"words\":[\"cookie\",\"http-basic\"]}" },
 	{ "fetchAllow", "{\"default\":\"http\",\"doc\":\"Source URLs that may be fetched: any of http, mms, rtmp, file, "
-		"pipe.\",\"isSecret\":false,\"isSet\":true,\"isUnused\":false,\"key\":\"fetchAllow\","
+		"pipe (runs commands).\",\"isSecret\":false,\"isSet\":true,\"isUnused\":false,\"key\":\"fetchAllow\","
 		"\"type\":\"words\",\"value\":\"http\",\"words\":[\"http\",\"mms\",\"rtmp\",\"file\",\"pipe\"]}" },
 	{ "chanLogMode", "{\"default\":\"0640\",\"doc\":\"File mode of the channel log, octal.\",\"isSecret\":false,"
 		"\"isSet\":true,\"isUnused\":false,\"key\":\"chanLogMode\",\"max\":511,\"min\":0,\"type\":\"octal\","

@@ -14,9 +14,12 @@ static const struct {
 } schemes[] = {
 	{ "http://h/x", FETCHALLOW_HTTP }, { "HTTPS://h", FETCHALLOW_HTTP }, { "mms://h/x", FETCHALLOW_MMS },
 	{ "mmsh://h/x", FETCHALLOW_MMS }, { "rtmp://h/a/b", FETCHALLOW_RTMP },
-	{ "http://", 0 }, { "http:///x", 0 }, { "http:/h/x", 0 }, { "ftp://h/x", 0 }, { "file:///x", 0 },
-	{ "file://h/x", 0 }, { "/etc/passwd", 0 }, { "x", 0 }, { "", 0 }, { "rtmps://h/a", 0 },
-	{ "pipe:id", 0 }, { "gopher://h", 0 }, { " http://h/", 0 },
+	{ "http://", 0 }, { "http:///x", 0 }, { "http:/h/x", 0 }, { "ftp://h/x", 0 },
+	{ "file:///x", FETCHALLOW_FILE }, { "file://localhost/x", FETCHALLOW_FILE }, { "FILE:x", FETCHALLOW_FILE },
+	{ "file:/x", FETCHALLOW_FILE }, { "file://h/x", 0 }, { "file://", 0 }, { "file:", 0 }, { "file:///", 0 },
+	{ "/etc/passwd", FETCHALLOW_FILE }, { "x", FETCHALLOW_FILE }, { "x/y:z", FETCHALLOW_FILE }, { "x:y", 0 },
+	{ "", 0 }, { "rtmps://h/a", 0 }, { "pipe:id", FETCHALLOW_PIPE }, { "pipe:", 0 }, { "Pipe: id", FETCHALLOW_PIPE },
+	{ "gopher://h", 0 }, { " http://h/", 0 },
 };
 
 START_TEST(scheme)
@@ -30,7 +33,8 @@ static const struct {
 } shown_as[] = {
 	{ "http://h/x", "http://h/x" }, { "http://user:pw@h:8/x?y", "http://h:8/x?y" },
 	{ "http://user@h", "http://h" }, { "http://h/@x", "http://h/@x" }, { "http://h?a@b", "http://h?a@b" },
-	{ "http://a@b@h/", "http://h/" }, { "x", "x" }, { "", "" },
+	{ "http://a@b@h/", "http://h/" }, { "x", "x" }, { "", "" }, { "/a@b/c", "/a@b/c" },
+	{ "file:///a@b", "file:///a@b" }, { "pipe: cat  secret", "pipe:cat" }, { "pipe:id", "pipe:id" },
 };
 
 START_TEST(shown)
@@ -89,6 +93,26 @@ START_TEST(resolve)
 }
 END_TEST
 
+static const struct {
+	const char *list, *entry, *path;
+} beside[] = {
+	{ "/m/a.m3u", "b.mp3", "/m/b.mp3" }, { "/m/a.m3u", "/n/b", "/n/b" }, { "a.m3u", "b", "b" },
+	{ "/m/a.m3u", "../b", "/m/../b" }, { "/m/a.m3u", "http://h/x", "http://h/x" },
+	{ "/m/a.m3u", "file:///x", "file:///x" }, { "/m/a.m3u", "x:y", "/m/x:y" },
+};
+
+START_TEST(resolve_beside)
+{
+	char got[CHAN_URL], longest[CHAN_URL];
+
+	ck_assert(pull_beside(got, beside[_i].list, beside[_i].entry));
+	ck_assert_str_eq(got, beside[_i].path);
+	memset(longest, 'x', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = '\0';
+	ck_assert(!pull_beside(got, "/m/a.m3u", longest));
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
 	Suite *s = suite_create("servent/pull");
@@ -99,6 +123,7 @@ Suite *unit_suite(void)
 	tcase_add_test(t, shown_is_cut);
 	tcase_add_test(t, pauses);
 	tcase_add_loop_test(t, resolve, 0, NELEM(entries));
+	tcase_add_loop_test(t, resolve_beside, 0, NELEM(beside));
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -262,6 +262,65 @@ START_TEST(mkdirs)
 }
 END_TEST
 
+static const struct {
+	const char *path;               /* = is the folder */
+	enum status want;
+	int e;
+} below[] = {
+	{ "f", ST_OK, 0 }, { "=/sub/f", ST_OK, 0 }, { "./../sub/f", ST_OK, 0 }, { "inside", ST_OK, 0 },
+	{ "../old", ST_PROTO, 0 }, { "/proc/self/status", ST_PROTO, 0 }, { "=/old", ST_PROTO, 0 },
+	{ "outside", ST_PROTO, 0 }, { "=/sub", ST_PROTO, 0 }, { "/dev/zero", ST_PROTO, 0 }, { "", ST_PROTO, 0 },
+	{ "=/subway", ST_PROTO, 0 }, { "gone", ST_SYS, ENOENT }, { "loop", ST_SYS, ELOOP },
+	{ "fifo", ST_SYS, EINVAL }, { "folder", ST_SYS, EISDIR },
+};
+
+START_TEST(open_below)
+{
+	char path[PATH_MAX], c;
+	int fd = -1;
+
+	ck_assert_int_eq(mkdir("sub", 0700), 0);
+	ck_assert_int_eq(mkdir("sub/folder", 0700), 0);
+	ck_assert_int_eq(mkfifo("sub/fifo", 0600), 0);
+	ck_assert_int_eq(file_replace("sub/f", "x", 1, 0600), ST_OK);
+	ck_assert_int_eq(file_replace("old", "y", 1, 0600), ST_OK);
+	ck_assert_int_eq(file_replace("subway", "z", 1, 0600), ST_OK);
+	ck_assert_int_eq(symlink("../old", "sub/outside"), 0);
+	ck_assert_int_eq(symlink("../sub/f", "sub/inside"), 0);
+	ck_assert_int_eq(symlink("loop", "sub/loop"), 0);
+	ck_assert_int_eq(symlink("sub", "link"), 0);
+	snprintf(path, sizeof(path), "%s%s", below[_i].path[0] == '=' ? dir : "",
+		below[_i].path + (below[_i].path[0] == '='));
+	errno = 0;
+	ck_assert_msg(file_open_below(&fd, _i % 2 == 0 ? "link" : "sub", path) == below[_i].want, "%s", path);
+	if (below[_i].want == ST_OK) {
+		ck_assert_int_eq(read(fd, &c, 1), 1);
+		ck_assert_int_eq(c, 'x');
+		ck_assert_int_ne(fcntl(fd, F_GETFD) & FD_CLOEXEC, 0);
+		close(fd);
+	} else if (below[_i].want == ST_SYS) {
+		ck_assert_int_eq(errno, below[_i].e);
+	}
+	for (size_t i = 0; i < NELEM(below); i++)
+		if (strchr(below[i].path, '/') == NULL && below[i].path[0] != '\0') {
+			snprintf(path, sizeof(path), "sub/%s", below[i].path);
+			(void)remove(path);
+		}
+	(void)remove("subway");
+}
+END_TEST
+
+START_TEST(open_below_nothing)
+{
+	int fd;
+
+	ck_assert_int_eq(file_open_below(&fd, "gone", "f"), ST_SYS);
+	ck_assert_int_eq(file_open_below(&fd, "", "f"), ST_SYS);
+	ck_assert_int_eq(file_open_below(&fd, "/", "proc/self/status"), ST_OK);
+	close(fd);
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
 	Suite *s = suite_create("core/sys/file");
@@ -278,6 +337,8 @@ Suite *unit_suite(void)
 	tcase_add_test(t, read_only_regular_files);
 	tcase_add_test(t, write_all_goes_on_after_short_counts);
 	tcase_add_test(t, mkdirs);
+	tcase_add_loop_test(t, open_below, 0, NELEM(below));
+	tcase_add_test(t, open_below_nothing);
 	suite_add_tcase(s, t);
 	return s;
 }
