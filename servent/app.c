@@ -22,12 +22,14 @@
 #include "servent/boards.h"
 #include "servent/chanlogd.h"
 #include "servent/conn.h"
+#include "servent/daemon.h"
 #include "servent/feedd.h"
 #include "servent/firewall.h"
 #include "servent/health.h"
 #include "servent/historyd.h"
 #include "servent/listen.h"
 #include "servent/livesync.h"
+#include "servent/manager.h"
 #include "servent/opts.h"
 #include "servent/portcheck.h"
 #include "servent/pull.h"
@@ -259,6 +261,7 @@ void app_apply_settings(struct app *a)
 	app_unlock(a);
 	log_set_level((enum log_level)set->log_level);
 	log_pause(set->pause_log);
+	conf_set_log(set);
 	memcpy(bcid.b, set->broadcast_id, sizeof(bcid.b));
 	servmgr_set_bcid(a->node.sm, &bcid);
 	settings_unref(&set);
@@ -276,18 +279,21 @@ static void reload_task(struct app *a, void *arg)
 	(void)arg;
 	if (st != ST_OK) {
 		log_error("settings: %s; the old ones stay", status_str(st));
+		manager_tell("READY=1");
 		return;
 	}
 	atomic_store_explicit(&a->own_ask, true, memory_order_relaxed);
 	op_settings_changed(&a->node);
 	banlist_load(a);        /* the file may say something else */
 	log_info("settings read again");
+	manager_tell("READY=1");
 }
 
 void app_reload(struct app *a)
 {
 	enum status st = log_reopen();
 
+	manager_tell_reloading();
 	if (st != ST_OK)
 		log_error("log: %s", status_str(st));
 	chanlogd_reopen(a->chanlog);
@@ -295,6 +301,8 @@ void app_reload(struct app *a)
 	st = app_task(a, "reload", reload_task, NULL);
 	if (st != ST_OK)
 		log_error("settings: not read again: %s", status_str(st));
+	if (st != ST_OK)
+		manager_tell("READY=1");
 }
 
 /* What is saved of a channel, so that it is not lost when nobody has it now. */
@@ -536,7 +544,8 @@ enum status app_start(struct app *a, const char *ini, int *exit_code)
 	char *yt;
 
 	memset(a, 0, sizeof(*a));
-	a->listen_fd = -1;
+	a->listen_fd = a->ini_lock = -1;
+	a->passed_fd = manager_take_socket("");
 	*exit_code = EXIT_START;
 	raise_file_limit();
 #ifdef M_ARENA_MAX
@@ -549,6 +558,12 @@ enum status app_start(struct app *a, const char *ini, int *exit_code)
 	st = conf_open(&conf, ini);
 	if (st != ST_OK) {
 		fprintf(stderr, "peercast: %s: %s\n", ini, status_str(st));
+		return st;
+	}
+	st = daemon_ini_lock(ini, &a->ini_lock);
+	if (st != ST_OK) {
+		fprintf(stderr, "peercast: %s: %s\n", ini, st == ST_LIMIT ? "another node runs on it" :
+		        status_str(st));
 		return st;
 	}
 	st = ST_LIMIT;
@@ -706,6 +721,7 @@ void app_stop(struct app *a)
 	st = conf_save(a->node.conf);
 	if (st != ST_OK)
 		log_error("settings: not saved: %s", status_str(st));
+	daemon_ini_unlock(conf_path(a->node.conf), &a->ini_lock);
 	log_info("stopped%s", clean ? "" : ", some connections were cut off");
 	if (!clean)
 		return;         /* threads still use it; the process ends now anyway */

@@ -41,6 +41,8 @@ struct app {
 	struct tls_cert *tls;           /* the same: server.crt and server.key beside the ini */
 	struct readyd *ready;           /* the same */
 	struct livesync *livesync;      /* the same; NULL in tests */
+	int ini_lock;                   /* daemon.h; constant */
+	int passed_fd;                  /* a listener of the service manager's, for its port; -1; constant */
 	int listen_fd;                  /* the SERVER thread's, and */
 	struct host listen_at;          /* where it is */
 	struct thr server_thr, house_thr;

@@ -2,6 +2,7 @@
 #include "servent/listen.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "core/sys/log.h"
@@ -17,6 +18,20 @@ bool listen_wanted(const struct settings *set, struct host *at)
 	return true;
 }
 
+/* The service manager's socket once more: it stays open for when the port comes back to it. */
+static enum status passed(struct app *a, int *fd)
+{
+	*fd = fcntl(a->passed_fd, F_DUPFD_CLOEXEC, 3);
+	return *fd != -1 ? ST_OK : ST_SYS;
+}
+
+static enum status open_at(struct app *a, const struct host *at, int *fd)
+{
+	if (a->passed_fd != -1 && sock_local_port(a->passed_fd) == at->port)
+		return passed(a, fd);
+	return sock_listen(fd, at);
+}
+
 enum status listen_open(struct app *a, const struct settings *set)
 {
 	struct host at;
@@ -24,7 +39,10 @@ enum status listen_open(struct app *a, const struct settings *set)
 
 	if (!listen_wanted(set, &at))
 		return ST_PROTO;
-	st = sock_listen(&a->listen_fd, &at);
+	if (a->passed_fd != -1 && sock_local_port(a->passed_fd) != at.port)
+		log_warn("listening on the port %u of the service manager; serverPort is %u",
+			sock_local_port(a->passed_fd), at.port);
+	st = a->passed_fd != -1 ? passed(a, &a->listen_fd) : sock_listen(&a->listen_fd, &at);
 	if (st != ST_OK)
 		return st;
 	a->listen_at = at;
@@ -45,9 +63,9 @@ static enum status move_to(struct app *a, const struct host *at)
 		close(old);
 		a->listen_fd = -1;
 	}
-	st = sock_listen(&fd, at);
+	st = open_at(a, at, &fd);
 	err = errno;
-	if (st != ST_OK && same_port && sock_listen(&fd, &a->listen_at) == ST_OK)
+	if (st != ST_OK && same_port && open_at(a, &a->listen_at, &fd) == ST_OK)
 		a->listen_fd = fd;
 	if (st != ST_OK) {
 		if (a->listen_fd == -1)

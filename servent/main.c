@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* main(): options, files, signals; everything else is threads. source: node.md 1 */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
@@ -16,6 +14,9 @@
 #include "core/sys/text.h"
 #include "http/password.h"
 #include "servent/app.h"
+#include "servent/daemon.h"
+#include "servent/health.h"
+#include "servent/manager.h"
 #include "servent/opts.h"
 #include "servent/syncconf.h"
 
@@ -109,78 +110,6 @@ static int hash_password(void)
 	return EXIT_SUCCESS;
 }
 
-/* The pid file is locked for our life, so that a second node on it is told. Returns its fd, -1 = none
- * wanted, -2 = refused. */
-static int pid_open(const char *path)
-{
-	char text[24];
-	int fd, n;
-
-	if (path == NULL)
-		return -1;
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd == -1) {
-		fprintf(stderr, "peercast: %s: %s\n", path, strerror(errno));
-		return -2;
-	}
-	if (flock(fd, LOCK_EX | LOCK_NB) == -1) {
-		fprintf(stderr, "peercast: %s: another node runs on it\n", path);
-		close(fd);
-		return -2;
-	}
-	n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
-	if (ftruncate(fd, 0) == -1 || file_write_all(fd, text, (size_t)n) != ST_OK)
-		fprintf(stderr, "peercast: %s: %s\n", path, strerror(errno));
-	return fd;
-}
-
-/* Go to the background. The parent stays until the child says how its start went, and exits with
- * that. Returns the child's end of the pipe, or -1. */
-static int daemonize(void)
-{
-	int p[2], null;
-	unsigned char code = EXIT_START;
-	pid_t pid;
-
-	if (pipe2(p, O_CLOEXEC) == -1 || (pid = fork()) == -1) {
-		fprintf(stderr, "peercast: daemon: %s\n", strerror(errno));
-		exit(EXIT_START);
-	}
-	if (pid > 0) {
-		close(p[1]);
-		if (read(p[0], &code, 1) != 1)
-			code = EXIT_START;
-		_exit(code);
-	}
-	close(p[0]);
-	(void)setsid();
-	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null != -1) {
-		(void)dup2(null, STDIN_FILENO);
-		(void)dup2(null, STDOUT_FILENO);
-		if (null > STDERR_FILENO)
-			close(null);
-	}
-	return p[1];
-}
-
-static void tell_parent(int fd, int code)
-{
-	unsigned char c = (unsigned char)code;
-	int null;
-
-	if (fd == -1)
-		return;
-	(void)!write(fd, &c, 1);
-	close(fd);
-	null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	if (null != -1) {
-		(void)dup2(null, STDERR_FILENO);
-		if (null != STDERR_FILENO)
-			close(null);
-	}
-}
-
 /* The second SIGINT or SIGTERM kills at once. */
 static void default_stop(void)
 {
@@ -204,17 +133,37 @@ static void dump_state(void)
 	         chanmgr_count(app.node.cm), (unsigned long long)t.out_all_bps);
 }
 
+/* The service manager's watchdog gets its sign of life as long as the threads that must move do. */
+static void tell_alive(void)
+{
+	char lines[160];
+	struct totals t;
+
+	if (!health_is_alive(&app)) {
+		log_error("main: a thread does not move; the watchdog is not told that we live");
+		return;
+	}
+	servmgr_totals(app.node.sm, &t);
+	snprintf(lines, sizeof(lines), "WATCHDOG=1\nSTATUS=%zu channels, %u relays, %u players, %u trackers",
+	         chanmgr_count(app.node.cm), t.connected[SV_RELAY], t.connected[SV_DIRECT],
+	         t.connected[SV_CIN]);
+	manager_tell(lines);
+}
+
 /* Until told to stop. */
 static void wait_signals(const sigset_t *set)
 {
-	for (;;) {
-		int sig;
+	const nsec every = manager_watchdog() / 3;
+	const struct timespec ts = { .tv_sec = every / NSEC_PER_SEC, .tv_nsec = every % NSEC_PER_SEC };
 
-		if (sigwait(set, &sig) != 0)
-			continue;
+	for (;;) {
+		const int sig = every > 0 ? sigtimedwait(set, NULL, &ts) : sigwaitinfo(set, NULL);
+
 		if (sig == SIGINT || sig == SIGTERM)
 			return;
-		if (sig == SIGHUP)
+		if (sig == -1 && errno == EAGAIN)
+			tell_alive();
+		else if (sig == SIGHUP)
 			app_reload(&app);
 		else if (sig == SIGUSR1)
 			dump_state();
@@ -224,6 +173,7 @@ static void wait_signals(const sigset_t *set)
 int main(int argc, char **argv)
 {
 	int code, pid_fd, ready = -1;
+	char ready_lines[64];
 	char *ini;
 	struct opts o;
 	sigset_t set;
@@ -256,22 +206,28 @@ int main(int argc, char **argv)
 		sigaddset(&set, (const int[]){ SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 }[i]);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	if (o.log == NULL && !o.daemon && getenv("JOURNAL_STREAM") != NULL && log_open(NULL) != ST_OK)
+		fprintf(stderr, "peercast: stdout: %s\n", strerror(errno));
 	if (o.daemon)
-		ready = daemonize();
-	pid_fd = pid_open(o.pid);
+		ready = daemon_leave();
+	manager_begin();
+	pid_fd = daemon_pid_open(o.pid);
 	if (pid_fd == -2) {
-		tell_parent(ready, EXIT_START);
+		daemon_tell_parent(ready, EXIT_START);
 		free(ini);
 		return EXIT_START;
 	}
 	if (app_start(&app, ini, &code) == ST_OK) {
-		tell_parent(ready, EXIT_SUCCESS);
+		daemon_tell_parent(ready, EXIT_SUCCESS);
+		snprintf(ready_lines, sizeof(ready_lines), "READY=1\nMAINPID=%ld", (long)getpid());
+		manager_tell(ready_lines);
 		wait_signals(&set);
 		default_stop();
+		manager_tell("STOPPING=1");
 		app_stop(&app);
 		code = EXIT_SUCCESS;
 	} else {
-		tell_parent(ready, code);
+		daemon_tell_parent(ready, code);
 	}
 	if (pid_fd >= 0)
 		(void)!unlink(o.pid);

@@ -2,6 +2,7 @@
 /* The listener of the RTMP input, and who publishes (rtmp.h). */
 #include "servent/rtmp.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 
 #include "core/sys/log.h"
 #include "servent/handshake.h"
+#include "servent/manager.h"
 
 #define PREPARED 16
 #define RETRY    (5 * NSEC_PER_SEC)             /* for a port that is taken */
@@ -21,6 +23,7 @@ struct rtmpd {
 	struct thr thr;
 	struct mbox mb;
 	struct sock ls;                 /* the listener; its fd -1 = none; the thread's */
+	int passed_fd;                  /* one the service manager gave us, for its port; -1; constant */
 
 	struct rtmp_pub *pubs           GUARDED_BY(lk_app);
 	struct rtmp_status status       GUARDED_BY(lk_app);
@@ -93,8 +96,16 @@ static void note(struct rtmpd *d, const struct want *w, const char *problem)
 
 static void listen_on(struct rtmpd *d, const struct want *w, char problem[128])
 {
-	enum status st = sock_listen(&d->ls.fd, &w->at);
+	const bool passed = d->passed_fd != -1 && sock_local_port(d->passed_fd) == w->at.port;
+	enum status st = ST_OK;
 	char at[HOST_STRLEN];
+
+	if (passed)
+		d->ls.fd = fcntl(d->passed_fd, F_DUPFD_CLOEXEC, 3);
+	else
+		st = sock_listen(&d->ls.fd, &w->at);
+	if (passed && d->ls.fd == -1)
+		st = ST_SYS;
 
 	host_str(&w->at, at);
 	if (st != ST_OK) {
@@ -195,6 +206,7 @@ enum status rtmpd_new(struct rtmpd **out, struct app *a)
 		return st;
 	}
 	d->ls = (struct sock){ .fd = -1, .mb = &d->mb };
+	d->passed_fd = manager_take_socket("rtmp");
 	*out = d;
 	return ST_OK;
 }

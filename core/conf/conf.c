@@ -94,6 +94,12 @@ fail:
 	return ST_LIMIT;
 }
 
+void conf_set_log(const struct settings *st)
+{
+	log_set_form(st->log_format == LOGFORMAT_JSON ? LOG_JSON : LOG_TEXT);
+	log_set_limits(st->log_max_size, st->log_keep, st->log_rate);
+}
+
 enum status conf_open(struct conf **out, const char *path)
 {
 	struct settings *st = NULL;
@@ -107,6 +113,8 @@ enum status conf_open(struct conf **out, const char *path)
 		warnings_init(&w);
 		r = settings_load(path, warnings_add, &w, &st, &unsaved);
 		err = errno;
+		if (r == ST_OK)
+			conf_set_log(st);       /* the faults, too, are told in that form */
 		warnings_log(&w, path);
 		errno = err;
 	} else {

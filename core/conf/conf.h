@@ -34,6 +34,9 @@ enum status conf_of(struct conf **out, struct settings *draft) NODISCARD EXCLUDE
 /* Does not save. No other thread uses it any more. */
 void conf_free(struct conf **c) EXCLUDES(lk_conf);
 
+/* Have the log take the form and the limits that these settings give it. */
+void conf_set_log(const struct settings *st);
+
 /* NULL when there is no file. */
 const char *conf_path(const struct conf *c);
 

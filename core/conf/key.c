@@ -287,6 +287,12 @@ const struct key key_table[] = {
 	U32(SECT_DEBUG, "idleSleepTime", idle_sleep_time, "10", 1, 1000, UNUSED_DOC),
 	WORD(SECT_DEBUG, "logFormat", log_format, "text", "text json",
 		"Form of log lines: text or json."),
+	{ SECT_DEBUG, KEY_U64, .name = "logMaxSize", .dflt = "0", .max = INT64_MAX,
+	  .off = PLACE(struct settings, log_max_size, uint64_t),
+	  .doc = "Bytes after which the log file (-l) is renamed to .1; 0 = never." },
+	U32(SECT_DEBUG, "logKeep", log_keep, "5", 1, 99, "Renamed log files that are kept, 1-99."),
+	U32(SECT_DEBUG, "logRate", log_rate, "100", 0, UINT32_MAX,
+		"Lines of one kind logged in a second, the rest is counted; 0 = all."),
 	WORD(SECT_DEBUG, "metrics", metrics, "local", "local login all off",
 		"Who may read /metrics: local, login, all or off."),
 

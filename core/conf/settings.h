@@ -220,6 +220,9 @@ struct settings {
 	bool pause_log;
 	uint32_t idle_sleep_time;       /* ms */
 	enum logformat log_format;
+	uint64_t log_max_size;          /* bytes; 0 = never rotated */
+	uint32_t log_keep;
+	uint32_t log_rate;              /* lines a second of one place in the code; 0 = all */
 	enum metrics metrics;
 
 	/* [Flags] */

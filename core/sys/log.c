@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,13 +16,16 @@
 #include "core/sys/clk.h"
 #include "core/sys/event.h"
 #include "core/sys/file.h"
+#include "core/sys/logline.h"
 #include "core/sys/rng.h"
 #include "core/sys/text.h"
+#include "core/sys/thr.h"
 
 #define PEER_BUCKETS 256
 #define PEER_LINES   10                 /* a minute (pcp.md 18) */
 #define PEER_WINDOW  (60 * NSEC_PER_SEC)
-#define PREFIX_MAX   48                 /* "2026/11/20 09:44:44.470 [INFO] ", with room for any year */
+#define SITE_BUCKETS 256
+#define SITE_WINDOW  (1 * NSEC_PER_SEC)
 
 /* One kept line; immutable, shared by the ring and by copies in the making. */
 struct line {
@@ -32,9 +36,9 @@ struct line {
 	char text[];
 };
 
-/* How much the addresses that hash here have said in their minute. */
+/* How much the addresses, or places in the code, that hash here have said in their time. */
 struct bucket {
-	nsec since;                     /* start of the minute; 0 = never */
+	nsec since;                     /* its start; 0 = never */
 	uint32_t lines, suppressed;
 };
 
@@ -43,6 +47,7 @@ static struct log {
 	struct line *ring[LOG_RING]     GUARDED_BY(lk_log);     /* line no. k at k % LOG_RING */
 	uint64_t first, next            GUARDED_BY(lk_log);     /* numbers kept: first .. next - 1 */
 	struct bucket peers[PEER_BUCKETS] GUARDED_BY(lk_log);
+	struct bucket sites[SITE_BUCKETS] GUARDED_BY(lk_log);
 	uint64_t seed                   GUARDED_BY(lk_log);     /* nobody can aim at a bucket */
 	char path[PATH_MAX]             GUARDED_BY(lk_log);     /* "" = stdout */
 } the = { .mtx = MTX_INIT(lk_log), .first = 1, .next = 1 };
@@ -60,6 +65,31 @@ static _Atomic bool paused;
 
 /* Relaxed: statistics. */
 static _Atomic uint64_t written[LOG_OFF], held;
+
+/* Relaxed: as for `least`. */
+static _Atomic int form = LOG_TEXT;
+static _Atomic bool journal;            /* the sink is the journal */
+static _Atomic uint64_t size_max;
+static _Atomic uint32_t keep_files = 1, site_rate;
+static _Atomic uint64_t size;           /* of the file */
+static _Atomic bool rotating;           /* acquire, release: by one thread at a time */
+
+/* Does it have room for one more? Then *suppressed is what it had none for before. */
+static bool bucket_may(struct bucket *b, nsec window, uint32_t most, uint32_t *suppressed)
+{
+	const nsec now = clk_now();
+
+	if (b->since == 0 || now - b->since >= window) {
+		*suppressed = b->suppressed;
+		*b = (struct bucket){ .since = now };
+	}
+	if (b->lines >= most) {
+		b->suppressed += b->suppressed < UINT32_MAX;
+		return false;
+	}
+	b->lines++;
+	return true;
+}
 
 /* --- sink ------------------------------------------------------------------------------------- */
 
@@ -81,11 +111,23 @@ static enum status put_sink(int fd) REQUIRES(lk_log)
 	return rc == -1 ? ST_SYS : ST_OK;
 }
 
+/* Is this the stream that the journal of systemd reads? systemd.exec(5), JOURNAL_STREAM */
+static bool is_journal(const struct stat *sb)
+{
+	const char *said = getenv("JOURNAL_STREAM");
+	unsigned long long dev, ino;
+
+	return said != NULL && sscanf(said, "%llu:%llu", &dev, &ino) == 2 &&
+		dev == (unsigned long long)sb->st_dev && ino == (unsigned long long)sb->st_ino;
+}
+
 /* dup3() under lk_log: it takes no time worth naming, and two changes at once must not cross. */
 enum status log_open(const char *path)
 {
 	char kept[PATH_MAX] = "";
+	struct stat sb;
 	enum status st;
+	bool to_journal;
 	int fd;
 
 	if (path != NULL && !text_copy(kept, sizeof(kept), path)) {
@@ -96,11 +138,18 @@ enum status log_open(const char *path)
 			  : open(kept, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
 	if (fd == -1)
 		return ST_SYS;
+	if (fstat(fd, &sb) == -1)
+		sb.st_size = 0;
+	to_journal = kept[0] == 0 && is_journal(&sb);
 	log_lock(&the);
 	st = put_sink(fd);
 	if (st == ST_OK)
 		memcpy(the.path, kept, sizeof(the.path));
 	log_unlock(&the);
+	if (st == ST_OK) {
+		atomic_store_explicit(&size, (uint64_t)sb.st_size, memory_order_relaxed);
+		atomic_store_explicit(&journal, to_journal, memory_order_relaxed);
+	}
 	return st;
 }
 
@@ -133,6 +182,53 @@ enum log_level log_get_level(void)
 void log_pause(bool on)
 {
 	atomic_store_explicit(&paused, on, memory_order_relaxed);
+}
+
+void log_set_form(enum log_form f)
+{
+	atomic_store_explicit(&form, (int)f, memory_order_relaxed);
+}
+
+void log_set_limits(uint64_t max_size, uint32_t files, uint32_t rate)
+{
+	atomic_store_explicit(&size_max, max_size, memory_order_relaxed);
+	atomic_store_explicit(&keep_files, MAX(files, 1u), memory_order_relaxed);
+	atomic_store_explicit(&site_rate, rate, memory_order_relaxed);
+}
+
+/* --- rotation --------------------------------------------------------------------------------- */
+
+static void shift(const char *path, uint32_t keep)
+{
+	char from[PATH_MAX + 16], to[PATH_MAX + 16];
+
+	for (uint32_t i = keep; i > 0; i--) {
+		(void)snprintf(to, sizeof(to), "%s.%u", path, i);
+		(void)snprintf(from, sizeof(from), i > 1 ? "%s.%u" : "%s", path, i - 1);
+		(void)!rename(from, to);        /* what is not there need not go; else the file grows on */
+	}
+}
+
+/* n bytes were written. One thread moves the file away when it is full, the others write on meanwhile. */
+static void grown(size_t n) EXCLUDES(lk_log);
+
+static void grown(size_t n)
+{
+	const uint64_t max = atomic_load_explicit(&size_max, memory_order_relaxed);
+	const uint64_t now = atomic_fetch_add_explicit(&size, n, memory_order_relaxed) + n;
+	char path[PATH_MAX];
+
+	if (max == 0 || now < max || atomic_exchange_explicit(&rotating, true, memory_order_acquire))
+		return;
+	log_lock(&the);
+	memcpy(path, the.path, sizeof(path));
+	log_unlock(&the);
+	atomic_store_explicit(&size, 0, memory_order_relaxed);
+	if (path[0] != '\0') {
+		shift(path, atomic_load_explicit(&keep_files, memory_order_relaxed));
+		const enum status st UNUSED = log_open(path);   /* failing that the old one goes on */
+	}
+	atomic_store_explicit(&rotating, false, memory_order_release);
 }
 
 /* --- lines ------------------------------------------------------------------------------------ */
@@ -183,16 +279,17 @@ static void keep(enum log_level level, int64_t wall_s, const char *text, size_t 
 }
 
 /* Format, escape, write, keep. */
-static void emit(enum log_level level, uint32_t suppressed, const char *fmt, va_list ap)
-	PRINTF_LIKE(3, 0) EXCLUDES(lk_log);
+static void emit(enum log_level level, const struct host *peer, uint32_t suppressed, const char *fmt,
+	va_list ap)
+	PRINTF_LIKE(4, 0) EXCLUDES(lk_log);
 
-static void emit(enum log_level level, uint32_t suppressed, const char *fmt, va_list ap)
+static void emit(enum log_level level, const struct host *peer, uint32_t suppressed, const char *fmt,
+	va_list ap)
 {
-	const int64_t now = clk_wall_ns();
-	const time_t t = (time_t)(now / NSEC_PER_SEC);
-	char raw[LOG_LINE], note[40] = "", line[PREFIX_MAX + LOG_LINE + 1];
-	struct tm tm;
-	size_t len, at, cap;
+	char raw[LOG_LINE], note[40] = "", text[LOG_LINE], line[LOGLINE_MAX], thread[THR_NAME] = "";
+	char at[HOST_STRLEN];
+	struct logline l = { .level = level, .wall_ns = clk_wall_ns(), .thread = thread, .text = text };
+	size_t len;
 	int n;
 
 	n = vsnprintf(raw, sizeof(raw), fmt, ap);
@@ -201,39 +298,60 @@ static void emit(enum log_level level, uint32_t suppressed, const char *fmt, va_
 	len = (size_t)n < sizeof(raw) ? (size_t)n : text_cut(raw, sizeof(raw) - 1);
 	if (suppressed > 0)
 		(void)snprintf(note, sizeof(note), " (+%u suppressed)", suppressed);
-
-	if (localtime_r(&t, &tm) == NULL)
-		tm = (struct tm){ .tm_mday = 1, .tm_year = 70 };
-	n = snprintf(line, PREFIX_MAX, "%04d/%02d/%02d %02d:%02d:%02d.%03d [%s] ", tm.tm_year + 1900,
-		tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
-		(int)(now % NSEC_PER_SEC / NSEC_PER_MSEC), log_level_str(level));
-	at = MIN((size_t)n, (size_t)PREFIX_MAX - 1);
-	/* The text with its note has LOG_LINE - 1 bytes; the note is never what is cut. */
-	cap = LOG_LINE - strlen(note);
-	(void)text_escape(line + at, cap, raw, len);
-	len = strlen(line + at);
-	memcpy(line + at + len, note, strlen(note));
+	/* The note is never what is cut. */
+	(void)text_escape(text, LOG_LINE - strlen(note), raw, len);
+	len = strlen(text);
+	memcpy(text + len, note, strlen(note) + 1);
 	len += strlen(note);
-	line[at + len] = '\n';
 
 	atomic_fetch_add_explicit(&written[level], 1, memory_order_relaxed);
-	keep(level, (int64_t)t, line + at, len);
+	keep(level, l.wall_ns / NSEC_PER_SEC, text, len);
+	if (atomic_load_explicit(&form, memory_order_relaxed) == LOG_JSON) {
+		thr_get_name(thread);
+		l.peer = peer != NULL ? host_str(peer, at) : NULL;
+	}
+	len = logline_emit(line, (enum log_form)atomic_load_explicit(&form, memory_order_relaxed),
+		atomic_load_explicit(&journal, memory_order_relaxed), &l);
 	/* One write of the whole line: O_APPEND files and pipes do not mix those of two threads. A
 	 * full disk or closed pipe has nobody to be reported to. */
 	const enum status st UNUSED =
-		file_write_all(atomic_load_explicit(&sink, memory_order_relaxed), line, at + len + 1);
+		file_write_all(atomic_load_explicit(&sink, memory_order_relaxed), line, len);
+	grown(len);
 	event_wake(EVENT_LOG);
+}
+
+/* May another line come from this place? Then *suppressed is what was held back before it. */
+static bool site_may_speak(const char *fmt, uint32_t *suppressed) EXCLUDES(lk_log);
+
+static bool site_may_speak(const char *fmt, uint32_t *suppressed)
+{
+	const uint32_t most = atomic_load_explicit(&site_rate, memory_order_relaxed);
+	struct bucket *b;
+	bool may;
+
+	*suppressed = 0;
+	if (most == 0)
+		return true;
+	log_lock(&the);
+	b = &the.sites[((uintptr_t)fmt * 0x9E3779B1u >> 8) % SITE_BUCKETS];
+	may = bucket_may(b, SITE_WINDOW, most, suppressed);
+	log_unlock(&the);
+	if (!may)
+		atomic_fetch_add_explicit(&held, 1, memory_order_relaxed);
+	return may;
 }
 
 void log_at(enum log_level l, const char *fmt, ...)
 {
 	const int e = errno;
+	uint32_t suppressed;
 	va_list ap;
 
-	if (!is_wanted(l))
+	if (!is_wanted(l) || !site_may_speak(fmt, &suppressed))
 		return;
 	va_start(ap, fmt);
-	emit(l, 0, fmt, ap);
+	errno = e;      /* for a %m or status_str() in fmt */
+	emit(l, NULL, suppressed, fmt, ap);
 	va_end(ap);
 	errno = e;      /* so that a caller may log before it returns ST_SYS */
 }
@@ -261,22 +379,11 @@ static struct bucket *bucket_of(const struct host *peer) REQUIRES(lk_log)
 /* May another line go out? Then *suppressed is what was held back before it. */
 static bool peer_may_speak(const struct host *peer, uint32_t *suppressed) EXCLUDES(lk_log)
 {
-	const nsec now = clk_now();
-	struct bucket *b;
 	bool may;
 
 	*suppressed = 0;
 	log_lock(&the);
-	b = bucket_of(peer);
-	if (b->since == 0 || now - b->since >= PEER_WINDOW) {
-		*suppressed = b->suppressed;
-		*b = (struct bucket){ .since = now };
-	}
-	may = b->lines < PEER_LINES;
-	if (may)
-		b->lines++;
-	else
-		b->suppressed += b->suppressed < UINT32_MAX;
+	may = bucket_may(bucket_of(peer), PEER_WINDOW, PEER_LINES, suppressed);
 	log_unlock(&the);
 	if (!may)
 		atomic_fetch_add_explicit(&held, 1, memory_order_relaxed);
@@ -293,7 +400,7 @@ void log_peer(enum log_level l, const struct host *peer, const char *fmt, ...)
 		return;
 	va_start(ap, fmt);
 	errno = e;      /* for a %m or status_str() in fmt */
-	emit(l, suppressed, fmt, ap);
+	emit(l, peer, suppressed, fmt, ap);
 	va_end(ap);
 	errno = e;
 }

@@ -24,7 +24,10 @@
 /* Numbers as in the ini's logLevel (node.md 8.1). */
 enum log_level { LOG_TRACE = 1, LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_FATAL, LOG_OFF };
 
-/* Append to this file instead of stdout, creating it 0600; NULL = stdout.
+enum log_form { LOG_TEXT, LOG_JSON };           /* numbers as in the ini's logFormat; see logline.h */
+
+/* Append to this file instead of stdout, creating it 0600; NULL = stdout. A stdout that leads to the
+ * journal of systemd gets the journal's form.
  * returns  ST_OK, ST_SYS (the old sink stays) */
 enum status log_open(const char *path) NODISCARD;
 /* Close and open again by name (after logrotate). */
@@ -34,6 +37,11 @@ void log_close(void);
 void log_set_level(enum log_level least);
 enum log_level log_get_level(void);
 void log_pause(bool on);        /* drop every line */
+void log_set_form(enum log_form f);
+/* A file that has grown to max_size bytes is renamed to .1, older ones to .2 and so on, keep of them;
+ * 0 = never. Of lines that are made at one place in the code, rate in a second are written, the rest is
+ * counted; 0 = all. */
+void log_set_limits(uint64_t max_size, uint32_t keep, uint32_t rate);
 
 void log_at(enum log_level l, const char *fmt, ...) PRINTF_LIKE(2, 3) EXCLUDES(lk_log);
 #define log_debug(...) log_at(LOG_DEBUG, __VA_ARGS__)

@@ -33,6 +33,11 @@ void thr_rename(const char *name)
 	MUST_ZERO(prctl(PR_SET_NAME, cut));
 }
 
+void thr_get_name(char dst[THR_NAME])
+{
+	MUST_ZERO(prctl(PR_GET_NAME, dst));
+}
+
 static void run_free(struct thr_run *r)
 {
 	cond_fini(&r->ended);

@@ -32,6 +32,9 @@ enum status thr_start(struct thr *t, const char *name, void (*fn)(void *), void 
  * returns  ST_OK, ST_TIMEOUT (it may be joined again) */
 enum status thr_join(struct thr *t, nsec deadline) NODISCARD;
 
+/* The calling thread's name. */
+void thr_get_name(char dst[THR_NAME]);
+
 /* Rename the calling thread, e.g. once a connection's type is known. */
 void thr_rename(const char *name);
 

@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What operators and their programs use to watch and run a node."""
+import contextlib
 import json
 import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
+import sys
 import tempfile
 import unittest
 
-from harness import PATIENCE, TOP, BoxCase, free_port, http_request
+from harness import PATIENCE, PEERCAST, TOP, WAIT, BoxCase, free_port, http_request
 
 SAMPLE = re.compile(r'^([a-z_:]+)(?:\{(.*)\})? (\S+)$')
 LABEL = re.compile(r'([a-z_]+)="((?:[^"\\]|\\.)*)"')
@@ -112,3 +116,157 @@ class Metrics(BoxCase):
         n = self.node()
         for path in ("/healthz", "/readyz"):
             self.assertEqual(n.get(path).status, 200)
+
+
+# Become the node, as a service manager would start it.
+WRAP = """
+import os, socket, sys
+port, rtmp = int(sys.argv[1]), int(sys.argv[2])
+at = 3
+names = []
+for p, name in ((port, "peercast.socket"), (rtmp, "rtmp")):
+    if p:
+        s = socket.create_server(("127.0.0.1", p))
+        os.dup2(s.fileno(), 10 + at)
+        names.append(name)
+        at += 1
+for fd in range(3, at):
+    os.dup2(10 + fd, fd)
+if names:
+    os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(names)), LISTEN_FDNAMES=":".join(names))
+st = os.fstat(1)
+os.environ["JOURNAL_STREAM"] = "%d:%d" % (st.st_dev, st.st_ino)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+
+
+class Service(BoxCase):
+    """As systemd does it."""
+
+    def manager(self):
+        """The socket that a service tells how it is."""
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        s.settimeout(WAIT * PATIENCE)
+        s.bind("\0peercast-test-%d-%s" % (os.getpid(), self.id()))
+        self.addCleanup(s.close)
+        os.environ["NOTIFY_SOCKET"] = "@" + s.getsockname()[1:].decode()
+        self.addCleanup(os.environ.pop, "NOTIFY_SOCKET")
+        return s
+
+    def said(self, manager, line):
+        """Wait until the service says it; returns what else came with it."""
+        while True:
+            lines = manager.recv(4096).decode().split("\n")
+            if line in lines:
+                return lines
+
+    def wrapped(self, port=0, rtmp=0, **keys):
+        keys = dict(serverPort=port, **keys) if port else keys
+        return self.node(keys, command=[sys.executable, "-c", WRAP, str(port), str(rtmp), PEERCAST], start=False,
+                         **({"port": port} if port else {}))
+
+    def test_notify(self):
+        m = self.manager()
+        os.environ["WATCHDOG_USEC"] = "300000"
+        self.addCleanup(os.environ.pop, "WATCHDOG_USEC")
+        n = self.node()
+        self.assertIn("MAINPID=%d" % n.pid, self.said(m, "READY=1"))
+        self.assertRegex("\n".join(self.said(m, "WATCHDOG=1")), r"STATUS=0 channels, 0 relays, 0 players, 0 trackers")
+        n.send_signal(signal.SIGHUP)
+        self.assertRegex("\n".join(self.said(m, "RELOADING=1")), r"MONOTONIC_USEC=\d+")
+        self.said(m, "READY=1")
+        n.stop()
+        self.said(m, "STOPPING=1")
+
+    def test_watchdog_of_another_process(self):
+        """What is meant for somebody else is left alone."""
+        m = self.manager()
+        os.environ.update(WATCHDOG_USEC="100000", WATCHDOG_PID="1")
+        for name in ("WATCHDOG_USEC", "WATCHDOG_PID"):
+            self.addCleanup(os.environ.pop, name)
+        n = self.node()
+        self.said(m, "READY=1")
+        n.stop()
+        self.assertEqual(m.recv(4096), b"STOPPING=1")
+
+    def test_sockets(self):
+        """They are used; the port may be left and come back to."""
+        n = self.wrapped(free_port(), free_port(), rtmpServer="Yes")
+        old, rtmp = n.port, int(n.command[4])
+        with open(n.ini_path, "a", encoding="ascii") as f:
+            f.write("rtmpPort = %d\n" % rtmp)
+        n.start()
+        self.assertEqual(n.get("/readyz").status, 200)
+        self.wait(lambda: value(n, "peercast_rtmp_listening") == 1)
+        for port in (free_port(), old):
+            n.get("/admin?cmd=apply&port=%d" % port)
+            n.port = port
+            self.wait(lambda: self.answers(n))
+        self.assertNotIn("cannot listen", n.output())
+
+    def answers(self, n):
+        with contextlib.suppress(OSError):
+            return n.get("/readyz").status == 200
+        return False
+
+    def test_bad_sockets(self):
+        """What cannot be accepted from is let go."""
+        for env in ({"LISTEN_FDS": "2"}, {"LISTEN_FDS": "-1"}, {"LISTEN_FDS": "99999999999"}, {"LISTEN_FDS": "x"}):
+            wrap = ("import os, sys, tempfile\nf = tempfile.TemporaryFile()\nos.dup2(f.fileno(), 3)\n"
+                    "os.environ.update(LISTEN_PID=str(os.getpid()), **%r)\nos.execv(sys.argv[1], sys.argv[1:])" % env)
+            n = self.node(command=[sys.executable, "-c", wrap, PEERCAST])
+            self.assertEqual(n.get("/readyz").status, 200)
+
+    def test_journal(self):
+        n = self.wrapped().start()
+        n.get("/nothing")
+        n.stop()
+        lines = n.out.text().splitlines()
+        self.assertTrue(lines)
+        for line in lines:
+            self.assertRegex(line, r"^<[0-7]>\S")
+
+    def test_json(self):
+        n = self.node({"logFormat": "json"})
+        self.push(n, 'a "quoted" name')
+        n.wait_channel('a "quoted" name')
+        n.stop()
+        lines = [json.loads(line) for line in n.out.text().splitlines()]
+        self.assertGreater(len(lines), 5)
+        for line in lines:
+            self.assertLessEqual({"time", "level", "thread", "msg"}, set(line))
+        self.assertTrue(any('a "quoted" name' in line["msg"] for line in lines))
+
+    def test_one_node_to_an_ini(self):
+        n = self.node()
+        r = subprocess.run([PEERCAST, "-i", n.ini_path], capture_output=True, text=True, timeout=WAIT * PATIENCE, check=False)
+        self.assertEqual((r.returncode, r.stderr), (4, "peercast: %s: another node runs on it\n" % n.ini_path))
+        self.assertEqual(n.get("/readyz").status, 200)
+        n.stop()
+        self.assertFalse(os.path.exists(n.ini_path + ".lock"))
+        with open(n.ini_path + ".lock", "w", encoding="ascii"):
+            pass                            # what a killed node leaves
+        n.start()
+
+    def test_reload_drops_nobody(self):
+        """Port, limits, log and filters change under a player and a tracker."""
+        root = self.root()
+        n = self.tracker(root)
+        self.push(n, "goes on")
+        cid = n.wait_channel("goes on")["channelId"]
+        self.wait(lambda: value(root, "peercast_connections", type="cin") == 1, 20)
+        port = free_port()
+        with n.view(cid) as v:
+            v.read_some()
+            with open(n.ini_path, "a", encoding="utf-8") as f:
+                f.write("serverPort = %d\nmaxRelays = 33\nlogFormat = json\n[Filter]\nip = 192.0.2.1\nban = Yes\n[End]\n" % port)
+            n.send_signal(signal.SIGHUP)
+            n.wait_log(r"settings read again")
+            n.port = port
+            self.wait(lambda: self.answers(n))
+            self.assertEqual(value(n, "peercast_connections_limit", type="relay"), 33)
+            for _ in range(20):
+                self.assertTrue(v.read_some())
+            self.assertEqual(value(n, "peercast_connections", type="direct"), 1)
+        self.assertEqual(value(n, "peercast_yp_connections_total", result="connected"), 1)
+        self.assertRegex(n.out.text().splitlines()[-1], r'^\{"time":')

@@ -191,6 +191,9 @@ static const struct {
 	{ "pauseLog", "No", "Yes", "Yes" },
 	{ "idleSleepTime", "10", "1000", "1000" },
 	{ "logFormat", "text", "JSON", "json" },
+	{ "logMaxSize", "0", "5000000000", "5000000000" },
+	{ "logKeep", "5", "99", "99" },
+	{ "logRate", "100", "0", "0" },
 	{ "metrics", "local", "off", "off" },
 	{ "Flags/banTrackersWhileBroadcasting", "No", "Yes", "Yes" },
 	{ "Flags/enableSSLServer", "No", "Yes", "Yes" },
@@ -761,7 +764,7 @@ static void strip_ours(char *text)
 		"chanLogMode", "chanLogGroup", "chanLogCompat", "chanLogEvents", "chanLogAfterHost",
 		"chanLogMaxSize", "chanLogSynced", "sourceGraceSec", "rtmpServer", "rtmpPort",
 		"rtmpBind", "rtmpKey", "fetchAllow", "mediaDir", "onHeaderChange", "boardHosts",
-		"portMapping", "hls", "logFormat", "metrics",
+		"portMapping", "hls", "logFormat", "logMaxSize", "logKeep", "logRate", "metrics",
 	};
 	char *from = text, *to = text;
 	bool ours_sect = false;

@@ -47,6 +47,8 @@ static void open_log(void)
 
 static void close_log(void)
 {
+	log_set_form(LOG_TEXT);
+	log_set_limits(0, 1, 0);
 	log_close();
 	log_clear();
 	buf_fini(&got);
@@ -336,6 +338,103 @@ START_TEST(back_to_stdout)
 }
 END_TEST
 
+/* A file that is full moves to .1, that to .2; what is too old goes. No line is lost or cut on the way. */
+START_TEST(rotation)
+{
+	char last[100], gone[100];
+	struct stat sb;
+
+	snprintf(last, sizeof(last), "%s.2", path);
+	snprintf(gone, sizeof(gone), "%s.3", path);
+	log_set_limits(200, 2, 0);
+	for (int i = 0; i < 20; i++)
+		log_info("line %02d of some bytes", i);
+	ck_assert_int_eq(stat(gone, &sb), -1);
+	ck_assert_int_eq(stat(last, &sb), 0);
+	ck_assert_int_eq(stat(moved, &sb), 0);
+	/* 53 bytes a line: a file ends with the line that makes it full */
+	ck_assert_int_eq(count(file_text(path), "\n"), 0);
+	ck_assert_int_eq(count(file_text(moved), "\n"), 4);
+	ck_assert_ptr_nonnull(strstr(file_text(moved), "line 16"));
+	ck_assert_ptr_nonnull(strstr(file_text(moved), "line 19"));
+	ck_assert_ptr_nonnull(strstr(file_text(last), "line 12"));
+	/* a file that is long already when it is opened */
+	log_set_limits(60, 2, 0);
+	log_info("one");
+	ck_assert_int_eq(log_reopen(), ST_OK);
+	log_info("two");
+	ck_assert_int_eq(count(file_text(moved), "\n"), 2);
+	(void)unlink(last);
+}
+END_TEST
+
+/* Nothing can be renamed: it goes on in the file it has. */
+START_TEST(rotation_that_fails)
+{
+	char inside[128], block[100];
+
+	snprintf(block, sizeof(block), "%s.1", path);
+	snprintf(inside, sizeof(inside), "%s/x", block);
+	ck_assert_int_eq(mkdir(block, 0700), 0);
+	ck_assert_int_eq(mkdir(inside, 0700), 0);
+	log_set_limits(100, 1, 0);
+	for (int i = 0; i < 10; i++)
+		log_info("line %d", i);
+	ck_assert_int_eq(count(file_text(path), "\n"), 10);
+	(void)rmdir(inside);
+	(void)rmdir(block);
+}
+END_TEST
+
+START_TEST(rate_of_one_place)
+{
+	struct log_counts before, after;
+
+	log_get_counts(&before);
+	log_set_limits(0, 1, 3);
+	for (int i = 0; i < 10; i++)
+		log_info("often %d", i);
+	log_info("once");
+	ck_assert_int_eq(count(file_text(path), "often"), 3);
+	ck_assert_int_eq(count(file_text(path), "once"), 1);
+	log_get_counts(&after);
+	ck_assert_uint_eq(after.held - before.held, 7);
+	ck_assert_uint_eq(after.lines[LOG_INFO] - before.lines[LOG_INFO], 4);
+	atomic_fetch_add(&ahead_s, 2);
+	log_info("often %s", "elsewhere");     /* another place has room of its own */
+	ck_assert_int_eq(count(file_text(path), "often"), 4);
+}
+END_TEST
+
+START_TEST(note_of_what_was_held)
+{
+	log_set_limits(0, 1, 1);
+	for (int i = 0; i < 6; i++) {
+		if (i == 5)
+			atomic_fetch_add(&ahead_s, 2);
+		log_info("again");
+	}
+	ck_assert_int_eq(count(file_text(path), "again"), 2);
+	ck_assert_ptr_nonnull(strstr(file_text(path), "again (+4 suppressed)\n"));
+}
+END_TEST
+
+START_TEST(json_lines)
+{
+	const struct host peer = host_v4(203, 0, 113, 9, 7144);
+
+	log_set_form(LOG_JSON);
+	log_warn("a \"b\" \\ \x1b[0m");
+	log_peer(LOG_INFO, &peer, "of him");
+	const char *t = file_text(path);
+
+	ck_assert_int_eq(count(t, "{\"time\":\"2"), 2);
+	ck_assert_ptr_nonnull(strstr(t, ",\"level\":\"warning\",\"thread\":\""));
+	ck_assert_ptr_nonnull(strstr(t, "\"msg\":\"a \\\"b\\\" \\\\ \\\\x1B[0m\"}\n"));
+	ck_assert_ptr_nonnull(strstr(t, ",\"peer\":\"203.0.113.9:7144\",\"msg\":\"of him\"}\n"));
+}
+END_TEST
+
 START_TEST(peer_limit)
 {
 	const struct host a = host_v4(198, 51, 100, 7, 1), a2 = host_v4(198, 51, 100, 7, 2);
@@ -478,6 +577,11 @@ Suite *unit_suite(void)
 	tcase_add_test(t, reopen_leaks_no_fd);
 	tcase_add_test(t, open_failure_keeps_the_old_sink);
 	tcase_add_test(t, back_to_stdout);
+	tcase_add_test(t, rotation);
+	tcase_add_test(t, rotation_that_fails);
+	tcase_add_test(t, rate_of_one_place);
+	tcase_add_test(t, note_of_what_was_held);
+	tcase_add_test(t, json_lines);
 	tcase_add_test(t, peer_limit);
 	tcase_add_test(t, peer_limit_holds_for_a_flood_of_addresses);
 	tcase_add_test(t, peer_note_survives_the_cut);
