@@ -16,6 +16,7 @@
 #include "servent/app.h"
 #include "servent/daemon.h"
 #include "servent/health.h"
+#include "servent/healthask.h"
 #include "servent/manager.h"
 #include "servent/opts.h"
 #include "servent/syncconf.h"
@@ -189,8 +190,8 @@ int main(int argc, char **argv)
 		fputs("peercast: no home directory: name the settings with -i\n", stderr);
 		return EXIT_START;
 	}
-	if (o.check_config) {
-		code = check_config(ini);
+	if (o.check_config || o.check_health) {
+		code = o.check_config ? check_config(ini) : healthask(ini, stdout, stderr);
 		free(ini);
 		return code;
 	}

@@ -138,7 +138,8 @@ void manager_tell_reloading(void)
 {
 	char lines[80];
 
-	(void)snprintf(lines, sizeof(lines), "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)(clk_now() / 1000));
+	(void)snprintf(lines, sizeof(lines), "RELOADING=1\nMONOTONIC_USEC=%lld",
+		(long long)(clk_now() / 1000));
 	manager_tell(lines);
 }
 

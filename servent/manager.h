@@ -23,7 +23,8 @@ void manager_tell_reloading(void);
 nsec manager_watchdog(void);
 
 /* A listening stream socket that was passed under that name, -1 = none; the caller's from here on,
- * non-blocking and closed in children. name "" = the first of any name but those that are asked for by name ("rtmp"). */
+ * non-blocking and closed in children. name "" = the first of any name but those that are asked for by
+ * name ("rtmp"). */
 int manager_take_socket(const char *name);
 
 #endif

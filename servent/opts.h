@@ -15,7 +15,7 @@ struct opts {
 	const char *log;                /* NULL = stdout */
 	const char *ui_path;            /* NULL = not given */
 	const char *pid;                /* NULL = none */
-	bool daemon, check_config, hash_password, notify_send;
+	bool daemon, check_config, check_health, hash_password, notify_send;
 };
 
 /* Read the arguments; texts point into argv. Help and version go to out, complaints to err.

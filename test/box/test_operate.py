@@ -248,6 +248,26 @@ class Service(BoxCase):
             pass                            # what a killed node leaves
         n.start()
 
+    def test_check_health(self):
+        n = self.node()
+
+        def check(ini):
+            r = subprocess.run([PEERCAST, "-i", ini, "--check-health"], capture_output=True, text=True, timeout=WAIT * PATIENCE,
+                               check=False)
+            return r.returncode, r.stdout.split("\n")[0], r.stderr
+        self.assertEqual(check(n.ini_path), (0, "ok", ""))
+        n.stop()
+        self.assertEqual(check(n.ini_path)[:2], (1, ""))
+        self.assertIn("127.0.0.1:%d: " % n.port, check(n.ini_path)[2])
+        self.assertEqual(check(n.ini_path + ".none")[0], 1)
+        with socket.create_server(("127.0.0.1", n.port)) as s:
+            p = subprocess.Popen([PEERCAST, "-i", n.ini_path, "--check-health"], stderr=subprocess.PIPE, text=True)
+            c, _ = s.accept()
+            c.sendall(b"nonsense")
+            c.close()
+            self.assertRegex(p.communicate()[1], "no answer of a node|reset")
+            self.assertEqual(p.returncode, 1)
+
     def test_reload_drops_nobody(self):
         """Port, limits, log and filters change under a player and a tracker."""
         root = self.root()

@@ -26,6 +26,7 @@ static const struct parse_case {
 	{ "long, rest", { "--pidfile", "p", "--check-config", "--enable-notify-send" }, -1,
 	  { .pid = "p", .check_config = true, .notify_send = true }, NULL, NULL },
 	{ "hash", { "--hash-password" }, -1, { .hash_password = true }, NULL, NULL },
+	{ "health", { "--check-health" }, -1, { .check_health = true }, NULL, NULL },
 	{ "later wins", { "-i", "a", "--inifile", "b" }, -1, { .ini = "b" }, NULL, NULL },
 	{ "value like a flag", { "-i", "-d" }, -1, { .ini = "-d" }, NULL, NULL },
 	{ "empty value", { "-i", "" }, -1, { .ini = "" }, NULL, NULL },
