@@ -26,7 +26,7 @@ static const struct {
 } schemes[] = {
 	{ "http://", FETCHALLOW_HTTP }, { "https://", FETCHALLOW_HTTP },
 	{ "mms://", FETCHALLOW_MMS }, { "mmsh://", FETCHALLOW_MMS },
-	{ "rtmp://", FETCHALLOW_RTMP }, { "file:///", FETCHALLOW_FILE },
+	{ "pcp://", FETCHALLOW_HTTP }, { "rtmp://", FETCHALLOW_RTMP }, { "file:///", FETCHALLOW_FILE },
 	{ "file://localhost/", FETCHALLOW_FILE }, { "pipe:", FETCHALLOW_PIPE },
 };
 
@@ -110,7 +110,8 @@ static const char *forbidden(struct node *n, const char *url, char *why, size_t 
 		return NULL;
 	if (allow == 0)
 		(void)snprintf(why, cap,
-			"not an http://, https://, mms://, rtmp:// or file:/// address, nor pipe:command");
+			"not an http://, https://, mms://, rtmp://, pcp:// or file:/// address, "
+			"nor pipe:command");
 	else if (is_path(url))
 		(void)snprintf(why, cap,
 			"without http:// or the like it is a file, and file is not in fetchAllow");
@@ -180,6 +181,8 @@ static enum status follow(struct pull *x, const char *url, bool far, unsigned ow
 		return pull_fail(x, ST_PROTO, why);
 	if (scheme == FETCHALLOW_PIPE)
 		return pull_pipe(x, url);
+	if (ascii_ncasecmp(url, "pcp:", 4) == 0)
+		return pull_pcp(x, url, far);
 	if (scheme == FETCHALLOW_RTMP) {
 		st = source_restart(&x->src, "FLV");
 		return st == ST_OK ? rtmp_play(&x->src, url, far) : st;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Channels whose stream this node pulls by itself: from an HTTP, Icecast or Windows Media server, an RTMP
- * one, a file or a command of this machine, straight or through a playlist.
+ * one, another node, a file or a command of this machine, straight or through a playlist.
  *
  * Each has a thread, which connects, feeds the source until the stream ends, and begins again after a pause
  * that grows from PULL_PAUSE_MIN to PULL_PAUSE_MAX while it does not last. The channel stays until it is
@@ -79,6 +79,11 @@ enum status pull_http(struct pull *x, const char *url, bool *far, struct pull_li
 enum status pull_file(struct pull *x, const char *url, struct pull_list *list) NODISCARD;
 /* Run a pipe: command, and feed the source with its output. Returns as pull_http(), but never a playlist. */
 enum status pull_pipe(struct pull *x, const char *url) NODISCARD;
+/* Fetch the channel of a pcp:// address as a relay does, and feed the source with its stream. As pull_pipe();
+ * far: an address of our own network is refused. */
+enum status pull_pcp(struct pull *x, const char *url, bool far) NODISCARD;
+/* The parts of one: pcp://host[:port]/channel/<id>, or without channel/. */
+bool pull_pcp_url(const char *url, char host[TEXT_MAX], struct gnuid *id);
 /* Resolve an entry of a playlist that is a file. false: it is too long. */
 bool pull_beside(char dst[CHAN_URL], const char *list, const char *entry);
 /* Does it name a scheme of ours? */

@@ -13,7 +13,7 @@ static const struct {
 	unsigned allow;
 } schemes[] = {
 	{ "http://h/x", FETCHALLOW_HTTP }, { "HTTPS://h", FETCHALLOW_HTTP }, { "mms://h/x", FETCHALLOW_MMS },
-	{ "mmsh://h/x", FETCHALLOW_MMS }, { "rtmp://h/a/b", FETCHALLOW_RTMP },
+	{ "mmsh://h/x", FETCHALLOW_MMS }, { "pcp://h/x", FETCHALLOW_HTTP }, { "rtmp://h/a/b", FETCHALLOW_RTMP },
 	{ "http://", 0 }, { "http:///x", 0 }, { "http:/h/x", 0 }, { "ftp://h/x", 0 },
 	{ "file:///x", FETCHALLOW_FILE }, { "file://localhost/x", FETCHALLOW_FILE }, { "FILE:x", FETCHALLOW_FILE },
 	{ "file:/x", FETCHALLOW_FILE }, { "file://h/x", 0 }, { "file://", 0 }, { "file:", 0 }, { "file:///", 0 },
@@ -113,6 +113,32 @@ START_TEST(resolve_beside)
 }
 END_TEST
 
+#define ID "0123456789abcdef0123456789ABCDEF"
+
+static const struct {
+	const char *url, *host;         /* host NULL = it is none */
+} nodes[] = {
+	{ "pcp://h/channel/" ID, "h" }, { "PCP://h:1/" ID, "h:1" }, { "pcp://[::1]:7144/channel/" ID, "[::1]:7144" },
+	{ "pcp://h/01234567-89ab-cdef-0123-456789abcdef", "h" }, { "pcp://h/channel/" ID "?tip=x", "h" },
+	{ "pcp://h/channel/" ID ".flv", "h" }, { "pcp://h/" ID "0", NULL }, { "pcp://h/channel/0123", NULL },
+	{ "pcp:///" ID, NULL }, { "pcp://h", NULL }, { "pcp://h/", NULL }, { "http://h/channel/" ID, NULL },
+	{ "pcp://h/channel/x123456789abcdef0123456789abcdef", NULL }, { "pcp://h/stream/" ID, NULL },
+};
+
+START_TEST(node_address)
+{
+	char host[TEXT_MAX];
+	struct gnuid id, want;
+	const bool ok = pull_pcp_url(nodes[_i].url, host, &id);
+
+	ck_assert_msg(ok == (nodes[_i].host != NULL), "%s", nodes[_i].url);
+	if (!ok)
+		return;
+	ck_assert_str_eq(host, nodes[_i].host);
+	ck_assert(gnuid_parse(&want, ID) && gnuid_equal(&id, &want));
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
 	Suite *s = suite_create("servent/pull");
@@ -123,6 +149,7 @@ Suite *unit_suite(void)
 	tcase_add_test(t, shown_is_cut);
 	tcase_add_test(t, pauses);
 	tcase_add_loop_test(t, resolve, 0, NELEM(entries));
+	tcase_add_loop_test(t, node_address, 0, NELEM(nodes));
 	tcase_add_loop_test(t, resolve_beside, 0, NELEM(beside));
 	suite_add_tcase(s, t);
 	return s;
