@@ -62,8 +62,9 @@ static json_t *end_point(const struct own *own, const struct host pair[2])
 /* Can our port be reached over that family, why do we think so, and for how many seconds. */
 static json_t *firewall_json(const struct own *own, bool v6)
 {
-	return json_pack("{sssssI}", "state", firewall_str(own->fw[v6]), "reason",
-		fwwhy_str(own->fw[v6], own->fw_why[v6]), "age", age_of(own->fw_since[v6]));
+	return json_pack("{sssssssI}", "state", firewall_str(own->fw[v6]), "reason",
+		fwwhy_str(own->fw[v6], own->fw_why[v6]), "code", fwwhy_code(own->fw_why[v6]), "age",
+		age_of(own->fw_since[v6]));
 }
 
 static json_t *get_status(struct rpc_call *c)
@@ -549,6 +550,8 @@ const struct rpc_method rpc_methods[] = {
 		"What has happened since the last call from this address; of the last 20." },
 	{ "getNotifications", NOTHING, method_get_notices, RPC_IS_ARRAY,
 		"The last 20 notifications, newest first; they stay." },
+	{ "getOverview", NOTHING, method_get_overview, RPC_IS_OBJECT,
+		"The node at a glance: connections, limits, rates in bytes/s, feeds, what was refused." },
 	{ "getPlugins", NOTHING, get_none, RPC_IS_ARRAY, "Always empty: there are none." },
 	{ "getRootStatus", NOTHING, get_root_status, RPC_IS_OBJECT,
 		"On a root: who is connected, what was refused, forwarded and written." },
@@ -564,6 +567,8 @@ const struct rpc_method rpc_methods[] = {
 	{ "getState", { { "objectNames", RPC_ARRAY, false } }, method_get_state, RPC_IS_OBJECT,
 		"servMgr, chanMgr, stats, notificationBuffer, sys, ypList as PeerCast-YT's pages see them." },
 	{ "getStatus", NOTHING, get_status, RPC_IS_OBJECT, "Addresses, firewall state, uptime." },
+	{ "getTraffic", NOTHING, method_get_traffic, RPC_IS_OBJECT,
+		"Bytes/s in and out, every 5 s of the last ten minutes: all, and outside of our network." },
 	{ "getUpdateStatus", NOTHING, method_get_update_status, RPC_IS_OBJECT,
 		"Always done: this node does not update itself." },
 	{ "getUserConfig", { { "user", RPC_STRING, false }, { "key", RPC_STRING, false } },

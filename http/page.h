@@ -27,8 +27,8 @@ void page_url(char dst[PAGE_URL], const struct settings *st, const struct reques
 	const char *page);
 
 /* Fill in rs for a path below /html/ ("/html/en/index.html"): pages/<name> in its shell, a file that is no
- * page, or 404. Nothing is decoded and no file system is touched: a path is found or it is not. A page about a
- * channel wants its id= in the query: 400 without, 404 when nothing is known of it. */
+ * page, or 404. Nothing is decoded and no file system is touched: a path is found or it is not. A page about
+ * a channel wants its id= in the query: 400 without, 404 when nothing is known of it. */
 void page_serve(struct node *n, const struct request *rq, struct response *rs)
 	EXCLUDES(lk_servmgr, lk_chanmgr);
 

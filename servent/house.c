@@ -36,6 +36,7 @@
 struct house {
 	struct app *a;
 	const struct settings *set;     /* of this round */
+	nsec sampled;
 	nsec sweep_at, sample_at, cout_at, addr_at, force_at;
 
 	uint32_t root_interval;         /* seconds, as last told; 0 = not a root yet */
@@ -177,12 +178,34 @@ static void limit_idle(struct house *h)
 	free(all);
 }
 
+/* What came in over the sources of channels, which are in no table. */
+static void sample_sources(struct house *h, nsec now)
+{
+	const nsec span = h->sampled != 0 ? now - h->sampled : 0;
+	struct chan **all;
+	size_t n;
+
+	h->sampled = now;
+	if (chanmgr_count(h->a->node.cm) == 0 || chanmgr_all(h->a->node.cm, &all, &n) != ST_OK)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		struct host from;
+		const uint64_t in = chan_sample(all[i], span, &from);
+
+		if (in > 0)
+			servmgr_count_in(h->a->node.sm, in, host_is_global(&from));
+		chan_unref(&all[i]);
+	}
+	free(all);
+}
+
 static nsec sample(struct house *h, nsec now)
 {
 	struct totals t;
 
 	if (now < h->sample_at)
 		return h->sample_at;
+	sample_sources(h, now);
 	servmgr_sample(h->a->node.sm);
 	servmgr_totals(h->a->node.sm, &t);
 	h->sample_at = now + (t.servents > 0 ? SAMPLE_BUSY : SAMPLE_IDLE);

@@ -38,6 +38,8 @@ struct chan {
 	uint64_t next_pos               GUARDED_BY(lk_chan);
 	struct ring ring                GUARDED_BY(lk_chan);
 	uint64_t bytes_in               GUARDED_BY(lk_chan);
+	uint64_t sampled_in             GUARDED_BY(lk_chan);    /* of them, at the last sample */
+	uint64_t in_bps                 GUARDED_BY(lk_chan);
 	uint32_t skips                  GUARDED_BY(lk_chan);
 
 	struct reader **subs            GUARDED_BY(lk_chan);
@@ -204,6 +206,7 @@ void chan_view(struct chan *c, struct chan_view *v)
 	v->stream = c->stream;
 	v->readers = c->n_subs;
 	v->bytes_in = c->bytes_in;
+	v->in_bps = c->in_bps;
 	v->pos = c->next_pos;
 	if (c->ring.first < c->ring.next) {
 		const struct pkt *last = ring_get(&c->ring, c->ring.next - 1);
@@ -228,6 +231,19 @@ void chan_totals(struct chan_totals *t)
 		.gaps = atomic_load_explicit(&all_gaps, memory_order_relaxed),
 		.skips = atomic_load_explicit(&all_skips, memory_order_relaxed),
 	};
+}
+
+uint64_t chan_sample(struct chan *c, nsec span, struct host *from)
+{
+	uint64_t n;
+
+	chan_lock(c);
+	n = c->bytes_in - c->sampled_in;
+	c->sampled_in = c->bytes_in;
+	c->in_bps = span > 0 ? (uint64_t)((double)n * NSEC_PER_SEC / (double)span) : 0;
+	*from = c->src_host;
+	chan_unlock(c);
+	return n;
 }
 
 uint64_t chan_lag(struct chan *c)

@@ -56,6 +56,7 @@ struct chan_view {
 	uint32_t stream;                /* stream index */
 	uint32_t readers;               /* in the list now: relays and players */
 	uint64_t bytes_in;              /* media bytes appended */
+	uint64_t in_bps;                /* of them, bytes/s of the last sample */
 	uint64_t pos;                   /* next position */
 	uint64_t oldest, newest;        /* start positions of the ring's ends; 0 when empty */
 	uint32_t head_len;              /* 0 = no head yet, or an empty one */
@@ -82,6 +83,9 @@ enum status chan_set_key(struct chan *c, const char *key) NODISCARD;    /* ST_OK
 void chan_view(struct chan *c, struct chan_view *v) EXCLUDES(lk_chan);
 void chan_view_fini(struct chan_view *v);
 struct chaninfo *chan_info(struct chan *c) EXCLUDES(lk_chan);   /* a reference */
+/* Take a sample of what comes in, `span` after the one before: the bytes since. *from is where they come
+ * from; unset = not another machine. */
+uint64_t chan_sample(struct chan *c, nsec span, struct host *from) EXCLUDES(lk_chan);
 /* How many bytes of the stream the slowest of its readers is behind. Looks at each. */
 uint64_t chan_lag(struct chan *c) EXCLUDES(lk_chan);
 

@@ -72,6 +72,20 @@ const char *fwwhy_str(enum firewall f, enum fwwhy why)
 	return names[why];
 }
 
+const char *fwwhy_code(enum fwwhy why)
+{
+	static const char *const codes[FWWHYS] = {
+		[FWWHY_START] = "start", [FWWHY_PORT] = "port", [FWWHY_ADDRESS] = "address",
+		[FWWHY_ASKED] = "asked", [FWWHY_FREED] = "freed", [FWWHY_NO_YP] = "no-yp",
+		[FWWHY_NO_FAMILY] = "no-family", [FWWHY_NO_ANSWER] = "no-answer", [FWWHY_YP] = "yp",
+		[FWWHY_TRACKER] = "tracker", [FWWHY_NOT_GLOBAL] = "not-global",
+		[FWWHY_FORCE_NORMAL] = "force-normal", [FWWHY_FORCE_FIREWALLED] = "force-firewalled",
+		[FWWHY_NOT_SERVING] = "not-serving",
+	};
+
+	return codes[why];
+}
+
 enum fwwhy firewall_forced(const struct settings *st)
 {
 	if (!st->auto_serve)

@@ -34,6 +34,7 @@ enum fwwhy {
 };
 /* A phrase for pages and logs: "the yellow page could not reach us". */
 const char *fwwhy_str(enum firewall f, enum fwwhy why);
+const char *fwwhy_code(enum fwwhy why);                 /* a word for programs: "no-yp" */
 
 /* What settings say of the port whatever a test says, or FWWHY_START: nothing. autoServe = No and
  * forceFirewalled go before forceNormal. */

@@ -626,6 +626,14 @@ static void sample_locked(struct servmgr *sm, struct entry *e, nsec now, uint64_
 	account_locked(sm, e, true);
 }
 
+void servmgr_count_in(struct servmgr *sm, uint64_t n, bool outside)
+{
+	sm_lock(sm);
+	for (int k = outside ? 1 : 0; k >= 0; k--)
+		sm->gone[k][1] += n;
+	sm_unlock(sm);
+}
+
 void servmgr_sample(struct servmgr *sm)
 {
 	const nsec now = clk_now();
@@ -643,7 +651,19 @@ void servmgr_sample(struct servmgr *sm)
 			sm->bytes[k][i] += sum[k][i];
 		}
 	sm->sampled = now;
+	traffic_add(&sm->traffic, now, sum);
 	sm_unlock(sm);
+}
+
+nsec servmgr_traffic(struct servmgr *sm, struct traffic_slot out[TRAFFIC_SLOTS])
+{
+	const nsec now = clk_now();
+	nsec age;
+
+	sm_lock(sm);
+	age = traffic_get(&sm->traffic, now, out);
+	sm_unlock(sm);
+	return age;
 }
 
 /* --- finding connections ----------------------------------------------------------------------- */

@@ -11,6 +11,7 @@
 #include "core/chan/gnuid.h"
 #include "core/node/own.h"
 #include "core/node/servent.h"
+#include "core/node/traffic.h"
 #include "core/sys/lock.h"
 
 struct servmgr;
@@ -116,8 +117,13 @@ struct totals {
 	uint64_t msgs_refused;                  /* broadcasts not passed on: too many of one sender */
 };
 void servmgr_totals(struct servmgr *sm, struct totals *t) EXCLUDES(lk_servmgr);
+/* So many bytes have come in over a connection that is not in the table (a channel's source); they count in
+ * the next sample. */
+void servmgr_count_in(struct servmgr *sm, uint64_t n, bool outside) EXCLUDES(lk_servmgr);
 /* Take a sample for the rates; called every few seconds. */
 void servmgr_sample(struct servmgr *sm) EXCLUDES(lk_servmgr);
+/* What the samples of the last ten minutes say (traffic_get()). */
+nsec servmgr_traffic(struct servmgr *sm, struct traffic_slot out[TRAFFIC_SLOTS]) EXCLUDES(lk_servmgr);
 
 /* --- finding connections ----------------------------------------------------------------------- */
 

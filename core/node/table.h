@@ -13,6 +13,7 @@
 #include "core/chan/routelist.h"
 #include "core/conf/settings.h"
 #include "core/node/servmgr.h"
+#include "core/node/traffic.h"
 #include "core/sys/lock.h"
 #include "core/sys/rest.h"
 
@@ -110,9 +111,10 @@ struct servmgr {
 	uint32_t refused[REFUSALS]      GUARDED_BY(lk_servmgr);
 	uint32_t started                GUARDED_BY(lk_servmgr);
 	nsec sampled                    GUARDED_BY(lk_servmgr);
-	uint64_t gone[2][2]             GUARDED_BY(lk_servmgr); /* unsampled bytes of ended ones */
+	uint64_t gone[2][2]             GUARDED_BY(lk_servmgr); /* unsampled, of those not in the table */
 	uint64_t bps[2][2]              GUARDED_BY(lk_servmgr); /* [all, outside][out, in] */
 	uint64_t bytes[2][2]            GUARDED_BY(lk_servmgr); /* the same, since the start */
+	struct traffic traffic          GUARDED_BY(lk_servmgr); /* of the last ten minutes */
 
 	struct rests away                GUARDED_BY(lk_servmgr); /* channel and session */
 

@@ -301,16 +301,19 @@ class BrowserCase(BoxCase):
             f.write(base64.b64decode(self.browser.call("GET", "/screenshot")))
 
     def shots(self, name):
-        """At 360 and 1280 px, light and dark; nothing sticks out."""
+        """At 360 and 1280 px, one of them light and one dark, the other way round in Japanese (SHOTS=all: all four of
+        each); nothing sticks out."""
         lang = self.js("return document.documentElement.lang;")
+        first = "light" if lang == "en" else "dark"
         try:
             for width, height in ((360, 740), (1280, 800)):
-                self.size(width, height)
                 for scheme in ("light", "dark"):
-                    self.scheme(scheme)
-                    self.shot("%s-%s-%d-%s" % (name, lang, width, scheme))
-                    self.assertEqual(self.too_wide(), [], "%s at %d px" % (name, width))
+                    if (scheme == first) != (width == 360) and os.environ.get("SHOTS") != "all":
+                        continue
                     self.size(width, height)
+                    self.scheme(scheme)
+                    self.assertEqual(self.too_wide(), [], "%s at %d px" % (name, width))
+                    self.shot("%s-%s-%d-%s" % (name, lang, width, scheme))
         finally:
             self.scheme("light")
             self.size(1280)

@@ -323,9 +323,9 @@ START_TEST(firewall)
 	found = FW_OPEN;
 	assert_json("checkPorts", NULL, "[7144]");
 	assert_json("getStatus", "isFirewalled", "false");
-	assert_json("getStatus", "firewall", "{\"ipv4\": {\"age\": 0, \"reason\": "
+	assert_json("getStatus", "firewall", "{\"ipv4\": {\"age\": 0, \"code\": \"yp\", \"reason\": "
 		"\"the yellow page could reach us\", \"state\": \"open\"}, "
-		"\"ipv6\": {\"age\": 0, \"reason\": \"not tested yet\", \"state\": \"unknown\"}}");
+		"\"ipv6\": {\"age\": 0, \"code\": \"start\", \"reason\": \"not tested yet\", \"state\": \"unknown\"}}");
 	found = FW_CLOSED;
 	assert_json("checkPorts", NULL, "[]");
 	assert_json("getStatus", "isFirewalled", "true");

@@ -461,6 +461,12 @@ START_TEST(view_follows_the_ring)
 	ck_assert_uint_eq(v.newest, 95);
 	ck_assert_uint_eq(v.pos, 115);
 	ck_assert_uint_eq(v.bytes_in, 65);
+	ck_assert_uint_eq(v.in_bps, 0);
+	chan_view_fini(&v);
+	ck_assert_uint_eq(chan_sample(g.c, 5 * NSEC_PER_SEC, &(struct host){ .port = 0 }), 65);
+	chan_view(g.c, &v);
+	ck_assert_uint_eq(v.in_bps, 13);
+	ck_assert_uint_eq(chan_sample(g.c, 5 * NSEC_PER_SEC, &(struct host){ .port = 0 }), 0);
 	ck_assert_uint_eq(v.head_len, 25);
 	stream = v.stream;
 	chan_view_fini(&v);

@@ -462,6 +462,17 @@ START_TEST(rates)
 	servmgr_sample(sm);
 	totals(&t);
 	ck_assert(t.out_bps == 0 && t.out_all_bps == 0 && t.in_all_bps == 0);
+	/* what comes over others, once */
+	skew += 10 * S;
+	servmgr_count_in(sm, 3000, true);
+	servmgr_count_in(sm, 1000, false);
+	servmgr_sample(sm);
+	totals(&t);
+	ck_assert(t.in_bps == 300 && t.in_all_bps == 400 && t.out_all_bps == 0);
+	skew += 10 * S;
+	servmgr_sample(sm);
+	totals(&t);
+	ck_assert(t.in_bps == 0 && t.in_all_bps == 0);
 	servent_end(&near);
 	servent_end(&here);
 }
