@@ -13,7 +13,8 @@
 #   make bench          figures beside the ideal baseline (test/bench/README.md) [BENCH="..."]
 #   make lint           include rules, format, banned calls, clang-tidy     [CHECKS="format tidy"]
 #   make fuzz           every fuzz target for T=60 seconds                  [F=fuzz_atom]
-#   make install        DESTDIR, PREFIX
+#   make install        DESTDIR, PREFIX; binary, man pages, completion, systemd unit, documents
+#   make deb            a Debian package, in build/
 #   make clean          removes build/; run/ stays
 #
 # Options: V=1 shows commands, WERROR=1 makes warnings errors, SAN=address,undefined or SAN=thread
@@ -37,6 +38,7 @@ SETS_sim   := build sim
 SETS_bench := build bench
 SETS_lint  := build lint
 SETS_fuzz  := build fuzz
+SETS_deb   := build deb
 SETS       := $(sort $(foreach g,$(MAKECMDGOALS),$(SETS_$(g))))
 ifneq ($(SETS),)
 ifeq ($(findstring n,$(firstword -$(MAKEFLAGS))),)
@@ -122,7 +124,7 @@ USE_http       := http xml pcp $(USE_core/node)
 USE_servent    := $(ROOMS)
 LIBS     := $(foreach r,$(ROOMS),$(call lib,$(r)))
 
-.PHONY: all unit box replay check run demo sim bench lint fuzz install clean
+.PHONY: all unit box replay check run demo sim bench lint fuzz man install deb clean
 all: $(B)/peercast
 
 $(B)/peercast: $(B)/obj/servent/main.o $(LIBS)
@@ -218,11 +220,33 @@ bench: $(B)/peercast $(B)/test/bench/peercast-bench
 lint:
 	$(Q)CC='$(CC)' LINT_CFLAGS='$(STD) $(FEATURES) -I. $(PKG_CFLAGS)' .ci/lint $(CHECKS)
 
-install: $(B)/peercast
+# --- installing ----------------------------------------------------------------------------------
+# peercast.ini(5) is made of peercast.ini itself, so every key is in it.
+MAN      := $(B)/man/peercast.ini.5 $(B)/man/ja/peercast.ini.5
+man: $(MAN)
+$(B)/man/peercast.ini.5: dist/man/peercast.ini.5.in
+$(B)/man/ja/peercast.ini.5: dist/man/ja/peercast.ini.5.in dist/man/ja/keys.tsv
+$(MAN): dist/man/ini5.awk peercast.ini
+	$(call say,MAN,$@)
+	$(Q)mkdir -p $(@D) && awk -f dist/man/ini5.awk $(patsubst %,-v texts=%,$(filter %.tsv,$^)) $(filter %.in,$^) peercast.ini > $@
+
+SHARE    := $(DESTDIR)$(PREFIX)/share
+UNITDIR  ?= $(PREFIX)/lib/systemd/system
+install: $(B)/peercast $(MAN)
 	install -D -m 755 $< $(DESTDIR)$(PREFIX)/bin/peercast
-	install -D -m 644 peercast.ini $(DESTDIR)$(PREFIX)/share/doc/peercast/peercast.ini
-	install -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/peercast/README.md
-	install -D -m 644 COPYING $(DESTDIR)$(PREFIX)/share/doc/peercast/COPYING
+	install -D -m 644 dist/man/peercast.1 $(SHARE)/man/man1/peercast.1
+	install -D -m 644 $(B)/man/peercast.ini.5 $(SHARE)/man/man5/peercast.ini.5
+	install -D -m 644 dist/man/ja/peercast.1 $(SHARE)/man/ja/man1/peercast.1
+	install -D -m 644 $(B)/man/ja/peercast.ini.5 $(SHARE)/man/ja/man5/peercast.ini.5
+	install -D -m 644 dist/completion/peercast $(SHARE)/bash-completion/completions/peercast
+	install -d $(DESTDIR)$(UNITDIR)
+	sed 's,@bindir@,$(PREFIX)/bin,' dist/systemd/peercast.service > $(DESTDIR)$(UNITDIR)/peercast.service
+	chmod 644 $(DESTDIR)$(UNITDIR)/peercast.service
+	install -d $(SHARE)/doc/peercast
+	install -m 644 README.md COPYING peercast.ini $(wildcard dist/doc/*.md) dist/grafana/peercast.json $(SHARE)/doc/peercast/
+
+deb: all $(MAN)
+	$(Q)MAKE='$(MAKE)' CC='$(CC)' dist/debian/build $(BUILD)
 
 clean:
 	rm -rf $(BUILD)

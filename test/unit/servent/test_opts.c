@@ -78,6 +78,7 @@ START_TEST(parse_table)
 	ck_assert_msg(same(o.ini, c->want.ini) && same(o.log, c->want.log) && same(o.pid, c->want.pid) &&
 	              same(o.ui_path, c->want.ui_path), "%s: a text differs", c->name);
 	ck_assert_msg(o.daemon == c->want.daemon && o.check_config == c->want.check_config &&
+	              o.check_health == c->want.check_health &&
 		o.hash_password == c->want.hash_password &&
 	              o.notify_send == c->want.notify_send, "%s: a flag differs", c->name);
 	begins(c->name, out, c->out);
