@@ -191,12 +191,18 @@ fuzz: $(FUZZ:%=$(B)/test/libfuzzer/%)
 	$(Q)test/run-fuzz $(if $(T),$(T),60) $(BUILD)/fuzz $^
 
 # --- everything that needs a running node --------------------------------------------------------
-node_env  = PEERCAST=$(abspath $(B)/peercast) PEERCAST_BENCH=$(abspath $(B)/test/bench/peercast-bench)
+# The node whose library calls fail when a test wants it (test/box/fault.py).
+FAULT    := $(B)/test/fault/peercast
+$(FAULT): $(B)/obj/servent/main.o $(B)/obj/test/fault/fault.o $(LIBS)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(LINK) $(call wraps,test/fault/fault.c) -o $@ $^ $(PKG_LIBS)
 
-box: $(B)/peercast
+node_env  = PEERCAST=$(abspath $(B)/peercast) PEERCAST_FAULTY=$(abspath $(FAULT)) PEERCAST_BENCH=$(abspath $(B)/test/bench/peercast-bench)
+
+box: $(B)/peercast $(FAULT)
 	$(Q)$(node_env) test/run-box $(T)
 
-check: $(B)/peercast $(UNIT) $(REPLAY)
+check: $(B)/peercast $(FAULT) $(UNIT) $(REPLAY)
 	$(Q)$(node_env) test/run-check $(UNIT) -- $(REPLAY)
 
 run: $(B)/peercast

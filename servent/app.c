@@ -560,6 +560,7 @@ enum status app_start(struct app *a, const char *ini, int *exit_code)
 		fprintf(stderr, "peercast: %s: %s\n", ini, status_str(st));
 		return st;
 	}
+	a->node.conf = conf;            /* for who looks, should the start go wrong */
 	st = daemon_ini_lock(ini, &a->ini_lock);
 	if (st != ST_OK) {
 		fprintf(stderr, "peercast: %s: %s\n", ini, st == ST_LIMIT ? "another node runs on it" :

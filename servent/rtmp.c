@@ -239,13 +239,13 @@ static enum status on_flv(void *ctx, const void *p, size_t n)
 
 static const struct rtmp_ops ops = { on_publish, on_flv };
 
-/* Send the answers there are. */
+/* Send the answers there are; for want of memory the last one may be half of one. */
 static enum status say(struct publisher *x, struct sock *s, nsec patience)
 {
 	struct buf *out = rtmp_out(x->rtmp);
-	enum status st = ST_OK;
+	enum status st = out->err;
 
-	if (out->len > 0 && s->fd != -1)
+	if (st == ST_OK && out->len > 0 && s->fd != -1)
 		st = sock_write(s, out->p, out->len, clk_deadline(patience));
 	buf_reset(out);
 	return st;

@@ -39,9 +39,9 @@ static enum status on_flv(void *ctx, const void *p, size_t n)
 static enum status say(struct play *y)
 {
 	struct buf *out = rtmp_pull_out(y->pull);
-	enum status st = ST_OK;
+	enum status st = out->err;
 
-	if (out->len > 0)
+	if (st == ST_OK && out->len > 0)
 		st = sock_write(&y->sock, out->p, out->len, clk_deadline(SAY_TIME));
 	buf_reset(out);
 	return st;

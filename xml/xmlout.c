@@ -49,9 +49,11 @@ static void writer_open(struct xmlout *x)
 
 	if (ob == NULL)
 		return;
-	x->w = xmlNewTextWriter(ob);    /* takes ob; frees it when it fails */
-	if (x->w == NULL)
+	x->w = xmlNewTextWriter(ob);
+	if (x->w == NULL) {
+		(void)xmlOutputBufferClose(ob); /* not its own yet */
 		return;
+	}
 	/* Indentation by nothing: what is left of it is a LF behind every tag. */
 	if (xmlTextWriterSetIndent(x->w, 1) == -1 ||
 	    xmlTextWriterSetIndentString(x->w, BAD_CAST "") == -1) {

@@ -49,9 +49,10 @@ static struct buf *begin(struct rtmp *r, const char *name, double txn)
 /* Send what begin() began. */
 static void answer(struct rtmp *r, uint8_t lane, uint32_t stream)
 {
-	rtmp_put(&r->out, r->chunk, lane, RTMP_COMMAND0, stream, r->body.p, r->body.len);
 	if (r->body.err != ST_OK)
 		r->out.err = r->body.err;
+	else
+		rtmp_put(&r->out, r->chunk, lane, RTMP_COMMAND0, stream, r->body.p, r->body.len);
 }
 
 static void result_null(struct rtmp *r, double txn)

@@ -107,9 +107,10 @@ static struct buf *begin(struct rtmp_pull *p, const char *name, double txn)
 
 static void send_body(struct rtmp_pull *p, uint8_t lane, uint32_t stream)
 {
-	rtmp_put(&p->out, p->chunk, lane, RTMP_COMMAND0, stream, p->body.p, p->body.len);
 	if (p->body.err != ST_OK)
 		p->out.err = p->body.err;
+	else
+		rtmp_put(&p->out, p->chunk, lane, RTMP_COMMAND0, stream, p->body.p, p->body.len);
 }
 
 static void say_connect(struct rtmp_pull *p)

@@ -183,6 +183,7 @@ class Node:
         self.args = list(args)
         self.command = command or [PEERCAST]
         self.own_session = own_session  # out of reach of the terminal's Ctrl-C
+        self.env = {}                   # beside what we have ourselves
         self.proc = None
         self.out = self.err = None
         self.problems = []      # what stop() found wrong
@@ -209,7 +210,7 @@ class Node:
     def spawn(self):
         """Start the process; does not wait for anything."""
         env = {k: v for k, v in os.environ.items() if not k.startswith("XDG_")}
-        env["HOME"] = self.dir
+        env.update(self.env, HOME=self.dir)
         with self.inside():
             self.proc = subprocess.Popen(
                 self.command + ["-i", self.ini_path] + self.args, cwd=self.dir, env=env,
