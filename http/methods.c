@@ -577,6 +577,8 @@ const struct rpc_method rpc_methods[] = {
 	{ "getVersionInfo", NOTHING, get_version_info, RPC_IS_OBJECT, "Agent and API version." },
 	{ "getYPChannels", NOTHING, method_get_yp_channels, RPC_IS_ARRAY,
 		"What the user's yellow pages list, most listeners first; counts below 0 are hidden." },
+	{ "getYPFeeds", NOTHING, method_get_yp_feeds, RPC_IS_ARRAY,
+		"The lists of the user's yellow pages, and how they were come by." },
 	{ "getYellowPageProtocols", NOTHING, method_get_yp_protocols, RPC_IS_ARRAY,
 		"How a yellow page can be announced to." },
 	{ "getYellowPages", NOTHING, method_get_yps, RPC_IS_ARRAY,

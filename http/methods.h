@@ -15,7 +15,7 @@ rpc_handler method_clear_log, method_get_external_addresses, method_get_log, met
 /* methods_yp.c: the yellow page we announce to */
 rpc_handler method_add_yp, method_get_yp_protocols, method_get_yps, method_remove_yp;
 /* methods_feed.c: the lists of yellow pages */
-rpc_handler method_get_yp_channels, method_update_yp_channels;
+rpc_handler method_get_yp_channels, method_get_yp_feeds, method_update_yp_channels;
 /* methods_edit.c: a channel's start, info and connections */
 rpc_handler method_get_outputs, method_play_channel, method_restart_connection, method_set_channel_info,
 	method_stop_connection, method_stop_output;

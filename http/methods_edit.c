@@ -91,7 +91,8 @@ json_t *method_play_channel(struct rpc_call *c)
 	struct chan *ch = chanmgr_find(c->node->cm, &c->id);
 	enum status st = ST_OK;
 
-	if (ch == NULL && !chanmgr_list_exists(c->node->cm, &c->id))
+	if (ch == NULL && !chanmgr_list_exists(c->node->cm, &c->id) &&
+	    !chandir_has(&c->node->chandir, &c->id))
 		return method_no_channel(c);
 	if (ch == NULL)
 		st = c->node->ops.relay_start(c->node, &c->id, NULL, &ch);

@@ -274,8 +274,12 @@ static int check_channel(struct node *n, const struct request *rq, const char *n
 		return 0;
 	if (!query_get(rq->query, "id", text, sizeof(text)) || text[0] == '\0')
 		return 400;
-	/* whatever is carried here has a list */
-	return gnuid_parse(&id, text) && chanmgr_list_exists(n->cm, &id) ? 0 : 404;
+	if (!gnuid_parse(&id, text))
+		return 404;
+	/* whatever is carried here has a list; what a yellow page lists can be played */
+	if (chanmgr_list_exists(n->cm, &id) || (strcmp(name, "play.html") == 0 && chandir_has(&n->chandir, &id)))
+		return 0;
+	return 404;
 }
 
 /* As PeerCast-YT's pages show it. */

@@ -163,6 +163,15 @@ const struct direntry *dirview_find(const struct dirview *v, const struct gnuid 
 	return NULL;
 }
 
+bool chandir_has(struct chandir *d, const struct gnuid *id)
+{
+	struct dirview *v = chandir_get(d);
+	const bool has = v != NULL && gnuid_is_set(id) && dirview_find(v, id) != NULL;
+
+	dirview_unref(&v);
+	return has;
+}
+
 bool chandir_tip(struct chandir *d, const struct gnuid *id, struct host *h)
 {
 	struct dirview *v = chandir_get(d);

@@ -65,6 +65,8 @@ void dirview_unref(struct dirview **v);
 /* The entry of a channel; NULL. Borrowed from the view. */
 const struct direntry *dirview_find(const struct dirview *v, const struct gnuid *id);
 
+/* Is it listed? */
+bool chandir_has(struct chandir *d, const struct gnuid *id) EXCLUDES(lk_conf);
 /* Where a listed channel can be had: its tracker's address, if it is a number that one may dial on the list's
  * word. A list from outside does not lead into this machine or its network. */
 bool chandir_tip(struct chandir *d, const struct gnuid *id, struct host *h) EXCLUDES(lk_conf);

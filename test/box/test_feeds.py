@@ -132,6 +132,13 @@ class Feeds(BoxCase):
             "trackTitle": "title", "album": "album", "creator": "artist", "trackUrl": "http://t/", "listeners": 2,
             "relays": 1, "uptime": 3900})
         self.assertEqual(got[1]["yellowPage"], b)
+        got = n.rpc("getYPFeeds")
+        self.assertEqual([{k: f[k] for k in ("url", "directoryUrl", "status", "channels", "name")} for f in got], [
+            {"url": u, "directoryUrl": self.yp.url("/"), "status": "OK", "channels": c, "name": "127.0.0.1:%d" % self.yp.port}
+            for u, c in ((a, 3), (b, 1))])
+        self.assertIn("3 channels", got[0]["message"])
+        self.assertEqual(n.get("/html/en/play.html?id=" + cid).status, 200)
+        self.assertEqual(n.get("/html/en/play.html?id=" + new_id()).status, 404)
         # a YP is told where our node answers
         self.assertEqual({p for p, _ in self.yp.seen},
                          {"/a.txt?host=localhost:%d" % n.port, "/b.txt?x=1&host=localhost:%d" % n.port})
