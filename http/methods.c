@@ -508,8 +508,9 @@ const struct rpc_method rpc_methods[] = {
 		"Always null: this node does not update itself." },
 	{ "clearLog", NOTHING, method_clear_log, RPC_IS_NULL,
 		"Forget the lines of the log that are kept for getLog." },
-	{ "describeSettings", NOTHING, method_describe_settings, RPC_IS_OBJECT,
-		"Every setting: what it is for, its type, range, default and value; filters and feeds." },
+	{ "describeSettings", { { "language", RPC_STRING, true } }, method_describe_settings, RPC_IS_OBJECT,
+		"Every setting: what it is for (en or ja), its type, range, default and value; filters and "
+		"feeds." },
 	{ "endConnection", { { "connectionId", RPC_INTEGER, false } }, method_end_connection, RPC_IS_BOOL,
 		"End any connection of getConnections; true if there was one." },
 	{ "fetch", { { "url", RPC_STRING, false }, { "name", RPC_STRING, false },

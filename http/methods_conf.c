@@ -17,6 +17,7 @@
 #include "http/auth.h"
 #include "http/command.h"
 #include "http/password.h"
+#include "http/template.h"
 
 /* --- describing ------------------------------------------------------------------------------- */
 
@@ -63,7 +64,7 @@ static void put_limits(json_t *o, const struct key *k, bool *ok)
 		put(o, "words", words_json(k->words), ok);
 }
 
-static json_t *key_json(const struct settings *st, const struct key *k)
+static json_t *key_json(const struct settings *st, const struct key *k, const char *lang)
 {
 	const bool secret = (k->flags & KEY_SECRET) != 0;
 	json_t *o = json_object();
@@ -74,7 +75,7 @@ static json_t *key_json(const struct settings *st, const struct key *k)
 	key_write(k, st, &now);
 	put(o, "key", json_string(k->name), &ok);
 	put(o, "type", json_string(type_names[k->type]), &ok);
-	put(o, "doc", json_string(k->doc), &ok);
+	put(o, "doc", json_string(template_text(lang, k->doc)), &ok);
 	put(o, "default", typed(k, k->dflt), &ok);
 	put(o, "value", secret ? json_null() : typed(k, buf_cstr(&now)), &ok);
 	put(o, "isSet", json_boolean(now.len > 0), &ok);
@@ -86,7 +87,7 @@ static json_t *key_json(const struct settings *st, const struct key *k)
 	return or_drop(o, ok);
 }
 
-static json_t *section_json(const struct settings *st, enum sect s)
+static json_t *section_json(const struct settings *st, enum sect s, const char *lang)
 {
 	const struct key *k;
 	json_t *keys = json_array();
@@ -96,9 +97,9 @@ static json_t *section_json(const struct settings *st, enum sect s)
 	k = key_of_sect(s, &n);
 	for (size_t i = 0; i < n; i++)
 		if ((k[i].flags & KEY_READONLY) == 0)
-			add(keys, key_json(st, &k[i]), &ok);
-	return json_pack("{ss ss so}", "name", sect_info[s].name, "doc", sect_info[s].doc, "settings",
-		or_drop(keys, ok));
+			add(keys, key_json(st, &k[i], lang), &ok);
+	return json_pack("{ss ss so}", "name", sect_info[s].name, "doc",
+		template_text(lang, sect_info[s].doc), "settings", or_drop(keys, ok));
 }
 
 static json_t *filters_json(const struct settings *st)
@@ -131,13 +132,15 @@ static json_t *feeds_json(const struct settings *st)
 json_t *method_describe_settings(struct rpc_call *c)
 {
 	const struct settings *st = conf_get(c->node->conf);
-	const char *path = conf_path(c->node->conf);
+	const char *path = conf_path(c->node->conf), *lang = json_string_value(c->args[0]);
 	json_t *o = json_object(), *sections = json_array();
 	bool ok = o != NULL && sections != NULL;
 
+	if (lang == NULL)
+		lang = "en";
 	for (unsigned s = 0; s < SECT_N; s++)
 		if (sect_info[s].kind == SECT_FLAT || sect_info[s].kind == SECT_BLOCK)
-			add(sections, section_json(st, (enum sect)s), &ok);
+			add(sections, section_json(st, (enum sect)s, lang), &ok);
 	put(o, "sections", sections, &ok);
 	put(o, "filters", filters_json(st), &ok);
 	put(o, "feeds", feeds_json(st), &ok);

@@ -277,9 +277,9 @@ const struct key key_table[] = {
 	BOOL(SECT_NOTIFY, "TrackInfo", notify_track_info, "Yes", "New titles."),
 
 	BOOL(SECT_SERVER1, "allowHTML", allow_html, "Yes", "Pages and API."),
-	BOOL(SECT_SERVER1, "allowBroadcast", allow_broadcast, "Yes", "Encoders."),
+	BOOL(SECT_SERVER1, "allowBroadcast", allow_broadcast, "Yes", "Streams of encoders."),
 	BOOL(SECT_SERVER1, "allowNetwork", allow_network, "Yes", "Relays and announcements (PCP)."),
-	BOOL(SECT_SERVER1, "allowDirect", allow_direct, "Yes", "Players."),
+	BOOL(SECT_SERVER1, "allowDirect", allow_direct, "Yes", "Streams to players."),
 
 	U32(SECT_DEBUG, "logLevel", log_level, "3", 1, 7,
 		"Least level logged: 1 trace, 2 debug, 3 info, 4 warning, 5 error, 6 fatal, 7 none."),

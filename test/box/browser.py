@@ -34,6 +34,7 @@ SHOTS = os.path.join(TOP, "build/screenshots")
 SANITIZED = re.search(r"/(gcc|clang)-[a-z,-]*(address|thread|undefined)", PEERCAST) is not None
 WAIT = 20.0
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
+BACKSPACE = "\ue003"
 KEYS = {"enter": "\ue007", "tab": "\ue004", "escape": "\ue00c", "left": "\ue012", "right": "\ue014", "down": "\ue015", "up": "\ue013"}
 
 why_not = "Chromium and chromedriver are not installed" if not (CHROMIUM and DRIVER) else \
@@ -234,7 +235,7 @@ class BrowserCase(BoxCase):
                     if self.js("return arguments[0].checkVisibility();", e))
 
     def click(self, css):
-        """A real click in its middle. What moves, or is covered for a moment, is tried again."""
+        """A real click in its middle. What moves, or is covered for a moment, is tried again, in the middle of the page."""
         end = deadline(WAIT)
         while True:
             try:
@@ -243,13 +244,14 @@ class BrowserCase(BoxCase):
             except WebDriverError as e:
                 if time.monotonic() >= end or not re.match("element click intercepted|stale element|element not interactable", str(e)):
                     raise
+                self.js("document.querySelector(arguments[0])?.scrollIntoView({ block: 'center' });", css)
                 time.sleep(0.05)
 
     def fill(self, css, text):
         """Replace what is in a field, key by key."""
         element = self._one(css)
-        self.browser.call("POST", "/element/%s/clear" % element, {})
-        self.browser.call("POST", "/element/%s/value" % element, {"text": text})
+        self.js("arguments[0].focus(); arguments[0].select();", {ELEMENT: element})
+        self.browser.call("POST", "/element/%s/value" % element, {"text": text or BACKSPACE})
 
     def type(self, css, text):
         """Keys into an element; KEYS has names for others."""
@@ -257,8 +259,9 @@ class BrowserCase(BoxCase):
 
     def choose(self, css, value):
         """An option of a select."""
-        self.click(css)
-        self.click('%s option[value="%s"]' % (css, value))
+        self.wait(css)
+        option = self.find('%s option[value="%s"]' % (css, value))[0][ELEMENT]
+        self.browser.call("POST", "/element/%s/click" % option, {})
 
     def press(self, key):
         """One key, to what has the focus."""

@@ -9,11 +9,14 @@ import unittest
 from harness import TOP
 
 UI = os.path.join(TOP, "http/ui")
+KEYS = os.path.join(TOP, "core/conf/key.c")
 MARKED = re.compile(r"\{\{(.*?)\}\}", re.S)                                  # in pages
 # in scripts: t("...") and t('...'), and with what else may stand in front of the bracket
 CALLED = re.compile(r"""(?<![\w.])t\(\s*("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')""")
 OTHER_CALL = re.compile(r"(?<![\w.])t\(\s*[^\s\"')]")                        # t(variable)
 IN_C = re.compile(r'UI_TEXT\(((?:\s*"(?:[^"\\]|\\.)*")+)\s*\)')
+# What the table of keys says of a setting: a sentence of its own.
+DOC = re.compile(r'(?:"(?:[^"\\]|\\.)*"\s*)+')
 STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 
@@ -50,6 +53,10 @@ def used():
     for path in glob.glob(os.path.join(TOP, "http/*.c")) + glob.glob(os.path.join(TOP, "core/**/*.c"), recursive=True):
         for found in IN_C.findall(read(path)):
             texts.setdefault("".join(json.loads('"%s"' % s) for s in STRING.findall(found)), path)
+    for found in DOC.findall(read(KEYS)):
+        doc = "".join(json.loads('"%s"' % s) for s in STRING.findall(found))
+        if re.search(r"\w.* .*\.$", doc) and "\n" not in doc:
+            texts.setdefault(doc, KEYS)
     return texts
 
 

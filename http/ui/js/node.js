@@ -347,7 +347,7 @@ export function check(input, message) {
 	}
 	if (line)
 		setText(line, message);
-	input.setCustomValidity(message);
+	input.setCustomValidity?.(message);
 	if (message)
 		input.setAttribute("aria-invalid", "true");
 	else
