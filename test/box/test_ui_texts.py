@@ -61,13 +61,13 @@ def used():
 
 
 def catalogue():
-    """{ English: (Japanese, file) }; a text that is there twice is an error."""
+    """{ English: (Japanese, file) }; a text with two translations is an error."""
     texts, twice = {}, []
 
     for path in files("ja/*.json"):
         for english, japanese in json.loads(read(path), object_pairs_hook=list):
-            if english in texts:
-                twice.append("%s: %r is in %s, too" % (path, english, texts[english][1]))
+            if texts.get(english, (japanese,))[0] != japanese:
+                twice.append("%s: %r is another in %s" % (path, english, texts[english][1]))
             texts[english] = (japanese, path)
     return texts, twice
 

@@ -32,7 +32,7 @@ function make(c) {
 		refresh();
 	}, { sure: () => ({ title: t("Stop {name}?", { name: c.remoteEndPoint ?? String(c.connectionId) }) }) });
 	return el("tr", {}, el("td", { class: "kind", "data-label": t("Kind") }), el("td", { "data-label": t("Address") }),
-		el("td", { "data-label": t("Agent") }), el("td", { "data-label": t("Channel") }, el("a")), el("td", { "data-label": t("State") }),
+		el("td", { "data-label": t("Agent") }), el("td", { "data-label": t("Channel") }), el("td", { "data-label": t("State") }),
 		el("td", { class: "num", "data-label": t("For") }), el("td", { class: "num", "data-label": t("Out") }),
 		el("td", { class: "num", "data-label": t("In") }), el("td", {}, stop));
 }
@@ -49,9 +49,13 @@ function show(tr, c) {
 	cell(kind, KINDS[c.type] ?? c.type);
 	cell(address, `${c.isOutgoing ? "→ " : ""}${c.remoteEndPoint ?? ""}${c.isTls ? " TLS" : ""}${c.isPrivate ? ` (${t("private")})` : ""}`);
 	cell(agent, c.agentName ?? "");
-	setText(channel.firstChild, c.channelId === null ? "" : names.get(c.channelId) ?? c.channelId.slice(0, 8));
-	setLink(channel.firstChild, c.channelId !== null && names.has(c.channelId) ? page("relayinfo", { id: c.channelId }) : null);
-	channel.firstChild.hidden = c.channelId === null;
+	if (c.channelId !== null) {
+		if (channel.firstChild === null)
+			channel.append(el("a"));
+		setText(channel.firstChild, names.get(c.channelId) ?? c.channelId.slice(0, 8));
+		setLink(channel.firstChild, names.has(c.channelId) ? page("relayinfo", { id: c.channelId }) : null);
+		channel.firstChild.hidden = false;
+	}
 	cell(state, STATES[c.status] ?? c.status);
 	cell(age, duration(c.age));
 	cell(sent, kbps(c.sendRate), bytes(c.sent));

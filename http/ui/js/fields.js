@@ -127,8 +127,8 @@ export class Fields {
 	// A row for a setting.
 	make(s) {
 		const id = `set-${s.key}`, c = control(s, id);
-		const back = el("button", { type: "button", class: "button small", text: t("Default"),
-			"aria-label": t("Default of {key}", { key: s.key }), onclick: () => { c.set(f.s.default); this.typed(f); } });
+		const back = el("button", { type: "button", class: "button small", text: t("Reset"),
+			"aria-label": t("Reset {key}", { key: s.key }), onclick: () => { c.set(f.s.default); this.typed(f); } });
 		const note = el("p", { class: "hint default", hidden: true }, el("span"), " ", back);
 		const what = s.type === "words" ? el("span", { class: "doc" }) : el("label", { class: "doc", for: id });
 		const row = el("div", { class: `setting field type-${s.type}`, "data-key": s.key },
