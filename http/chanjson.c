@@ -122,11 +122,13 @@ static void put_status(struct buf *out, struct node *n, const struct gnuid *id, 
 	buf_u8(out, '{');
 	put_bool(out, "isBroadcasting", v->type == CHAN_BROADCAST);
 	put_bool(out, "isDirectFull", !servmgr_has_room(n->sm, SV_DIRECT, id, kbps));
+	put_bool(out, "isKept", v->keep);
 	put_bool(out, "isReceiving", v->playing);
 	put_bool(out, "isRelayFull", !servmgr_has_room(n->sm, SV_RELAY, id, kbps));
 	put_int(out, "localDirects", u.directs);
 	put_int(out, "localRelays", u.relays);
 	put_text(out, "network", v->v6 ? "ipv6" : "ipv4");
+	put_int(out, "recvRate", (int64_t)(v->in_bps & INT64_MAX));
 	put_source(out, id, v);
 	put_text(out, "status", status_word(v));
 	put_int(out, "totalDirects", sum(s.listeners, u.directs));

@@ -47,6 +47,19 @@ bool command_bump(struct node *n, const struct servent *sv, const struct gnuid *
 	return true;
 }
 
+bool command_keep_as(struct node *n, const struct servent *sv, const struct gnuid *id, bool keep)
+{
+	struct chan *c = chanmgr_find(n->cm, id);
+
+	if (c == NULL)
+		return false;
+	chan_set_keep(c, keep);
+	say(sv, id, keep ? "kept" : "no longer kept");
+	n->ops.kept_changed(n);
+	chan_unref(&c);
+	return true;
+}
+
 bool command_keep(struct node *n, const struct servent *sv, const struct gnuid *id)
 {
 	struct chan *c = chanmgr_find(n->cm, id);

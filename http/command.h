@@ -26,7 +26,8 @@ bool command_edit(struct node *n, const struct servent *sv, struct chan *c, cons
 bool command_cut(struct node *n, const struct servent *sv, const struct gnuid *id, int64_t connection);
 /* End the connection of that number, whatever it is; false: there is none. */
 bool command_end(struct node *n, const struct servent *sv, uint32_t id);
-/* Toggle "stay connected". */
+/* "Stay connected": so, or the other way. */
+bool command_keep_as(struct node *n, const struct servent *sv, const struct gnuid *id, bool keep);
 bool command_keep(struct node *n, const struct servent *sv, const struct gnuid *id);
 
 /* After a change of the settings: it counts from now on, and is in the ini before who asked for it hears

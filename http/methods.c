@@ -463,11 +463,6 @@ static json_t *stop_channel(struct rpc_call *c)
 	return json_null();
 }
 
-static json_t *bump_channel(struct rpc_call *c)
-{
-	return command_bump(c->node, c->sv, &c->id, NULL) ? json_null() : method_no_channel(c);
-}
-
 #define CHANNEL { { "channelId", RPC_ID, false } }
 
 #define CONNECTION(id) { { "channelId", RPC_ID, false }, { id, RPC_INTEGER, false } }
@@ -493,8 +488,9 @@ const struct rpc_method rpc_methods[] = {
 		"false: the yellow page does not hear of it before restartAnnounce." },
 	{ "broadcastRootSettings", { { "getUpdates", RPC_BOOL, true } }, broadcast_root_settings, RPC_IS_NULL,
 		"On a root: send message and interval to all trackers now, and ask for updates." },
-	{ "bumpChannel", CHANNEL, bump_channel, RPC_IS_NULL,
-		"Reconnect a relayed channel to another upstream." },
+	{ "bumpChannel", { { "channelId", RPC_ID, false }, { "host", RPC_STRING, true } },
+		method_bump_channel, RPC_IS_NULL,
+		"Reconnect a relayed channel to another upstream: to that host (address:port) first." },
 	{ "changeSettings", { { "settings", RPC_OBJECT, false }, { "filters", RPC_ARRAY, true },
 		{ "feeds", RPC_ARRAY, true }, { "check", RPC_BOOL, true } }, method_change_settings,
 		RPC_IS_OBJECT,
@@ -524,6 +520,11 @@ const struct rpc_method rpc_methods[] = {
 		"What was broadcast before: favorites first, then the newest." },
 	{ "getChannelConnections", CHANNEL, get_channel_connections, RPC_IS_ARRAY,
 		"The source of a channel and everybody it is sent to." },
+	{ "getChannelDetail", CHANNEL, method_get_channel_detail, RPC_IS_OBJECT,
+		"What comes in and is kept of a channel, how far its readers are behind (ms), known hosts, "
+		"and who refused whom and why." },
+	{ "getChannelHead", CHANNEL, method_get_channel_head, RPC_IS_OBJECT,
+		"The stream's header, which every new reader gets first: its first 8 KiB in hexadecimal." },
 	{ "getChannelInfo", CHANNEL, get_channel_info, RPC_IS_OBJECT,
 		"Name, genre, track and so on of a channel." },
 	{ "getChannelOutputs", CHANNEL, method_get_outputs, RPC_IS_ARRAY,
@@ -584,6 +585,8 @@ const struct rpc_method rpc_methods[] = {
 		"How a yellow page can be announced to." },
 	{ "getYellowPages", NOTHING, method_get_yps, RPC_IS_ARRAY,
 		"The yellow page we announce to, and what." },
+	{ "keepChannel", { { "channelId", RPC_ID, false }, { "keep", RPC_BOOL, false } }, method_keep_channel,
+		RPC_IS_NULL, "Keep a relay when nobody listens and over a restart, or no longer." },
 	{ "playChannel", CHANNEL, method_play_channel, RPC_IS_NULL,
 		"Relay a channel that is known of; a player is not opened." },
 	{ "removeSpeedTest", { { "url", RPC_STRING, false } }, method_remove_speed_test, RPC_IS_NULL,

@@ -35,6 +35,8 @@ rpc_handler method_change_settings, method_describe_settings, method_set_passwor
 /* methods_live.c: the node at work, for pages */
 rpc_handler method_add_speed_test, method_end_connection, method_get_connections, method_get_notices,
 	method_get_rtmp_status, method_get_speed_tests, method_remove_speed_test, method_take_speed_test;
+/* methods_channel.c: one channel */
+rpc_handler method_bump_channel, method_get_channel_detail, method_get_channel_head, method_keep_channel;
 /* methods_overview.c: the node at a glance */
 rpc_handler method_get_overview, method_get_traffic;
 /* methods_pull.c: what is pulled */

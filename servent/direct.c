@@ -182,6 +182,7 @@ static enum status serve(struct app *a, struct servent *sv, struct chan *c, cons
 	enum status st;
 
 	reader_init(&r, &sv->sock, false);
+	r.owner = sv->id;
 	r.writes = r.writes || way->kind != PLAIN;
 	r.ends_at_head = set->on_header_change == HEADCHANGE_DROP;
 	settings_unref(&set);

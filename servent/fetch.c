@@ -269,6 +269,36 @@ static NOINLINE void log_refusal(struct fetch *f, enum status st)
 		log_peer(LOG_INFO, &f->up.host, "fetch %s: handshake: %s", from, status_str(st));
 }
 
+/* What is shown of a host that did serve us: why that ended. NULL = it is no fault of its. */
+static const char *end_of(const struct fetch *f, bool broke)
+{
+	if (f->bumped)
+		return NULL;
+	if (quit_is_full(f->up.quit))
+		return "made room for another";
+	if (f->up.quit == PCP_QUIT_OFFAIR)
+		return "off the air";
+	if (f->why != UPSTREAM_FINE)
+		return upstream_why_str(f->why);
+	return broke ? "connection lost" : "stream error";
+}
+
+/* And of one that did not. */
+static const char *refusal_of(const struct ask *up, enum status st, bool connected)
+{
+	if (!connected)
+		return st == ST_TIMEOUT ? "no answer" : "not reachable";
+	if (st == ST_OK && up->code == 503)
+		return "full";
+	if (up->quit == PCP_QUIT_LOOPBACK)
+		return "this node itself";
+	if (up->code == 404)
+		return "channel not found";
+	if (up->code != 0 && up->code != 200)
+		return "refused";
+	return st == ST_PROTO ? "protocol error" : "no answer";
+}
+
 /* Ask f->up.host, and stay with it as long as it is good. */
 static enum outcome connect_and_fetch(struct fetch *f)
 {
@@ -276,7 +306,8 @@ static enum outcome connect_and_fetch(struct fetch *f)
 	char from[HOST_STRLEN];
 	enum outcome out = OUT_LOST;
 	enum status st = ST_OK;
-	bool broke = false;
+	bool broke = false, connected = false, served = false;
+	const char *why = NULL;
 
 	f->connected = clk_now();
 	f->last = f->up.host;
@@ -296,6 +327,7 @@ static enum outcome connect_and_fetch(struct fetch *f)
 			log_peer(LOG_INFO, &f->up.host, "fetch %s: connect: %s", from, status_str(st));
 	}
 	if (st == ST_OK) {
+		connected = true;
 		st = ask_request(&f->up, take_wanted(&f->take), MIN(clk_deadline(REQUEST_TIME), let_go));
 		if (st != ST_OK)
 			log_refusal(f, st);
@@ -304,6 +336,7 @@ static enum outcome connect_and_fetch(struct fetch *f)
 		out = OUT_GONE;
 	if (st == ST_OK && fetch_is_below(f, &f->up.oleh.sid)) {
 		log_info("fetch %s: it hangs on us itself", from);
+		why = "fed by this node";
 		pcpio_quit(&f->up.sock, PCP_QUIT);
 		st = ST_PROTO;
 	} else if (st == ST_OK && f->up.code == 503) {
@@ -313,10 +346,16 @@ static enum outcome connect_and_fetch(struct fetch *f)
 		ask_refusal(&f->up, let_go);
 	} else if (st == ST_OK) {
 		out = serve(f, &broke);
+		why = end_of(f, broke);
+		served = true;
 	}
 	ask_close(&f->up);
 	if (chan_is_closing(f->c) || mbox_is_stopped(&f->mbox))
 		return OUT_STOPPED;
+	if (why == NULL && !served)
+		why = refusal_of(&f->up, st, connected);
+	if (why != NULL && out != OUT_IDLE)
+		chan_note_refusal(f->c, &f->up.host, false, why);
 	if (out == OUT_LOST)
 		note_end(f, st, broke);
 	f->next_try = clk_now() + upstream_pause(f->failures, f->refusals, f->served, rng_below);

@@ -435,6 +435,7 @@ static void serve(struct app *a, struct servent *sv, struct chan *c, uint32_t po
 	x->c = c;
 	x->heard = clk_now();
 	reader_init(&x->r, &sv->sock, true);
+	x->r.owner = sv->id;
 	pcpio_init(&x->io, &sv->sock, &atomlimits_control);
 	st = say_start(x, info, pos);
 	if (st == ST_OK)
@@ -552,6 +553,8 @@ void relay_run(struct app *a, struct servent *sv, struct request **rq)
 	} else {
 		log_peer(LOG_INFO, &sv->peer, "relay %s: refused: %s", host_str(&sv->peer, peer),
 		         refusal_str(why));
+		if (c != NULL)
+			chan_note_refusal(c, &sv->peer, true, refusal_str(why));
 		refuse(a, sv, &want.id);
 	}
 	chan_unref(&c);

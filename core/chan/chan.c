@@ -42,6 +42,8 @@ struct chan {
 	uint64_t in_bps                 GUARDED_BY(lk_chan);
 	uint32_t skips                  GUARDED_BY(lk_chan);
 
+	struct refusals refusals        GUARDED_BY(lk_chan);
+
 	struct reader **subs            GUARDED_BY(lk_chan);
 	uint32_t n_subs                 GUARDED_BY(lk_chan);
 	uint32_t let_go                 GUARDED_BY(lk_chan);    /* times chan_let_go() was called */
@@ -213,6 +215,8 @@ void chan_view(struct chan *c, struct chan_view *v)
 
 		v->oldest = ring_get(&c->ring, c->ring.first)->pos;
 		v->newest = last->pos;
+		v->ring_bytes = c->ring.bytes;
+		v->ring_span = last->at - ring_get(&c->ring, c->ring.first)->at;
 		v->dry = c->patience != 0 && clk_now() - last->at > c->patience;
 	}
 	v->head_len = c->head != NULL ? c->head->len : 0;
@@ -260,6 +264,60 @@ uint64_t chan_lag(struct chan *c)
 	}
 	chan_unlock(c);
 	return lag;
+}
+
+/* When the packet came that holds that position, or follows it; 0 = it is still to come. */
+static nsec came_locked(const struct chan *c, uint64_t pos) REQUIRES(lk_chan)
+{
+	uint64_t from = c->ring.first, to = c->ring.next;
+
+	while (from < to) {
+		const uint64_t mid = from + (to - from) / 2;
+
+		if (pkt_end(ring_get(&c->ring, mid)) > pos)
+			to = mid;
+		else
+			from = mid + 1;
+	}
+	return from < c->ring.next ? ring_get(&c->ring, from)->at : 0;
+}
+
+size_t chan_lags(struct chan *c, struct reader_lag *v, size_t cap)
+{
+	const nsec now = clk_now();
+	size_t n = 0;
+
+	chan_lock(c);
+	for (uint32_t i = 0; i < c->n_subs && n < cap; i++) {
+		const struct reader *r = c->subs[i];
+		const uint64_t pos = atomic_load_explicit(&r->pos, memory_order_relaxed);
+		struct reader_lag *l = &v[n++];
+		nsec came;
+
+		*l = (struct reader_lag){ .owner = r->owner,
+			.skips = atomic_load_explicit(&r->skips, memory_order_relaxed) };
+		if (pos == 0 || pos >= c->next_pos)
+			continue;
+		l->bytes = c->next_pos - pos;
+		came = came_locked(c, pos);
+		l->time = came != 0 && came < now ? now - came : 0;
+	}
+	chan_unlock(c);
+	return n;
+}
+
+void chan_note_refusal(struct chan *c, const struct host *h, bool ours, const char *why)
+{
+	chan_lock(c);
+	refusals_note(&c->refusals, h, ours, why, clk_wall_s());
+	chan_unlock(c);
+}
+
+void chan_refusals(struct chan *c, struct refusals *r)
+{
+	chan_lock(c);
+	*r = c->refusals;
+	chan_unlock(c);
 }
 
 void chan_view_fini(struct chan_view *v)

@@ -17,6 +17,7 @@
 #include "core/chan/chaninfo.h"
 #include "core/chan/hit.h"
 #include "core/chan/reader.h"
+#include "core/chan/refusals.h"
 #include "core/chan/ring.h"
 #include "core/sys/lock.h"
 
@@ -59,6 +60,8 @@ struct chan_view {
 	uint64_t in_bps;                /* of them, bytes/s of the last sample */
 	uint64_t pos;                   /* next position */
 	uint64_t oldest, newest;        /* start positions of the ring's ends; 0 when empty */
+	uint64_t ring_bytes;            /* in the ring, media and frames, */
+	nsec ring_span;                 /* between its oldest packet and the newest */
 	uint32_t head_len;              /* 0 = no head yet, or an empty one */
 	struct host source;             /* where it comes from; unset = not connected */
 	char source_url[CHAN_URL];      /* for URL sources */
@@ -88,6 +91,20 @@ struct chaninfo *chan_info(struct chan *c) EXCLUDES(lk_chan);   /* a reference *
 uint64_t chan_sample(struct chan *c, nsec span, struct host *from) EXCLUDES(lk_chan);
 /* How many bytes of the stream the slowest of its readers is behind. Looks at each. */
 uint64_t chan_lag(struct chan *c) EXCLUDES(lk_chan);
+
+/* How far one reader is behind. */
+struct reader_lag {
+	uint32_t owner;                 /* as in the reader */
+	uint64_t bytes;
+	nsec time;                      /* since what it waits for came; 0 = it has everything */
+	uint32_t skips;                 /* times it fell off the ring */
+};
+/* All readers, at most cap of them: how many are in v. */
+size_t chan_lags(struct chan *c, struct reader_lag *v, size_t cap) EXCLUDES(lk_chan);
+
+/* Somebody could not be served with this channel: by us (ours), or we by h. why is static. */
+void chan_note_refusal(struct chan *c, const struct host *h, bool ours, const char *why) EXCLUDES(lk_chan);
+void chan_refusals(struct chan *c, struct refusals *r) EXCLUDES(lk_chan);
 
 /* Of all channels there have been. */
 struct chan_totals {

@@ -49,6 +49,7 @@ struct reader {
 	bool ends_at_head;              /* a new head is not fed to it, it is woken; constant */
 	struct sock *sock;              /* the owner's; its fd and counter are used with the right */
 	struct mbox *mb;                /* the owner's; constant */
+	uint32_t owner;                 /* number of its connection, for views; constant once it has joined */
 	uint64_t seq;                   /* number of the next packet; with the right */
 	struct pkt *cur;                /* partly sent, owned; with the right */
 	size_t off;                     /* bytes of cur that are gone */

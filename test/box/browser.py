@@ -83,7 +83,7 @@ class Browser:
     def _start(self):
         args = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
                 "--disable-background-networking", "--disable-component-update", "--disable-sync", "--mute-audio",
-                "--autoplay-policy=no-user-gesture-required", "--hide-scrollbars", "--lang=en", "--user-data-dir=" + self.dir + "/profile"]
+                "--autoplay-policy=no-user-gesture-required", "--hide-scrollbars", "--lang=en", "--window-size=1280,900", "--user-data-dir=" + self.dir + "/profile"]
         answer = self._call("POST", "/session", {"capabilities": {"alwaysMatch": {
             "browserName": "chrome", "goog:loggingPrefs": {"browser": "ALL"},
             "goog:chromeOptions": {"binary": CHROMIUM, "args": args},

@@ -233,7 +233,7 @@ static json_t *call(const char *method, const char *params)
 static bool is_extra(const char *key)
 {
 	return strcmp(key, "remoteSessionId") == 0 ||   /* PeerCastStation's, not in the captures */
-		strcmp(key, "firewall") == 0;           /* ours */
+		strcmp(key, "firewall") == 0 || strcmp(key, "isKept") == 0 || strcmp(key, "recvRate") == 0; /* ours */
 }
 
 /* Every key of theirs is in ours with a value of the same kind (null on either side fits), and ours
