@@ -277,9 +277,9 @@ static int check_channel(struct node *n, const struct request *rq, const char *n
 	if (!gnuid_parse(&id, text))
 		return 404;
 	/* whatever is carried here has a list; what a yellow page lists can be played */
-	if (chanmgr_list_exists(n->cm, &id) || (strcmp(name, "play.html") == 0 && chandir_has(&n->chandir, &id)))
+	if (chanmgr_list_exists(n->cm, &id))
 		return 0;
-	return 404;
+	return strcmp(name, "play.html") == 0 && chandir_has(&n->chandir, &id) ? 0 : 404;
 }
 
 /* As PeerCast-YT's pages show it. */
