@@ -491,7 +491,7 @@ static bool may_ask(struct node *n, struct asked *q, struct response *rs)
 	q->ask.near = leave == BOARD_LISTED;
 	if (leave != BOARD_NEVER)
 		return true;
-	rs->status = 403;
+	rs->status = off ? 404 : 403;
 	put_error(rs, 0, off ? "boards are switched off (chat)" :
 		"no channel that is known has its board there, and boardHosts does not name the host");
 	return false;

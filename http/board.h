@@ -11,7 +11,8 @@
  *	POST /cgi-bin/post.cgi, form ...&id=&body=[&name=&mail=]
  *	     { status }
  *
- * status is "ok"; or "error", with `code`, what the board's server answered (0: nothing), and `message`.
+ * status is "ok"; or "error", with `code`, what the board's server answered (0: nothing), and `message`. HTTP
+ * says 400 when no board is meant, 403 when it may not be asked, 404 when boards are switched off (chat).
  * Names, titles and bodies are pieces of HTML, as the board has them. board_num is empty for boards of the
  * 2ch type.
  *

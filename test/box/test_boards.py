@@ -194,5 +194,5 @@ class Boards(BoardCase):
 
     def test_switched_off(self):
         n = self.up(chat="No")
-        self.assertIn("chat", self.ask(n, "board", 403, **self.where(False))["message"])
+        self.assertIn("chat", self.ask(n, "board", 404, **self.where(False))["message"])
         self.assertEqual(self.board.seen, [])

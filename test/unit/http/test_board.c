@@ -265,12 +265,12 @@ START_TEST(switched_off)
 	asks = 0;
 	ck_assert_int_eq(conf_update(node.conf, off, NULL), ST_OK);
 	ask(&node, home(), "GET /cgi-bin/board.cgi?fqdn=carried.example&category=board HTTP/1.0\n\n", &got);
-	ck_assert_int_eq(status_of(&got), 403);
+	ck_assert_int_eq(status_of(&got), 404);
 	buf_fini(&got);
 	/* and nobody but who runs the node */
 	ask(&node, stranger(), "GET /cgi-bin/board.cgi?fqdn=carried.example&category=board HTTP/1.0\n\n", &got);
 	ck_assert_int_ne(status_of(&got), 200);
-	ck_assert_int_ne(status_of(&got), 403);
+	ck_assert_int_ne(status_of(&got), 404);
 	buf_fini(&got);
 	ck_assert_uint_eq(asks, 0);
 	node_down(&node);
