@@ -19,6 +19,7 @@
 #include "servent/healthask.h"
 #include "servent/manager.h"
 #include "servent/opts.h"
+#include "servent/privilege.h"
 #include "servent/syncconf.h"
 
 static struct app app;
@@ -185,6 +186,8 @@ int main(int argc, char **argv)
 		return code;
 	if (o.hash_password)
 		return hash_password();
+	if (o.user != NULL && privilege_drop(o.user, stderr) != ST_OK)
+		return EXIT_START;
 	ini = o.ini != NULL ? strdup(o.ini) : opts_default_ini();
 	if (ini == NULL) {
 		fputs("peercast: no home directory: name the settings with -i\n", stderr);

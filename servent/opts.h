@@ -15,6 +15,7 @@ struct opts {
 	const char *log;                /* NULL = stdout */
 	const char *ui_path;            /* NULL = not given */
 	const char *pid;                /* NULL = none */
+	const char *user;               /* NULL = stay who we are */
 	bool daemon, check_config, check_health, hash_password, notify_send;
 };
 
