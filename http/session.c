@@ -249,6 +249,8 @@ void sessions_load(struct conf *c, const char *yt)
 	char *path = are_kept(c) ? file_beside(conf_path(c), FILE_NAME) : NULL;
 	struct buf old;
 
+	if (path != NULL)
+		file_sweep(path);
 	if (path != NULL && !load_file(c, path, true) && yt != NULL) {
 		buf_init(&old, 4096);
 		buf_printf(&old, "%s/" FILE_NAME, yt);

@@ -47,8 +47,10 @@ static void put_aside(const char *path)
 }
 
 /* The file's content; an empty object when there is none. NULL: out of memory. */
+/* NULL: out of memory. */
 static json_t *load(const char *path)
 {
+	json_error_t fault = { .line = 0 };
 	json_t *root = NULL;
 	enum status st;
 	struct buf b;
@@ -56,7 +58,11 @@ static json_t *load(const char *path)
 	buf_init(&b, STORAGE_FILE);
 	st = file_read(path, &b);
 	if (st == ST_OK)
-		root = json_loadb((const char *)b.p, b.len, 0, NULL);
+		root = json_loadb((const char *)b.p, b.len, 0, &fault);
+	if (st == ST_OK && root == NULL && json_error_code(&fault) == json_error_out_of_memory) {
+		buf_fini(&b);
+		return NULL;            /* there is nothing wrong with the file */
+	}
 	if (!(st == ST_SYS && errno == ENOENT) && !json_is_object(root)) {
 		json_decref(root);
 		root = NULL;
@@ -114,6 +120,8 @@ struct storage *storage_open(const char *ini, const char *yt) LOCK_IMPL /* nobod
 		return NULL;
 	mtx_init(&s->mtx, &lk_save);
 	s->path = ini != NULL ? file_beside(ini, FILE_NAME) : NULL;
+	if (s->path != NULL)
+		file_sweep(s->path);
 	if (s->path != NULL || ini == NULL)
 		s->root = s->path != NULL ? load(s->path) : json_object();
 	if (s->root == NULL || !make_whole(s->root))

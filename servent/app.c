@@ -567,6 +567,7 @@ enum status app_start(struct app *a, const char *ini, int *exit_code)
 		        status_str(st));
 		return st;
 	}
+	file_sweep(ini);
 	st = ST_LIMIT;
 	a->node.cm = chanmgr_new();
 	a->node.sm = servmgr_new();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/sys/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -14,6 +15,8 @@
 
 #define LINKS_MAX 16            /* symbolic links followed in a row */
 #define READ_STEP 65536         /* bytes asked for at once */
+#define TEMPORARY ".new-XXXXXX" /* behind a file's name, while its next content is written; as mkstemp() has it */
+#define RANDOM    6             /* of these, at the end */
 
 enum status file_write_all(int fd, const void *p, size_t n)
 {
@@ -92,14 +95,14 @@ static void sync_folder(const char *path)
 
 enum status file_replace(const char *path, const void *p, size_t n, mode_t mode)
 {
-	char real[PATH_MAX], tmp[PATH_MAX + 8];
+	char real[PATH_MAX], tmp[PATH_MAX + sizeof(TEMPORARY)];
 	enum status st;
 	int fd, e;
 
 	st = follow_links(real, sizeof(real), path);
 	if (st != ST_OK)
 		return st;
-	(void)snprintf(tmp, sizeof(tmp), "%s.XXXXXX", real);
+	(void)snprintf(tmp, sizeof(tmp), "%s" TEMPORARY, real);
 	fd = mkostemp(tmp, O_CLOEXEC);
 	if (fd == -1)
 		return ST_SYS;
@@ -122,6 +125,42 @@ enum status file_replace(const char *path, const void *p, size_t n, mode_t mode)
 	}
 	sync_folder(real);
 	return ST_OK;
+}
+
+/* Is it what a write of the file `base` that was killed has left? */
+static bool is_temporary(const char *name, const char *base)
+{
+	const size_t n = strlen(base), fixed = sizeof(TEMPORARY) - 1 - RANDOM;
+
+	if (strlen(name) != n + fixed + RANDOM || memcmp(name, base, n) != 0 ||
+	    memcmp(name + n, TEMPORARY, fixed) != 0)
+		return false;
+	for (const char *p = name + n + fixed; *p != 0; p++)
+		if (!ascii_isalnum((unsigned char)*p))
+			return false;
+	return true;
+}
+
+void file_sweep(const char *path)
+{
+	char real[PATH_MAX], dir[PATH_MAX] = ".";
+	const struct dirent *e;
+	size_t n;
+	DIR *d;
+
+	if (follow_links(real, sizeof(real), path) != ST_OK)
+		return;
+	n = folder_len(real);
+	if (n > 0) {
+		memcpy(dir, real, n);
+		dir[n] = 0;
+	}
+	d = opendir(dir);
+	while (d != NULL && (e = readdir(d)) != NULL)
+		if (is_temporary(e->d_name, real + n))
+			(void)unlinkat(dirfd(d), e->d_name, 0);
+	if (d != NULL)
+		(void)closedir(d);
 }
 
 /* Append what fd holds to out. */

@@ -14,6 +14,10 @@
  * returns  ST_OK, ST_SYS */
 enum status file_replace(const char *path, const void *p, size_t n, mode_t mode) NODISCARD;
 
+/* Take away what file_replace() of this path left when a process was killed in it. Only while nobody else may be
+ * replacing it. */
+void file_sweep(const char *path);
+
 /* Append a regular file of at most out->max bytes to out.
  * returns  ST_OK, ST_SYS (ENOENT ...), ST_LIMIT (too long) */
 enum status file_read(const char *path, struct buf *out) NODISCARD;

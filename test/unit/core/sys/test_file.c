@@ -241,6 +241,34 @@ START_TEST(write_all_goes_on_after_short_counts)
 }
 END_TEST
 
+/* What killed writers left goes, and nothing else. */
+START_TEST(sweep)
+{
+	static const struct { const char *name; bool stays; } files[] = {
+		{ "f.new-a1B2c3", false }, { "f.new-zzzzzz", false }, { "f", true }, { "f.new-", true },
+		{ "f.new-a1B2c", true }, { "f.new-a1B2c34", true }, { "f.new-a1B-c3", true },
+		{ "g.new-a1B2c3", true },
+		{ "xf.new-a1B2c3", true }, { "f.bak-a1B2c3", true }, { "f.backup", true },
+	};
+
+	ck_assert_int_eq(mkdir("sub", 0700), 0);
+	ck_assert_int_eq(symlink("sub/f", "link"), 0);
+	ck_assert_int_eq(chdir("sub"), 0);
+	for (size_t i = 0; i < NELEM(files); i++)
+		ck_assert_int_eq(close(open(files[i].name, O_WRONLY | O_CREAT, 0600)), 0);
+	ck_assert_int_eq(chdir(".."), 0);
+	file_sweep("link");             /* where it leads */
+	file_sweep("nowhere/f");
+	ck_assert_int_eq(chdir("sub"), 0);
+	file_sweep("h");
+	for (size_t i = 0; i < NELEM(files); i++) {
+		ck_assert_msg((access(files[i].name, F_OK) == 0) == files[i].stays, "%s", files[i].name);
+		(void)unlink(files[i].name);
+	}
+	ck_assert_int_eq(chdir(".."), 0);
+}
+END_TEST
+
 START_TEST(mkdirs)
 {
 	struct stat sb;
@@ -336,6 +364,7 @@ Suite *unit_suite(void)
 	tcase_add_test(t, read_big);
 	tcase_add_test(t, read_only_regular_files);
 	tcase_add_test(t, write_all_goes_on_after_short_counts);
+	tcase_add_test(t, sweep);
 	tcase_add_test(t, mkdirs);
 	tcase_add_loop_test(t, open_below, 0, NELEM(below));
 	tcase_add_test(t, open_below_nothing);
