@@ -40,7 +40,8 @@ static int change(const struct passwd *pw)
 	    setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) == -1 ||
 	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) == -1)
 		return -1;
-	if (prctl(PR_SET_KEEPCAPS, 0) == -1 || keep_low_ports() == -1 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
+	if (prctl(PR_SET_KEEPCAPS, 0) == -1 || keep_low_ports() == -1 ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
 		return -1;
 	if (setuid(0) != -1) {
 		errno = EPERM;          /* still able to be root: not what was asked for */

@@ -15,7 +15,7 @@
 
 #define LINKS_MAX 16            /* symbolic links followed in a row */
 #define READ_STEP 65536         /* bytes asked for at once */
-#define TEMPORARY ".new-XXXXXX" /* behind a file's name, while its next content is written; as mkstemp() has it */
+#define TEMPORARY ".new-XXXXXX" /* behind the name, while the next content is written; as mkstemp() has it */
 #define RANDOM    6             /* of these, at the end */
 
 enum status file_write_all(int fd, const void *p, size_t n)

@@ -14,8 +14,8 @@
  * returns  ST_OK, ST_SYS */
 enum status file_replace(const char *path, const void *p, size_t n, mode_t mode) NODISCARD;
 
-/* Take away what file_replace() of this path left when a process was killed in it. Only while nobody else may be
- * replacing it. */
+/* Take away what file_replace() of this path left when a process was killed in it. Only while nobody else may
+ * be replacing it. */
 void file_sweep(const char *path);
 
 /* Append a regular file of at most out->max bytes to out.
