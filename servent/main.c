@@ -14,61 +14,15 @@
 #include "core/sys/text.h"
 #include "http/password.h"
 #include "servent/app.h"
+#include "servent/checkconf.h"
 #include "servent/daemon.h"
 #include "servent/health.h"
 #include "servent/healthask.h"
 #include "servent/manager.h"
 #include "servent/opts.h"
 #include "servent/privilege.h"
-#include "servent/syncconf.h"
 
 static struct app app;
-
-static void warn_line(void *ctx, unsigned line, const char *text)
-{
-	(*(unsigned *)ctx)++;
-	if (line > 0)
-		printf("line %u: %s\n", line, text);
-	else
-		printf("%s\n", text);
-}
-
-/* Is there something for which live sync would not run? */
-static bool check_livesync(const char *ini, const struct settings *set)
-{
-	char why[SYNCCONF_WHY];
-	struct syncnet_conf net;
-	struct sync_conf conf;
-	const enum status st = syncconf_read(set, &conf, &net, why);
-
-	if (st == ST_OK)
-		sync_conf_fini(&conf);
-	if (st == ST_PROTO)
-		printf("%s: livesync would not run: %s\n", ini, why);
-	return st == ST_PROTO;
-}
-
-static int check_config(const char *ini)
-{
-	struct settings *set = NULL;
-	unsigned faults = 0;
-	struct buf b;
-	enum status st;
-
-	buf_init(&b, SETTINGS_FILE_MAX);
-	st = file_read(ini, &b);
-	if (st == ST_OK)
-		st = settings_parse(b.p, b.len, warn_line, &faults, &set);
-	buf_fini(&b);
-	if (st != ST_OK) {
-		fprintf(stderr, "peercast: %s: %s\n", ini, status_str(st));
-		return EXIT_USAGE;
-	}
-	faults += check_livesync(ini, set);
-	settings_free(&set);
-	printf("%s: %u fault%s\n", ini, faults, faults == 1 ? "" : "s");
-	return faults == 0 ? EXIT_SUCCESS : EXIT_USAGE;
-}
 
 /* A line of stdin, without its end; what is typed is not shown. False: none, or too long. */
 static bool read_password(char dst[SETTINGS_TEXT])
@@ -194,7 +148,7 @@ int main(int argc, char **argv)
 		return EXIT_START;
 	}
 	if (o.check_config || o.check_health) {
-		code = o.check_config ? check_config(ini) : healthask(ini, stdout, stderr);
+		code = o.check_config ? checkconf(ini, stdout, stderr) : healthask(ini, stdout, stderr);
 		free(ini);
 		return code;
 	}

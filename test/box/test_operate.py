@@ -248,6 +248,43 @@ class Service(BoxCase):
             pass                            # what a killed node leaves
         n.start()
 
+    def test_check_config(self):
+        """Each fault with its line; and nothing but faults."""
+        n = self.node(start=False)
+        bans, text = os.path.join(n.dir, "bans"), os.path.join(n.dir, "file")
+        for path, what in ((bans, "address 192.0.2.1\nsession 12\n"), (text, "x")):
+            with open(path, "w", encoding="ascii") as f:
+                f.write(what)
+        rows = (("serverPort = 0", "serverPort: "), ("bindAddress = here", "bindAddress: here is not an address"),
+                ("forceIP = 1.2.3", "forceIP: 1.2.3 is not an address"), ("forceIP = name.example", None),
+                ("rtmpBind = ::x", "rtmpBind: ::x is not an address"), ("rtmpBind = 0.0.0.0", "rtmpBind: without rtmpKey"),
+                ("rtmpPort = 7144", "rtmpPort: it is that of the node"), ("rootHost = a.example, b c", "rootHost: b c is not host"),
+                ("rootHost = a.example:7146,192.0.2.1", None), ("chanLog = /nonexistent/a/log.xml", "chanLog: /nonexistent/a/: "),
+                ("chanLog = %s/log.xml" % n.dir, None), ("chanLog = " + n.dir, "chanLog: .* is no file"),
+                ("chanLog = log.xml\nchanLogGroup = nobody-has-this", "chanLogGroup: no group"), ("banList = /nonexistent", "banList: "),
+                ("mediaDir = " + text, "mediaDir: .* is no folder"), ("mediaDir = /nonexistent", "mediaDir: "), ("fetchAllow = ftp", "fetchAllow"),
+                ("[Filter]\nip = 192.0.2.1\n[End]\n[Filter]\nban = Yes\nip = 300.0.0.1", r"\[Filter\]: 300.0.0.1 is no"),
+                ("[Flags]\nenableSSLServer = Yes", "enableSSLServer: server.crt"), ("isRoot = Yes\nlivesync = Yes", None))
+        for keys, want in rows:
+            with self.subTest(keys):
+                with open(n.ini_path, "w", encoding="ascii") as f:
+                    f.write("serverPort = 7144\n" + ("" if "rtmp" in keys else "rtmpServer = No\n") + keys
+                            + ("\n[End]\n" if "[" in keys else "\n"))
+                r = subprocess.run([PEERCAST, "-i", n.ini_path, "--check-config"], capture_output=True, text=True, cwd=n.dir, check=False)
+                found = [line for line in r.stdout.splitlines()[:-1] if "no [Filter]" not in line and "livesync" not in line]
+                if want is None:
+                    self.assertEqual(found, [])
+                    continue
+                self.assertEqual((r.returncode, len(found)), (2, 1), r.stdout)
+                with open(n.ini_path, encoding="ascii") as f:
+                    last = len(f.read().splitlines()) - ("[" in keys)
+                self.assertRegex(found[0], "^line %d: %s" % (last, want))
+        with open(n.ini_path, "w", encoding="ascii") as f:
+            f.write("banList = bans\n")
+        r = subprocess.run([PEERCAST, "-i", n.ini_path, "--check-config"], capture_output=True, text=True, cwd=n.dir, check=False)
+        self.assertIn("\nbans:2: ", "\n" + r.stdout)
+        self.assertEqual(r.stderr, "")
+
     def test_check_health(self):
         n = self.node()
 

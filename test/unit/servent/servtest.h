@@ -35,6 +35,7 @@ static inline void app_make(struct app *a, const char *const *keys)
 
 	log_set_level(LOG_OFF);
 	memset(a, 0, sizeof(*a));
+	a->listen_fd = a->passed_fd = a->ini_lock = -1;
 	ck_assert_ptr_nonnull(draft);
 	for (; keys != NULL && keys[0] != NULL; keys += 2)
 		ck_assert_msg(settings_set(draft, keys[0], keys[1], why) == ST_OK, "%s: %s", keys[0], why);
