@@ -158,7 +158,8 @@ void response_head(const struct response *rs, struct buf *out)
 	buf_puts(out, "\r\n");
 }
 
-enum status response_send(struct sock *s, const struct response *rs, bool head_only, nsec deadline)
+static enum status put_all(struct sock *s, const struct response *rs, bool head_only, bool last,
+	nsec deadline)
 {
 	struct buf head;
 	struct iovec iov[2];
@@ -174,10 +175,20 @@ enum status response_send(struct sock *s, const struct response *rs, bool head_o
 		iov[1] =
 			(struct iovec){ rs->data != NULL ? (void *)(uintptr_t)rs->data : rs->body.p,
 				rs->type != NULL && !head_only ? body_len(rs) : 0 };
-		st = sock_writev(s, iov, iov[1].iov_len > 0 ? 2 : 1, deadline);
+		st = last ? sock_finish(s, iov, 2, deadline) : sock_writev(s, iov, 2, deadline);
 	}
 	buf_fini(&head);
 	return st;
+}
+
+enum status response_send(struct sock *s, const struct response *rs, bool head_only, nsec deadline)
+{
+	return put_all(s, rs, head_only, false, deadline);
+}
+
+enum status response_finish(struct sock *s, const struct response *rs, bool head_only, nsec deadline)
+{
+	return put_all(s, rs, head_only, true, deadline);
 }
 
 enum status http_bare_status(struct sock *s, int status, nsec deadline)

@@ -259,19 +259,21 @@ static void byinfo_init(struct byinfo *t, const struct yplist *list)
 	}
 }
 
-/* The channel with the same info as it was then, NULL = not known. */
-static const struct ypchan *byinfo_find(const struct byinfo *t, const struct ypchan *now)
+/* Look for the line as it was when its channel had the same info. */
+static void byinfo_find(const struct byinfo *t, struct line *l)
 {
-	size_t at = place_of(t, now->info), k;
+	size_t at = place_of(t, l->c->info), k;
 
 	for (k = 0; t->slots != NULL && k <= PROBES && t->slots[at] != 0; k++) {
 		const struct ypchan *c = &t->list->chans[t->slots[at] - 1];
 
-		if (c->info == now->info && gnuid_equal(&c->id, &now->id))
-			return c;
+		if (c->info == l->c->info && gnuid_equal(&c->id, &l->c->id)) {
+			l->was = c;
+			l->was_text = t->list->text.p + c->at;
+			return;
+		}
 		at = (at + 1) & t->mask;
 	}
-	return NULL;
 }
 
 enum status ypindex_lines(struct yplist *l, const struct yplist *old)
@@ -286,9 +288,7 @@ enum status ypindex_lines(struct yplist *l, const struct yplist *old)
 	for (i = 0; i < l->n && l->text.len + YPINDEX_LINE <= YPINDEX_MAX; i++) {
 		struct line line = { .out = &l->text, .c = &l->chans[i] };
 
-		line.was = byinfo_find(&known, line.c);
-		if (line.was != NULL)
-			line.was_text = old->text.p + line.was->at;
+		byinfo_find(&known, &line);
 		put_line(&line);
 	}
 	free(known.slots);

@@ -42,11 +42,30 @@ static bool path_is(const struct request *rq, const char *prefix)
 	return strncmp(rq->path, prefix, strlen(prefix)) == 0;
 }
 
+/* Who is here to stay will be woken. */
+static bool can_stay(struct servent *sv)
+{
+	const enum status st = mbox_ready(&sv->mbox);
+
+	if (st != ST_OK)
+		log_peer(LOG_ERROR, &sv->peer, "servent %u: %s", sv->id, status_str(st));
+	return st == ST_OK;
+}
+
+/* Does it ask for more than one answer? */
+static bool wants_to_stay(const struct request *rq)
+{
+	return path_is(rq, "/stream/") || path_is(rq, "/channel/") ||
+		(rq->method & (HTTP_POST | HTTP_PUT) && !path_is(rq, "/api/"));
+}
+
 static void http(struct app *a, struct servent *sv, struct request **rqp)
 {
 	struct request *rq = *rqp;
 
-	if ((rq->method == HTTP_GET || rq->method == HTTP_HEAD) && path_is(rq, "/stream/")) {
+	if (wants_to_stay(rq) && !can_stay(sv))
+		handshake_error(sv, 503, NULL);
+	else if ((rq->method == HTTP_GET || rq->method == HTTP_HEAD) && path_is(rq, "/stream/")) {
 		if (http_allowed(&a->node, sv, ALLOW_DIRECT))
 			direct_run(a, sv, rqp);
 		else
@@ -127,6 +146,8 @@ static void dispatch(struct app *a, struct servent *sv, nsec patience)
 	} else if (st == ST_PROTO) {
 		log_peer(LOG_INFO, &sv->peer, "servent %u: unknown request", sv->id);
 		handshake_error(sv, 400, NULL);
+	} else if (st == ST_OK && !http_is_request_line(line) && !can_stay(sv)) {
+		goto out;
 	} else if (st == ST_OK && strcmp(line, "pcp") == 0) {
 		handshake_done(&rq);
 		free(line);

@@ -361,7 +361,11 @@ enum status servent_new(struct servmgr *sm, int fd, const struct host *peer, boo
 		goto fail;
 	}
 	sv = &e->sv;
-	st = mbox_init(&sv->mbox);
+	/* Most accepted ones are gone before they had to wait for anything. */
+	if (outgoing)
+		st = mbox_init(&sv->mbox);
+	else
+		mbox_init_lazy(&sv->mbox);
 	if (st != ST_OK)
 		goto fail;
 	if (spare != NULL)

@@ -11,12 +11,35 @@
 
 LOCK_DEFINE(mb, struct mbox, mtx, lk_mbox)
 
+void mbox_init_lazy(struct mbox *m)
+{
+	*m = (struct mbox){ .efd = -1, .fd = -1 };
+	mtx_init(&m->mtx, &lk_mbox);
+}
+
 enum status mbox_init(struct mbox *m)
 {
-	*m = (struct mbox){ .efd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), .fd = -1 };
-	if (m->efd == -1)
+	mbox_init_lazy(m);
+	if (mbox_ready(m) == ST_OK)
+		return ST_OK;
+	mtx_fini(&m->mtx);
+	return ST_SYS;
+}
+
+enum status mbox_ready(struct mbox *m)
+{
+	int efd;
+
+	if (m->efd != -1)
+		return ST_OK;
+	efd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (efd == -1)
 		return ST_SYS;
-	mtx_init(&m->mtx, &lk_mbox);
+	mb_lock(m);
+	m->efd = efd;
+	if (m->signalled)
+		MUST_ZERO(eventfd_write(efd, 1));
+	mb_unlock(m);
 	return ST_OK;
 }
 
@@ -34,17 +57,19 @@ void mbox_fini(struct mbox *m)
 	mb_unlock(m);
 	mail_free(&left);
 	mtx_fini(&m->mtx);
-	MUST_ZERO(close(m->efd));
+	if (m->efd != -1)
+		MUST_ZERO(close(m->efd));
 	m->efd = -1;
 }
 
-/* Make efd readable unless it is. The counter cannot overflow: it is at most 1. */
+/* Make efd readable, if there is one, unless it is. The counter cannot overflow: it is at most 1. */
 static void wake_locked(struct mbox *m) REQUIRES(lk_mbox)
 {
 	if (m->signalled)
 		return;
 	m->signalled = true;
-	MUST_ZERO(eventfd_write(m->efd, 1));
+	if (m->efd != -1)
+		MUST_ZERO(eventfd_write(m->efd, 1));
 }
 
 enum status mbox_post(struct mbox *m, struct blob *b)
@@ -140,7 +165,7 @@ void mbox_drain(struct mbox *m)
 	eventfd_t v;
 
 	/* EAGAIN: nobody had woken us after all. */
-	if (eventfd_read(m->efd, &v) == -1)
+	if (m->efd != -1 && eventfd_read(m->efd, &v) == -1)
 		ASSERT(errno == EAGAIN || errno == EINTR);
 	/* In this order: whoever posts between the two does not write the eventfd, but is found by
 	 * the owner, who looks only after us. The other way round the wake-up would be eaten while
@@ -172,6 +197,8 @@ void mbox_set_fd(struct mbox *m, int fd)
 
 enum status mbox_wait(struct mbox *m, nsec deadline)
 {
+	if (mbox_ready(m) != ST_OK)
+		return mbox_is_stopped(m) ? ST_STOPPED : ST_SYS;
 	for (;;) {
 		struct pollfd pf = { .fd = m->efd, .events = POLLIN };
 		int ms, n;

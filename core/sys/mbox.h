@@ -22,7 +22,8 @@
 
 struct mbox {
 	struct mtx mtx;                         /* lk_mbox */
-	int efd;                                /* eventfd, non-blocking, close-on-exec */
+	int efd;                                /* eventfd, non-blocking, close-on-exec; -1 = not made yet.
+	                                         * Set by the owner under lk_mbox */
 	int fd          GUARDED_BY(lk_mbox);    /* the owner's socket, or -1; for mbox_stop() alone */
 	bool stopping   GUARDED_BY(lk_mbox);
 	bool hard       GUARDED_BY(lk_mbox);    /* stopping by mbox_stop(): fd is shut down */
@@ -33,6 +34,10 @@ struct mbox {
 };
 
 enum status mbox_init(struct mbox *m) NODISCARD;        /* ST_OK, ST_SYS (no fd) */
+/* The same without the eventfd, which the first wait makes: for owners that seldom have to wait. */
+void mbox_init_lazy(struct mbox *m);
+/* Owner: make the eventfd, when there is none. ST_OK, ST_SYS (no fd) */
+enum status mbox_ready(struct mbox *m) EXCLUDES(lk_mbox) NODISCARD;
 void mbox_fini(struct mbox *m);
 
 /* Any thread: queue b (the mailbox takes its own reference), as core/sys/mailq.h says. It wakes the owner
@@ -78,11 +83,12 @@ void mbox_set_fd(struct mbox *m, int fd) EXCLUDES(lk_mbox);
 
 /* Owner: sleep until woken, stopped or the deadline, without a socket. Returns at once, and clears
  * m->mail, when a sock_* call has noted a wake-up nobody looked at.
- * returns  ST_OK (woken), ST_TIMEOUT, ST_STOPPED */
+ * returns  ST_OK (woken), ST_TIMEOUT, ST_STOPPED, ST_SYS (no eventfd to be had, after mbox_init_lazy()) */
 enum status mbox_wait(struct mbox *m, nsec deadline) EXCLUDES(lk_mbox) NODISCARD;
 
 /* Owner: sleep until the next wake, whether or not stopped; for events that are sure to come. It may
- * also return for an older wake, so call it in a while loop over the event; sets m->mail. */
+ * also return for an older wake, so call it in a while loop over the event; sets m->mail. The mailbox is
+ * ready (mbox_ready()). */
 void mbox_pause(struct mbox *m) EXCLUDES(lk_mbox);
 
 /* Messages lost so far, and replaced by newer ones. */

@@ -34,6 +34,8 @@ static bool is_stopped(const struct mbox *mb)
 static enum status wait_fd(int fd, short ev, struct mbox *mb, bool mail, nsec deadline, short *rev)
 {
 	*rev = 0;
+	if (mb != NULL && mbox_ready(mb) != ST_OK)
+		return is_stopped(mb) ? ST_STOPPED : ST_SYS;
 	for (;;) {
 		struct pollfd pf[2] = {
 			{ .fd = fd, .events = ev },
@@ -81,6 +83,15 @@ static void set_opt(int fd, int level, int name, int v)
 	(void)setsockopt(fd, level, name, &v, sizeof(v));
 }
 
+static void set_opts(int fd)
+{
+	set_opt(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	set_opt(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	set_opt(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEP_IDLE_S);
+	set_opt(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEP_INTERVAL_S);
+	set_opt(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEP_PROBES);
+}
+
 /* Everything but the counters by plain stores: others may be looking at those. */
 static void set_fields(struct sock *s, int fd, const struct host *peer, struct mbox *mb)
 {
@@ -100,14 +111,12 @@ void sock_init(struct sock *s, int fd, const struct host *peer, struct mbox *mb)
 	const int fl = fcntl(fd, F_GETFL);
 
 	ASSERT(fl != -1);
-	MUST_ZERO(fcntl(fd, F_SETFL, fl | O_NONBLOCK));
-	MUST_ZERO(fcntl(fd, F_SETFD, FD_CLOEXEC));
-	set_opt(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-	set_opt(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-	set_opt(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEP_IDLE_S);
-	set_opt(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEP_INTERVAL_S);
-	set_opt(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEP_PROBES);
-
+	/* One that does not block is ours, and has it all (sock_connect(), sock_accept()). */
+	if ((fl & O_NONBLOCK) == 0) {
+		MUST_ZERO(fcntl(fd, F_SETFL, fl | O_NONBLOCK));
+		MUST_ZERO(fcntl(fd, F_SETFD, FD_CLOEXEC));
+		set_opts(fd);
+	}
 	set_fields(s, fd, peer, mb);
 	if (mb != NULL)
 		mbox_set_fd(mb, fd);
@@ -125,6 +134,7 @@ enum status sock_connect(struct sock *s, const struct host *to, struct mbox *mb,
 	fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1)
 		return ST_SYS;
+	set_opts(fd);
 	sock_init(s, fd, to, mb);
 	if (connect(fd, (const struct sockaddr *)&ss, len) == -1) {
 		/* EINTR too: the connection goes on being made (POSIX). */
@@ -281,14 +291,11 @@ static bool has_input(const struct sock *s)
 	return s->tls != NULL && tls_has_input(s->tls);
 }
 
-/* One recv() that waits. */
-static enum status recv_some(struct sock *s, void *p, size_t n, size_t *got, nsec deadline)
+/* One recv(); ST_TIMEOUT = there is nothing yet. */
+static enum status recv_now(struct sock *s, void *p, size_t n, size_t *got)
 {
-	if (s->tls != NULL)
-		return tls_recv_some(s, p, n, got, deadline);
 	for (;;) {
 		const ssize_t k = recv(s->fd, p, n, 0);
-		enum status st;
 
 		if (is_stopped(ear(s)))
 			return ST_STOPPED;
@@ -300,14 +307,57 @@ static enum status recv_some(struct sock *s, void *p, size_t n, size_t *got, nse
 		}
 		if (k == 0)
 			return ST_EOF;
-		if (errno == EINTR)
-			continue;
-		if (errno != EAGAIN && errno != EWOULDBLOCK)
+		if (errno == EAGAIN || errno == EWOULDBLOCK)
+			return ST_TIMEOUT;
+		if (errno != EINTR)
 			return ST_SYS;
+	}
+}
+
+/* The same, waiting. */
+static enum status recv_some(struct sock *s, void *p, size_t n, size_t *got, nsec deadline)
+{
+	enum status st;
+
+	if (s->tls != NULL)
+		return tls_recv_some(s, p, n, got, deadline);
+	do {
+		st = recv_now(s, p, n, got);
+		if (st != ST_TIMEOUT)
+			return st;
 		st = wait_io(s, POLLIN, deadline);
+	} while (st == ST_OK);
+	return st;
+}
+
+/* Make the read buffer and read into it. Who has to wait does so without it: a thousand idle connections
+ * may. */
+static enum status first_fill(struct sock *s, nsec deadline)
+{
+	enum status st = ST_OK;
+	size_t got;
+	short rev;
+
+	do {
+		if (s->tls != NULL && !has_input(s))
+			st = wait_fd(s->fd, POLLIN, ear(s), false, deadline, &rev);
 		if (st != ST_OK)
 			return st;
-	}
+		s->rx = malloc(SOCK_RX);
+		if (s->rx == NULL)
+			return ST_LIMIT;
+		s->rx_pos = 0;
+		st = s->tls != NULL ? tls_recv_some(s, s->rx, SOCK_RX, &got, deadline) :
+			recv_now(s, s->rx, SOCK_RX, &got);
+		if (st == ST_OK) {
+			s->rx_len = (uint32_t)got;
+			return ST_OK;
+		}
+		sock_trim(s);
+		if (st == ST_TIMEOUT && s->tls == NULL)
+			st = wait_fd(s->fd, POLLIN, ear(s), false, deadline, &rev);
+	} while (st == ST_OK);
+	return st;
 }
 
 const uint8_t *sock_peek(const struct sock *s, size_t *n)
@@ -320,19 +370,11 @@ enum status sock_fill(struct sock *s, nsec deadline)
 {
 	enum status st;
 	size_t got;
-	short rev;
 
 	if (s->rx_len == SOCK_RX)
 		return ST_LIMIT;
-	if (s->rx == NULL) {
-		/* Memory only once there is something to read: a thousand idle connections wait here. */
-		st = has_input(s) ? ST_OK : wait_fd(s->fd, POLLIN, ear(s), false, deadline, &rev);
-		if (st != ST_OK)
-			return st;
-		s->rx = malloc(SOCK_RX);
-		if (s->rx == NULL)
-			return ST_LIMIT;
-	}
+	if (s->rx == NULL)
+		return first_fill(s, deadline);
 	if (s->rx_len == 0) {
 		s->rx_pos = 0;
 	} else if (s->rx_pos + s->rx_len == SOCK_RX) {
@@ -464,7 +506,7 @@ enum status sock_read_line(struct sock *s, char *p, size_t cap, nsec deadline)
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
-enum status sock_try_sendv(int fd, const struct iovec *iov, int n, size_t *sent)
+static enum status try_send(int fd, const struct iovec *iov, int n, int flags, size_t *sent)
 {
 	*sent = 0;
 	for (;;) {
@@ -472,7 +514,7 @@ enum status sock_try_sendv(int fd, const struct iovec *iov, int n, size_t *sent)
 			.msg_iov = (struct iovec *)(uintptr_t)iov,      /* sendmsg() only reads it */
 			.msg_iovlen = (size_t)MIN(n, IOV_MAX),
 		};
-		const ssize_t k = sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+		const ssize_t k = sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT | flags);
 
 		if (k >= 0) {
 			*sent = (size_t)k;
@@ -491,6 +533,11 @@ enum status sock_try_sendv(int fd, const struct iovec *iov, int n, size_t *sent)
 			return ST_SYS;
 		}
 	}
+}
+
+enum status sock_try_sendv(int fd, const struct iovec *iov, int n, size_t *sent)
+{
+	return try_send(fd, iov, n, 0, sent);
 }
 
 /* Take `sent` bytes off the front of n entries; returns how many are left from *iov on. */
@@ -553,12 +600,10 @@ enum status sock_end(struct sock *s, nsec deadline)
 	return st;
 }
 
-enum status sock_writev(struct sock *s, struct iovec *iov, int n, nsec deadline)
+/* flags: MSG_MORE = what does not fill a segment waits for what comes next. */
+static enum status writev_all(struct sock *s, struct iovec *iov, int n, int flags, nsec deadline)
 {
 	bool first = true;
-
-	if (s->tls != NULL)
-		return tls_writev(s, iov, n, deadline);
 
 	for (;;) {
 		enum status st;
@@ -573,7 +618,7 @@ enum status sock_writev(struct sock *s, struct iovec *iov, int n, nsec deadline)
 		if (!first && clk_left_ms(deadline) == 0)
 			return ST_TIMEOUT;
 		first = false;
-		st = sock_try_sendv(s->fd, iov, n, &sent);
+		st = try_send(s->fd, iov, n, flags, &sent);
 		if (st != ST_OK)
 			return is_stopped(ear(s)) ? ST_STOPPED : st;
 		if (sent == 0) {
@@ -586,6 +631,19 @@ enum status sock_writev(struct sock *s, struct iovec *iov, int n, nsec deadline)
 		(void)atomic_fetch_add_explicit(&s->nwritten, (uint64_t)sent, memory_order_relaxed);
 		n = skip_sent(&iov, n, sent);
 	}
+}
+
+enum status sock_writev(struct sock *s, struct iovec *iov, int n, nsec deadline)
+{
+	return s->tls != NULL ? tls_writev(s, iov, n, deadline) : writev_all(s, iov, n, 0, deadline);
+}
+
+enum status sock_finish(struct sock *s, struct iovec *iov, int n, nsec deadline)
+{
+	enum status st = s->tls != NULL ? tls_writev(s, iov, n, deadline) :
+		writev_all(s, iov, n, MSG_MORE, deadline);
+
+	return st == ST_OK ? sock_end(s, deadline) : st;
 }
 
 enum status sock_write(struct sock *s, const void *p, size_t n, nsec deadline)
@@ -650,6 +708,7 @@ static enum status listen_on(int *fd, int family, const struct sockaddr_storage 
 		errno = e;
 		return ST_SYS;
 	}
+	set_opts(l);                    /* Linux hands them down to what is accepted */
 	*fd = l;
 	return ST_OK;
 }

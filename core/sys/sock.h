@@ -112,6 +112,8 @@ enum status sock_writev(struct sock *s, struct iovec *iov, int n, nsec deadline)
 
 /* Nothing more comes from us: the peer reads an end. */
 enum status sock_end(struct sock *s, nsec deadline) NODISCARD;
+/* sock_writev() and sock_end() in one, and in one packet where the last bytes fit. */
+enum status sock_finish(struct sock *s, struct iovec *iov, int n, nsec deadline) NODISCARD;
 
 enum {
 	SOCK_IN   = 1,          /* readable, or bytes are buffered, or the peer closed */

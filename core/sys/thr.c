@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 
 #include "core/sys/assert.h"
@@ -17,7 +18,8 @@ struct thr_run {
 	void (*fn)(void *);
 	void *arg;
 	char name[THR_NAME];
-	bool joinable;
+	struct thr_run *next;           /* of those that wait for a parked thread */
+	bool joinable;                  /* has what follows */
 	struct mtx mtx;                 /* lk_leaf */
 	struct cond ended;
 	bool done GUARDED_BY(lk_leaf);
@@ -25,11 +27,44 @@ struct thr_run {
 
 LOCK_DEFINE(run, struct thr_run, mtx, lk_leaf)
 
+/* Where a detached thread waits between two functions. Never freed: whoever calls it may do so when it is
+ * somebody else's already, which then looks in vain. */
+struct berth {
+	struct mtx mtx;                                 /* lk_leaf */
+	struct cond wake;
+	bool called             GUARDED_BY(lk_leaf);
+	struct berth *next;                             /* under the crew's lock, as the lists are */
+};
+
+/* The parked threads. Of the starts that wait for one there are never more than threads that have been
+ * called and have not come yet: nobody waits for a function to end. A thread that ends its function takes
+ * the next start at once, and whoever was called for it parks again, or takes a later one. */
+struct crew {
+	struct mtx mtx;                                 /* lk_leaf */
+	struct berth berths[THR_PARKED];
+	size_t n_made           GUARDED_BY(lk_leaf);    /* berths that were ever used */
+	struct berth *empty     GUARDED_BY(lk_leaf);
+	struct berth *parked    GUARDED_BY(lk_leaf);    /* the last first: its stack is in the cache */
+	struct thr_run *first   GUARDED_BY(lk_leaf);    /* starts that wait */
+	struct thr_run *last    GUARDED_BY(lk_leaf);
+	size_t n_waiting        GUARDED_BY(lk_leaf);
+	size_t n_called         GUARDED_BY(lk_leaf);
+};
+
+static struct crew crew = { .mtx = MTX_INIT(lk_leaf) };
+
+LOCK_DEFINE(crew, struct crew, mtx, lk_leaf)
+LOCK_DEFINE(berth, struct berth, mtx, lk_leaf)
+
 void thr_rename(const char *name)
 {
+	static _Thread_local char now[THR_NAME];
 	char cut[THR_NAME];
 
 	(void)text_copy(cut, sizeof(cut), name);
+	if (strcmp(cut, now) == 0)
+		return;
+	memcpy(now, cut, sizeof(now));
 	MUST_ZERO(prctl(PR_SET_NAME, cut));
 }
 
@@ -38,26 +73,168 @@ void thr_get_name(char dst[THR_NAME])
 	MUST_ZERO(prctl(PR_GET_NAME, dst));
 }
 
+/* --- parked threads --------------------------------------------------------------------------- */
+
+static void call(struct berth *b) EXCLUDES(lk_leaf)
+{
+	berth_lock(b);
+	b->called = true;
+	berth_unlock(b);
+	cond_broadcast(&b->wake);
+}
+
+/* Give r to a parked thread; false = there is none to be had. */
+static bool crew_start(struct thr_run *r)
+{
+	struct berth *b = NULL;
+	bool yes;
+
+	crew_lock(&crew);
+	yes = crew.n_waiting < crew.n_called || crew.parked != NULL;
+	if (yes) {
+		if (crew.first == NULL)
+			crew.first = r;
+		else
+			crew.last->next = r;
+		crew.last = r;
+		if (++crew.n_waiting > crew.n_called) {
+			b = crew.parked;
+			crew.parked = b->next;
+			crew.n_called++;
+		}
+	}
+	crew_unlock(&crew);
+	if (b != NULL)
+		call(b);
+	return yes;
+}
+
+static struct berth *take_berth_locked(void) REQUIRES(lk_leaf)
+{
+	struct berth *b = crew.empty;
+
+	if (b != NULL) {
+		crew.empty = b->next;
+	} else if (crew.n_made < THR_PARKED) {
+		b = &crew.berths[crew.n_made++];
+		mtx_init(&b->mtx, &lk_leaf);
+		cond_init(&b->wake);
+	}
+	return b;
+}
+
+/* Take the next start when one waits; else park, at *b. b is where the calling thread was called (NULL =
+ * nowhere); NULL with no start = there is no berth. */
+static struct thr_run *take_or_park(struct berth **b)
+{
+	struct thr_run *r;
+
+	crew_lock(&crew);
+	crew.n_called -= *b != NULL;
+	r = crew.first;
+	if (r != NULL) {
+		crew.first = r->next;
+		crew.n_waiting--;
+		if (*b != NULL) {
+			(*b)->next = crew.empty;
+			crew.empty = *b;
+		}
+	} else {
+		*b = *b != NULL ? *b : take_berth_locked();
+		if (*b != NULL) {
+			(*b)->next = crew.parked;
+			crew.parked = *b;
+		}
+	}
+	crew_unlock(&crew);
+	return r;
+}
+
+/* Was it called in time? */
+static bool wait_for_call(struct berth *b, nsec deadline)
+{
+	enum status st = ST_OK;
+	bool called;
+
+	berth_lock(b);
+	while (!b->called && st == ST_OK)
+		st = cond_wait(&b->wake, &b->mtx, deadline);
+	called = b->called;
+	b->called = false;
+	berth_unlock(b);
+	return called;
+}
+
+/* Nobody called in time: leave. False = somebody is about to. */
+static bool leave(struct berth *b)
+{
+	struct berth **at;
+	bool mine;
+
+	crew_lock(&crew);
+	for (at = &crew.parked; *at != NULL && *at != b; at = &(*at)->next)
+		;
+	mine = *at == b;
+	if (mine) {
+		*at = b->next;
+		b->next = crew.empty;
+		crew.empty = b;
+	}
+	crew_unlock(&crew);
+	return mine;
+}
+
+/* The next start for the calling thread; NULL = it ends. */
+static struct thr_run *crew_next(void)
+{
+	struct berth *b = NULL;
+
+	for (;;) {
+		struct thr_run *r = take_or_park(&b);
+
+		if (r != NULL || b == NULL)
+			return r;
+		if (!wait_for_call(b, clk_deadline(THR_PARK))) {
+			if (leave(b))
+				return NULL;
+			(void)wait_for_call(b, NSEC_NEVER);
+		}
+	}
+}
+
+/* --- starting and joining --------------------------------------------------------------------- */
+
 static void run_free(struct thr_run *r)
 {
-	cond_fini(&r->ended);
-	mtx_fini(&r->mtx);
+	if (r->joinable) {
+		cond_fini(&r->ended);
+		mtx_fini(&r->mtx);
+	}
 	free(r);
+}
+
+static void run_detached(struct thr_run *r)
+{
+	for (; r != NULL; r = crew_next()) {
+		void (*const fn)(void *) = r->fn;
+		void *const arg = r->arg;
+
+		thr_rename(r->name);
+		run_free(r);
+		fn(arg);
+	}
 }
 
 static void *run_main(void *p)
 {
 	struct thr_run *r = p;
-	void (*const fn)(void *) = r->fn;
-	void *const arg = r->arg;
 
-	thr_rename(r->name);
 	if (!r->joinable) {
-		run_free(r);
-		fn(arg);
+		run_detached(r);
 		return NULL;
 	}
-	fn(arg);
+	thr_rename(r->name);
+	r->fn(r->arg);
 	run_lock(r);
 	r->done = true;
 	cond_broadcast(&r->ended);
@@ -95,8 +272,12 @@ enum status thr_start(struct thr *t, const char *name, void (*fn)(void *), void 
 	r->arg = arg;
 	r->joinable = t != NULL;
 	(void)text_copy(r->name, sizeof(r->name), name);
-	mtx_init(&r->mtx, &lk_leaf);
-	cond_init(&r->ended);
+	if (r->joinable) {
+		mtx_init(&r->mtx, &lk_leaf);
+		cond_init(&r->ended);
+	} else if (crew_start(r)) {
+		return ST_OK;
+	}
 
 	MUST_ZERO(pthread_attr_init(&attr));
 	MUST_ZERO(pthread_attr_setstacksize(&attr, MAX((size_t)THR_STACK, (size_t)PTHREAD_STACK_MIN)));

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Threads: named, with a small stack, all signals blocked but those a fault of the thread itself
- * raises (SIGSEGV ...). The only way to start one. */
+ * raises (SIGSEGV ...). The only way to start one.
+ *
+ * A detached one whose function has ended parks for a moment, and runs the function of the next detached
+ * start: making a thread costs more than most of what a connection's does. No start ever waits for a
+ * function to end. A parked thread goes by the name it had last. */
 #ifndef CORE_SYS_THR_H
 #define CORE_SYS_THR_H
 
@@ -11,6 +15,8 @@
 
 #define THR_STACK  (256 * 1024)   /* bytes of address space; only touched pages cost memory */
 #define THR_NAME   16             /* with the NUL, a limit of the kernel */
+#define THR_PARK   NSEC_PER_SEC   /* unused for so long, a parked thread ends */
+#define THR_PARKED 64             /* at a time */
 
 struct thr_run;
 

@@ -2,10 +2,12 @@
 /* wrap: calloc */
 #include "core/sys/mbox.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -234,6 +236,92 @@ START_TEST(wait_wake_mail_deadline)
 }
 END_TEST
 
+/* Without an eventfd nothing is lost: the first wait makes it. */
+START_TEST(made_when_needed)
+{
+	struct mbox m;
+	uint32_t v;
+
+	mbox_init_lazy(&m);
+	ck_assert_int_eq(m.efd, -1);
+	ck_assert_int_eq(mbox_wait(&m, 0), ST_TIMEOUT);
+	ck_assert_int_ne(m.efd, -1);
+	mbox_fini(&m);
+
+	mbox_init_lazy(&m);
+	post(&m, 7, ST_OK);
+	mbox_wake(&m);
+	ck_assert(mbox_is_signalled(&m));
+	ck_assert_int_eq(m.efd, -1);
+	ck_assert_int_eq(mbox_ready(&m), ST_OK);
+	ck_assert(readable(m.efd));
+	ck_assert_int_eq(mbox_ready(&m), ST_OK);
+	ck_assert_int_eq(mbox_wait(&m, NSEC_NEVER), ST_OK);
+	ck_assert(!readable(m.efd));
+	ck_assert(take(&m, &v) && v == 7);
+	ck_assert_int_eq(mbox_wait(&m, 0), ST_TIMEOUT);
+	mbox_fini(&m);
+
+	mbox_init_lazy(&m);
+	mbox_wake(&m);
+	mbox_drain(&m);
+	ck_assert_int_eq(m.efd, -1);
+	ck_assert(m.mail && !mbox_is_signalled(&m));
+	post(&m, 8, ST_OK);
+	mbox_stop(&m);
+	ck_assert_int_eq(mbox_wait(&m, NSEC_NEVER), ST_STOPPED);
+	mbox_fini(&m);
+
+	mbox_init_lazy(&m);
+	post(&m, 9, ST_OK);
+	mbox_fini(&m);
+}
+END_TEST
+
+/* No file to be had: the wait says so, and what woke it is there for the next one. */
+START_TEST(made_too_late)
+{
+	struct rlimit was, none;
+	struct mbox m;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &was), 0);
+	none = was;
+	none.rlim_cur = 0;
+	mbox_init_lazy(&m);
+	mbox_wake(&m);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	const enum status ready = mbox_ready(&m), wait = mbox_wait(&m, NSEC_NEVER);
+	const int e = errno;
+
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &was), 0);
+	ck_assert_int_eq(ready, ST_SYS);
+	ck_assert_int_eq(wait, ST_SYS);
+	ck_assert_int_eq(e, EMFILE);
+	ck_assert_int_eq(mbox_wait(&m, NSEC_NEVER), ST_OK);
+	mbox_fini(&m);
+}
+END_TEST
+
+static void wake_main(void *arg)
+{
+	mbox_wake(arg);
+}
+
+START_TEST(made_while_woken)
+{
+	for (int i = 0; i < 300; i++) {
+		struct mbox m;
+		struct thr t;
+
+		mbox_init_lazy(&m);
+		ck_assert_int_eq(thr_start(&t, "waker", wake_main, &m), ST_OK);
+		ck_assert_int_eq(mbox_wait(&m, SOON), ST_OK);
+		ck_assert_int_eq(thr_join(&t, SOON), ST_OK);
+		mbox_fini(&m);
+	}
+}
+END_TEST
+
 START_TEST(stop_shuts_the_socket)
 {
 	struct mbox m;
@@ -455,6 +543,9 @@ Suite *unit_suite(void)
 	tcase_add_test(t, merged);
 	tcase_add_test(t, one_wake_for_many_posts);
 	tcase_add_test(t, wait_wake_mail_deadline);
+	tcase_add_test(t, made_when_needed);
+	tcase_add_test(t, made_too_late);
+	tcase_add_test(t, made_while_woken);
 	tcase_add_test(t, stop_shuts_the_socket);
 	tcase_add_test(t, stop_leaves_a_socket_taken_out);
 	tcase_add_test(t, posters);

@@ -3,7 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/tcp.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -706,10 +707,11 @@ START_TEST(move_keeps_pipelined_bytes)
 }
 END_TEST
 
+/* The one that dials, the one that accepts, and one from elsewhere. */
 START_TEST(init_sets_the_options)
 {
-	struct sock s;
-	const int other = make_tcp(&s, NULL);
+	struct sock s, t;
+	int other = make_tcp(&s, NULL);
 	static const struct {
 		int level, name, want;
 	} opts[] = {
@@ -720,6 +722,16 @@ START_TEST(init_sets_the_options)
 		{ IPPROTO_TCP, TCP_KEEPCNT, 3 },
 	};
 
+	if (_i == 1) {
+		sock_init(&t, other, &nobody, NULL);
+		other = s.fd;
+		sock_move(&s, &t, NULL);
+	} else if (_i == 2) {
+		close(s.fd);
+		s.fd = socket(AF_INET, SOCK_STREAM, 0);
+		ck_assert_int_ne(s.fd, -1);
+		sock_init(&s, s.fd, &nobody, NULL);
+	}
 	for (size_t i = 0; i < NELEM(opts); i++) {
 		int v = -1;
 		socklen_t n = sizeof(v);
@@ -729,6 +741,41 @@ START_TEST(init_sets_the_options)
 	}
 	ck_assert_int_ne(fcntl(s.fd, F_GETFL) & O_NONBLOCK, 0);
 	ck_assert_int_ne(fcntl(s.fd, F_GETFD) & FD_CLOEXEC, 0);
+	close(other);
+	sock_close(&s);
+}
+END_TEST
+
+static unsigned int segments_in(int fd)
+{
+	struct tcp_info i;
+	socklen_t n = sizeof(i);
+
+	memset(&i, 0, sizeof(i));
+	ck_assert_int_eq(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &i, &n), 0);
+	return i.tcpi_segs_in;
+}
+
+/* The last bytes and the end come in one packet, and in two when they are sent one after the other. */
+START_TEST(finish)
+{
+	struct iovec iov[] = { { (char[]){ "hel" }, 3 }, { NULL, 0 }, { (char[]){ "lo" }, 2 } };
+	struct sock s;
+	const int other = make_tcp(&s, NULL);
+	const unsigned int before = segments_in(other);
+	char b[16];
+
+	if (_i == 0) {
+		ck_assert_int_eq(sock_finish(&s, iov, NELEM(iov), SOON), ST_OK);
+	} else {
+		ck_assert_int_eq(sock_writev(&s, iov, NELEM(iov), SOON), ST_OK);
+		ck_assert_int_eq(sock_end(&s, SOON), ST_OK);
+	}
+	ck_assert_uint_eq(atomic_load(&s.nwritten), 5);
+	ck_assert_int_eq(recv(other, b, 5, MSG_WAITALL), 5);
+	ck_assert_int_eq(memcmp(b, "hello", 5), 0);
+	ck_assert_int_eq(recv(other, b, sizeof(b), 0), 0);
+	ck_assert_uint_eq(segments_in(other) - before, _i == 0 ? 1 : 2);
 	close(other);
 	sock_close(&s);
 }
@@ -905,7 +952,8 @@ Suite *unit_suite(void)
 	tcase_add_test(t, stop_from_another_thread);
 	tcase_add_test(t, mail_and_bytes_together);
 	tcase_add_test(t, move_keeps_pipelined_bytes);
-	tcase_add_test(t, init_sets_the_options);
+	tcase_add_loop_test(t, init_sets_the_options, 0, 3);
+	tcase_add_loop_test(t, finish, 0, 2);
 	tcase_add_loop_test(t, listen_connect_accept, 0, NELEM(listen_on));
 	tcase_add_test(t, connect_that_hangs);
 	tcase_add_test(t, connect_to_nothing);

@@ -2,12 +2,15 @@
 #include "core/sys/thr.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "core/sys/cc.h"
 #include "test/unit/core/sys/death.h"
@@ -105,6 +108,137 @@ START_TEST(detached)
 }
 END_TEST
 
+/* --- parked threads --------------------------------------------------------------------------- */
+
+struct visit {
+	sem_t done;
+	pid_t tid;
+	char name[32];
+};
+
+static void visit_main(void *arg)
+{
+	struct visit *v = arg;
+
+	v->tid = gettid();
+	ck_assert_int_eq(pthread_getname_np(pthread_self(), v->name, sizeof(v->name)), 0);
+	sem_post(&v->done);
+}
+
+/* One thread runs one function after the other, each under its name. */
+START_TEST(used_again)
+{
+	const nsec deadline = clk_deadline(20 * NSEC_PER_SEC);
+	struct visit a, b;
+	char name[THR_NAME];
+	unsigned int i = 0;
+
+	sem_init(&a.done, 0, 0);
+	sem_init(&b.done, 0, 0);
+	do {
+		ck_assert_int_lt(clk_now(), deadline);
+		ck_assert_int_eq(thr_start(NULL, "first", visit_main, &a), ST_OK);
+		sem_wait(&a.done);
+		snprintf(name, sizeof(name), "second-%u", i++ % 100);
+		ck_assert_int_eq(thr_start(NULL, name, visit_main, &b), ST_OK);
+		sem_wait(&b.done);
+		ck_assert_str_eq(a.name, "first");
+		ck_assert_str_eq(b.name, name);
+	} while (a.tid != b.tid);
+}
+END_TEST
+
+struct meeting {
+	pthread_barrier_t all;
+	sem_t left;
+};
+
+static void meet(void *arg)
+{
+	struct meeting *m = arg;
+
+	(void)pthread_barrier_wait(&m->all);
+	sem_post(&m->left);
+}
+
+/* No start waits for a function to end, however many threads are parked: here none ends before all run. */
+START_TEST(nobody_waits)
+{
+	static const unsigned int size[] = { 3, THR_PARKED / 2, THR_PARKED, THR_PARKED + 1, 2 * THR_PARKED, 5 };
+	struct meeting m;
+
+	sem_init(&m.left, 0, 0);
+	for (size_t i = 0; i < 4 * NELEM(size); i++) {
+		const unsigned int n = size[i % NELEM(size)];
+
+		ck_assert_int_eq(pthread_barrier_init(&m.all, NULL, n), 0);
+		for (unsigned int k = 0; k < n; k++)
+			ck_assert_int_eq(thr_start(NULL, "meet", meet, &m), ST_OK);
+		for (unsigned int k = 0; k < n; k++)
+			sem_wait(&m.left);
+		pthread_barrier_destroy(&m.all);
+	}
+}
+END_TEST
+
+#define STORM 3000
+
+static atomic_uint stormed;
+static sem_t storm_over;
+
+static void storm_one(void *arg)
+{
+	if (atomic_fetch_add(&stormed, 1) + 1 == 4 * STORM)
+		sem_post(&storm_over);
+}
+
+static void storm(void *arg)
+{
+	for (int i = 0; i < STORM; i++)
+		while (thr_start(NULL, "storm", storm_one, NULL) != ST_OK)
+			sched_yield();          /* too many threads for this machine just now */
+}
+
+/* Every function runs, once. */
+START_TEST(starts_from_everywhere)
+{
+	struct thr t[4];
+
+	sem_init(&storm_over, 0, 0);
+	atomic_store(&stormed, 0);
+	for (size_t i = 0; i < NELEM(t); i++)
+		ck_assert_int_eq(thr_start(&t[i], "starter", storm, NULL), ST_OK);
+	for (size_t i = 0; i < NELEM(t); i++)
+		ck_assert_int_eq(thr_join(&t[i], NSEC_NEVER), ST_OK);
+	sem_wait(&storm_over);
+	ck_assert_uint_eq(atomic_load(&stormed), 4 * STORM);
+}
+END_TEST
+
+static pthread_key_t at_end;
+
+static void tell_end(void *arg)
+{
+	sem_post(arg);
+}
+
+static void note_end(void *arg)
+{
+	ck_assert_int_eq(pthread_setspecific(at_end, arg), 0);
+}
+
+/* Unused ones end. */
+START_TEST(parked_threads_end)
+{
+	sem_t ended;
+
+	sem_init(&ended, 0, 0);
+	ck_assert_int_eq(pthread_key_create(&at_end, tell_end), 0);
+	ck_assert_int_eq(thr_start(NULL, "short", note_end, &ended), ST_OK);
+	sem_wait(&ended);
+}
+END_TEST
+
 START_TEST(never_started)
 {
 	struct thr t = { .started = false };
@@ -163,8 +297,13 @@ Suite *unit_suite(void)
 	Suite *s = suite_create("core/sys/thr");
 	TCase *t = tcase_create("thr");
 
+	tcase_set_timeout(t, 60);
 	tcase_add_test(t, joined);
 	tcase_add_test(t, detached);
+	tcase_add_test(t, used_again);
+	tcase_add_test(t, nobody_waits);
+	tcase_add_test(t, starts_from_everywhere);
+	tcase_add_test(t, parked_threads_end);
 	tcase_add_test(t, never_started);
 	tcase_add_test(t, rename_cuts_at_a_character);
 	if (can_fork())
