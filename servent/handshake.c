@@ -48,7 +48,8 @@ static bool can_stay(struct servent *sv)
 	const enum status st = mbox_ready(&sv->mbox);
 
 	if (st != ST_OK)
-		log_peer(LOG_ERROR, &sv->peer, "servent %u: %s", sv->id, status_str(st));
+		log_peer(LOG_WARN, &sv->peer, "server: no room for %s: %s",
+		         host_str(&sv->peer, (char[HOST_STRLEN]){ 0 }), status_str(st));
 	return st == ST_OK;
 }
 
@@ -130,6 +131,8 @@ static void dispatch(struct app *a, struct servent *sv, nsec patience)
 		goto out;
 	request_init(rq);
 	st = sock_fill(&sv->sock, deadline);
+	if (st == ST_SYS && !can_stay(sv))
+		handshake_error(sv, 503, NULL);
 	if (st != ST_OK || !listen_serves(a, sv))
 		goto out;               /* a probe, or nothing to say */
 	deadline = clk_deadline(sv->local ? HEAD_LOCAL : WHOLE_HEAD);
