@@ -271,12 +271,13 @@ enum status getgmt_page(struct buf *out, const char *lang, const char *yp, const
 	buf_printf(out, " - %s - ", w->statistics);
 	xmlout_escape(out, yp);
 	buf_puts(out, "</title>\n<link rel=\"icon\" href=\"/assets/icon.svg\" type=\"image/svg+xml\">\n"
-		"<link rel=\"stylesheet\" href=\"/assets/style.css\">\n</head>\n<body>\n<header>\n"
-		"<p><a href=\"/yp/\">");
-	xmlout_escape(out, yp);
-	buf_puts(out, "</a></p>\n<h1>");
+		"<link rel=\"stylesheet\" href=\"/assets/style.css\">\n</head>\n"
+		"<body class=\"bare\">\n<main id=\"main\">\n<div class=\"head\">\n"
+		"<img src=\"/assets/icon.svg\" alt=\"\" width=\"36\" height=\"36\">\n<h1>");
 	xmlout_escape(out, name);
-	buf_printf(out, "</h1>\n<p>%s</p>\n</header>\n<main class=\"day\">\n<div>\n", date);
+	buf_puts(out, "</h1>\n<a class=\"end\" href=\"/yp/\">");
+	xmlout_escape(out, yp);
+	buf_printf(out, "</a>\n</div>\n<p class=\"quiet\">%s</p>\n<div class=\"day\">\n<div>\n", date);
 	if (h->n > 0) {
 		put_chart(out, w, d, h);
 		put_table(out, w, d, h);
@@ -285,7 +286,7 @@ enum status getgmt_page(struct buf *out, const char *lang, const char *yp, const
 	}
 	buf_puts(out, "</div>\n");
 	put_days(out, w, name, d, h);
-	buf_puts(out, "</main>\n</body>\n</html>\n");
+	buf_puts(out, "</div>\n</main>\n</body>\n</html>\n");
 	return out->err;
 }
 
