@@ -383,7 +383,45 @@ static void on_note(void *ctx, const char *text)
 	log_peer(LOG_WARN, &s->peer, "source %s", text);
 }
 
-static const struct media_ops ops = { on_head, on_data, on_info, on_note };
+/* What the source before us has left, or our own input before it began anew. */
+static enum status on_before(void *ctx, struct media_before *b)
+{
+	struct source *s = ctx;
+	enum status st = s->c == NULL ? open_channel(s) : ST_OK;
+
+	if (st != ST_OK)
+		return st;
+	pkt_unref(&s->head);
+	s->head = chan_head(s->c);
+	if (s->head != NULL && chan_left(s->c, &b->ms)) {
+		b->head = pkt_media(s->head);
+		b->n = s->head->len;
+	}
+	return ST_OK;
+}
+
+static enum status on_resume(void *ctx)
+{
+	struct source *s = ctx;
+
+	s->pos = chan_next_pos(s->c);
+	s->headed = true;
+	return ST_OK;
+}
+
+static const struct media_ops ops = {
+	.head = on_head, .before = on_before, .resume = on_resume, .data = on_data, .info = on_info,
+	.note = on_note,
+};
+
+/* How far the stream has come, for the next one. */
+static void note_left(struct source *s)
+{
+	int64_t ms;
+
+	if (s->c != NULL && s->attached && media_clock(s->media, &ms) == MEDIA_CLOCK_RUNS)
+		chan_set_left(s->c, ms);
+}
 
 /* --- life ------------------------------------------------------------------------------------- */
 
@@ -452,6 +490,8 @@ bool source_early_title(struct node *n, const char *mount, const struct chanmeta
 
 void source_fini(struct source *s)
 {
+	if (s->media != NULL)
+		note_left(s);
 	if (s->attached)
 		chan_detach(s->c, s->token);
 	drop_batch(s);
@@ -574,6 +614,7 @@ enum status source_restart(struct source *s, const char *type)
 	if (m == NULL)
 		return no_room(s, "out of memory");
 	drop_batch(s);
+	note_left(s);
 	media_free(&s->media);
 	s->media = m;
 	memset(&s->said, 0, sizeof(s->said));

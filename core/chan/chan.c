@@ -53,6 +53,8 @@ struct chan {
 
 	struct mbox *src_mb             GUARDED_BY(lk_chan);    /* NULL = no source attached */
 	uint32_t src_token              GUARDED_BY(lk_chan);
+	int64_t left_ms                 GUARDED_BY(lk_chan);    /* chan_set_left() */
+	bool has_left                   GUARDED_BY(lk_chan);
 	struct cond src_gone;
 	struct host src_host            GUARDED_BY(lk_chan);
 	struct gnuid src_sid            GUARDED_BY(lk_chan);
@@ -557,6 +559,25 @@ enum status chan_attach(struct chan *c, struct mbox *mb, uint32_t *token, nsec d
 	}
 	chan_unlock(c);
 	return st;
+}
+
+void chan_set_left(struct chan *c, int64_t ms)
+{
+	chan_lock(c);
+	c->left_ms = ms;
+	c->has_left = true;
+	chan_unlock(c);
+}
+
+bool chan_left(struct chan *c, int64_t *ms)
+{
+	bool ok;
+
+	chan_lock(c);
+	ok = c->has_left;
+	*ms = c->left_ms;
+	chan_unlock(c);
+	return ok;
 }
 
 void chan_detach(struct chan *c, uint32_t token)

@@ -158,6 +158,11 @@ void chan_detach(struct chan *c, uint32_t token) EXCLUDES(lk_chan);
 /* Does this token still name the source? */
 bool chan_is_source(struct chan *c, uint32_t token) EXCLUDES(lk_chan);
 
+/* The media time, in ms, that the stream had come to, for a source that goes on where another one left
+ * off. */
+void chan_set_left(struct chan *c, int64_t ms) EXCLUDES(lk_chan);
+bool chan_left(struct chan *c, int64_t *ms) EXCLUDES(lk_chan);          /* false: nobody said */
+
 /* A new head: the stream restarts. The ring is emptied when p->pos is 0 or moved back; the stream
  * index changes to a number never used in this run. Readers get it before any later data. An empty
  * head (RAW) is kept but not put in the ring.

@@ -34,6 +34,8 @@
 #define FLV_RESYNC      (1u << 20)      /* bytes searched for a tag */
 #define FLV_RESYNC_OPEN 61440           /* the same, before the first head: out within 64 KiB */
 #define FLV_GUESS       4096            /* longest tag believed with a stream id not seen before */
+#define FLV_STEP_MS     40              /* between two streams of which one follows the other */
+#define FLV_SETTLED_MS  10000           /* no tag of a stream is as late as that */
 #define FLV_NEXT_MS     10000           /* two tags in a row that are further apart prove nothing */
 
 enum { TAG_AUDIO = 8, TAG_VIDEO = 9, TAG_SCRIPT = 18 };
@@ -61,6 +63,10 @@ struct flv {
 	bool video, audio;      /* tags of this kind were seen since the file header */
 	bool has_ts;
 	uint32_t ra_ts;         /* the last place to start */
+	bool follows;           /* times go on behind those of another stream: */
+	bool shifted;           /* shift is known, */
+	bool settled;           /* and all times are well behind left */
+	uint32_t left, shift;   /* what it came to; added to our times */
 	uint32_t sid;           /* stream id of all tags: 0, but for encoders that know no better */
 	uint32_t bad, unknown;  /* in a row */
 	uint32_t searched;      /* bytes given up in this search */
@@ -71,6 +77,7 @@ struct flv {
 	struct buf meta;        /* payload of the script tag for the head; empty = none */
 	struct flv_meta facts;  /* of that tag */
 	struct buf hold;        /* tags for after the head */
+	uint8_t front[FLV_TAG_HEAD];
 	uint8_t tail[FLV_TRAILER];
 };
 
@@ -433,6 +440,89 @@ static uint8_t flv_flags(const struct flv *f)
 	return (uint8_t)((v ? 1 : 0) | (a ? 4 : 0));
 }
 
+/* The next tag of a head that is no script; 0 = there is none, else its size with head and trailer. */
+static size_t flv_head_tag(const uint8_t **p, size_t *left)
+{
+	while (*left >= FLV_TAG_HEAD + FLV_TRAILER) {
+		const size_t n = FLV_TAG_HEAD + be24(*p + 1) + FLV_TRAILER;
+
+		if (n > *left)
+			break;
+		if ((*p)[0] != TAG_SCRIPT)
+			return n;
+		*p += n;
+		*left -= n;
+	}
+	return 0;
+}
+
+/* Do both heads describe the same streams, whatever their metadata say beside that? */
+static bool flv_same_head(const uint8_t *a, size_t na, const uint8_t *b, size_t nb)
+{
+	const size_t lead = FLV_FILE_HEAD + FLV_TRAILER;
+	size_t n;
+
+	if (na < lead || nb < lead || memcmp(a, b, lead) != 0)
+		return false;
+	a += lead;
+	na -= lead;
+	b += lead;
+	nb -= lead;
+	for (;;) {
+		n = flv_head_tag(&a, &na);
+		if (n != flv_head_tag(&b, &nb) || memcmp(a, b, n) != 0)
+			return false;
+		if (n == 0)
+			return true;
+		a += n;
+		na -= n;
+		b += n;
+		nb -= n;
+	}
+}
+
+/* What the metadata of a head say; all 0 when there are none. */
+static void flv_head_facts(const uint8_t *p, size_t n, struct flv_meta *facts)
+{
+	const uint8_t *q = p + FLV_FILE_HEAD + FLV_TRAILER + FLV_TAG_HEAD;
+	const size_t at = FLV_FILE_HEAD + FLV_TRAILER;
+	size_t left;
+
+	memset(facts, 0, sizeof(*facts));
+	if (n < at + FLV_TAG_HEAD || p[at] != TAG_SCRIPT)
+		return;
+	left = MIN(be24(p + at + 1), n - at - FLV_TAG_HEAD);
+	if (!flv_meta_read(facts, &q, &left))
+		memset(facts, 0, sizeof(*facts));
+}
+
+/* From here on times go on behind what has come to ms. */
+static void flv_follow(struct flv *f, int64_t ms)
+{
+	f->follows = true;
+	f->shifted = f->settled = false;
+	f->left = (uint32_t)ms;
+}
+
+/* The head is complete. Another stream may have come before: when it was like this one, its head is good for
+ * both, and readers see nothing but times that go on (media.md 5.7.2). */
+static enum status flv_tell_head(struct media *m, struct flv *f, const struct buf *head)
+{
+	struct media_before b;
+	struct flv_meta was;
+	enum status st = media_before(m, &b);
+
+	if (st != ST_OK)
+		return st;
+	if (b.head == NULL || b.n < FLV_FILE_HEAD || memcmp(b.head, "FLV", 3) != 0)
+		return media_head(m, head->p, head->len);
+	flv_follow(f, b.ms);
+	flv_head_facts(b.head, b.n, &was);
+	if (flv_same_head(b.head, b.n, head->p, head->len) && !flv_meta_differs(&was, &f->facts))
+		return media_resume(m);
+	return media_head(m, head->p, head->len);
+}
+
 static enum status flv_publish(struct media *m, struct flv *f)
 {
 	const uint8_t file[FLV_FILE_HEAD + FLV_TRAILER] = {
@@ -459,7 +549,7 @@ static enum status flv_publish(struct media *m, struct flv *f)
 	if (b.err != ST_OK)
 		st = media_fail(m, ST_LIMIT, "no memory for a head of %zu bytes", total);
 	else
-		st = media_head(m, b.p, b.len);
+		st = flv_tell_head(m, f, &b);
 	buf_fini(&b);
 	f->dirty = false;
 	f->open = false;
@@ -503,13 +593,41 @@ static enum status flv_conf_put(
 
 /* --- tags ------------------------------------------------------------------------------------- */
 
+/* The time a tag gets in a stream that follows another one. */
+static uint32_t flv_time(struct flv *f, uint32_t ts, bool frame)
+{
+	uint32_t ms;
+
+	if (!f->follows)
+		return ts;
+	if (!f->shifted) {
+		if (!frame)             /* script tags in front of the first frame have any time */
+			return f->left + FLV_STEP_MS;
+		f->shift = f->left + FLV_STEP_MS - ts;
+		f->shifted = true;
+	}
+	ms = ts + f->shift;
+	if (!f->settled && (int32_t)(ms - f->left) < 1)
+		return f->left + 1;
+	f->settled |= (int32_t)(ms - f->left) > FLV_SETTLED_MS;
+	return ms;
+}
+
+static void flv_put_time(uint8_t *tag, uint32_t ts)
+{
+	tag[4] = (uint8_t)(ts >> 16);
+	tag[5] = (uint8_t)(ts >> 8);
+	tag[6] = (uint8_t)ts;
+	tag[7] = (uint8_t)(ts >> 24);
+}
+
 /* One tag into the data: head and payload at p; the trailing size is ours, so that it is right. */
 static enum status flv_emit(
 	struct media *m, struct flv *f, const uint8_t *p, size_t n, enum flv_kind kind)
 {
-	const uint32_t ts = be24(p + 4) | (uint32_t)p[7] << 24;
 	const bool video = kind == FLV_KEY || kind == FLV_INTER;
 	const bool frame = video || kind == FLV_SOUND;
+	const uint32_t said = be24(p + 4) | (uint32_t)p[7] << 24, ts = flv_time(f, said, frame);
 	const size_t total = n + FLV_TRAILER;
 	struct unit u = {
 		.kind = UNIT_OTHER, .ms = ts, .n = total, .nparts = 1, .part = { { p, total } }
@@ -527,12 +645,17 @@ static enum status flv_emit(
 		u.kind = f->video ? UNIT_AUDIO : UNIT_FREE;
 	if (u.kind == UNIT_KEY || u.kind == UNIT_FREE)
 		f->ra_ts = ts;
+	if (ts != said) {
+		memcpy(f->front, p, FLV_TAG_HEAD);
+		flv_put_time(f->front, ts);
+		u.part[0] = (struct span){ f->front, FLV_TAG_HEAD };
+		u.part[u.nparts++] = (struct span){ p + FLV_TAG_HEAD, total - FLV_TAG_HEAD };
+	}
 	if (be32(p + n) != n) {
 		for (int i = 0; i < FLV_TRAILER; i++)
 			f->tail[i] = (uint8_t)(n >> (24 - 8 * i));
-		u.nparts = 2;
-		u.part[0].n = n;
-		u.part[1] = (struct span){ f->tail, FLV_TRAILER };
+		u.part[u.nparts - 1].n -= FLV_TRAILER;
+		u.part[u.nparts++] = (struct span){ f->tail, FLV_TRAILER };
 	}
 	return media_unit(m, &u);
 }
@@ -705,6 +828,8 @@ static enum status flv_file(struct media *m, struct flv *f, bool *more)
 		return st;
 	in_drop(&m->in, off + FLV_TRAILER);
 	flv_reset(f);
+	if (m->ops->before != NULL && m->timed)         /* another file behind the one before */
+		flv_follow(f, m->high_ms);
 	f->flags = flags;
 	f->open = true;
 	f->opened = m->now;

@@ -107,6 +107,24 @@ enum status media_head(struct media *m, const void *p, size_t n)
 	return st;
 }
 
+enum status media_before(struct media *m, struct media_before *b)
+{
+	enum status st = ST_OK;
+
+	memset(b, 0, sizeof(*b));
+	if (m->headed || m->ops->before == NULL)
+		return ST_OK;
+	if (!m->informed)
+		st = media_tell(m);
+	return st == ST_OK ? m->ops->before(m->ctx, b) : st;
+}
+
+enum status media_resume(struct media *m)
+{
+	m->headed = true;
+	return m->ops->resume(m->ctx);
+}
+
 /* --- packets ---------------------------------------------------------------------------------- */
 
 enum status media_emit(struct media *m, const void *p, size_t n, uint8_t cont)
@@ -215,6 +233,8 @@ enum status media_unit(struct media *m, const struct unit *u)
 	if (st != ST_OK)
 		return st;
 	m->unit_ms = u->ms;
+	if (!m->timed || u->ms > m->high_ms || u->ms < m->high_ms - BACK_MS)
+		m->high_ms = u->ms;
 	m->timed = true;
 	m->unit_cont = cont;
 	if (m->nstage == 0) {
@@ -497,7 +517,7 @@ enum media_clock media_clock(const struct media *m, int64_t *ms)
 {
 	if (m->par == &parser_raw)
 		return MEDIA_CLOCK_NONE;
-	*ms = m->unit_ms;
+	*ms = m->high_ms;
 	return m->timed ? MEDIA_CLOCK_RUNS : MEDIA_CLOCK_LATER;
 }
 

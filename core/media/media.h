@@ -53,14 +53,28 @@ struct media_info {
 	char title[TEXT_MAX], artist[TEXT_MAX], album[TEXT_MAX], genre[TEXT_MAX], url[TEXT_MAX];
 };
 
+/* What was there before a stream. */
+struct media_before {
+	const uint8_t *head;    /* its newest head; NULL = there was nothing, or nothing to go on from */
+	size_t n;
+	int64_t ms;             /* the media time it had come to */
+};
+
 /* What a source hears from its parser. All pointers are borrowed until the call returns. Any status
  * but ST_OK stops the parser for good and is what media_feed() returns. A call must not touch the
  * media. */
 struct media_ops {
 	/* A new stream: the position starts at 0 again, all data so far belong to an older head. At
 	 * most MEDIA_HEAD_MAX bytes; n = 0 for containers without a head. Comes once before the
-	 * first data. */
+	 * first data, unless resume() does. */
 	enum status (*head)(void *ctx, const void *p, size_t n);
+	/* Asked by containers that can go on where another stream left off (FLV), before their first
+	 * head: what does b follow? b is all 0; its head must live until the next call of any op. May be
+	 * NULL: nothing. */
+	enum status (*before)(void *ctx, struct media_before *b);
+	/* In place of the first head, after before(): that head is good for this stream too, and its
+	 * times go on from there. NULL only when before is. */
+	enum status (*resume)(void *ctx);
 	/* One data packet, 1..MEDIA_DATA_MAX bytes, with its continuation bits. */
 	enum status (*data)(void *ctx, const void *p, size_t n, uint8_t cont);
 	/* Type, bitrate or track became known or changed. Comes at least once, before the first
@@ -108,10 +122,10 @@ const char *media_error(const struct media *m);
  * another head may come, players stumble over them. */
 size_t media_head_lead(const void *p, size_t n);
 
-/* The media time of the newest unit, for who paces its input by it. */
+/* The media time the stream has come to, for who paces its input by it, or goes on from there. */
 enum media_clock {
 	MEDIA_CLOCK_LATER,      /* not yet: there is no unit */
-	MEDIA_CLOCK_RUNS,       /* *ms is it */
+	MEDIA_CLOCK_RUNS,       /* *ms is it: of the furthest unit, since times last went back */
 	MEDIA_CLOCK_NONE,       /* the stream has no times */
 };
 enum media_clock media_clock(const struct media *m, int64_t *ms);

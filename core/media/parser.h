@@ -77,7 +77,7 @@ struct media {
 	enum status st;                 /* sticky */
 	bool headed;                    /* a head went out */
 	bool informed;                  /* info() was called */
-	bool timed;                     /* unit_ms is that of a unit */
+	bool timed;                     /* high_ms is that of a unit */
 	uint32_t noted;                 /* bits of notes that went out */
 	nsec now, first;                /* first: time of the first byte */
 	nsec heads_at;                  /* media.md 9.2: a bucket of heads, filled by time */
@@ -85,6 +85,7 @@ struct media {
 	size_t nstage;                  /* bytes waiting in stage */
 	nsec stage_since;               /* when the first of them came */
 	int64_t stage_ms, unit_ms;      /* media time of the first of them; of the newest unit */
+	int64_t high_ms;                /* the most of unit_ms since that last went back */
 	uint8_t stage_cont, unit_cont;  /* unit_cont: of the newest unit */
 	bool stage_video;
 	char error[160];
@@ -107,6 +108,10 @@ void media_note(struct media *m, enum note bit, const char *fmt, ...) PRINTF_LIK
 bool media_head_ready(struct media *m);
 /* Let waiting data out, info() when due, then the head. Too large a head fails. */
 enum status media_head(struct media *m, const void *p, size_t n) NODISCARD;
+/* Before the first head: what it follows; all 0 when nothing. Tells info() when due. */
+enum status media_before(struct media *m, struct media_before *b) NODISCARD;
+/* Instead of the first head: the one there was is good. */
+enum status media_resume(struct media *m) NODISCARD;
 /* One unit of 1 byte or more. A head has gone out before. */
 enum status media_unit(struct media *m, const struct unit *u) NODISCARD;
 /* More bytes behind the newest unit, as long as its end is not known: they fill packets up to the

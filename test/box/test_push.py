@@ -8,6 +8,28 @@ import harness
 from harness import BoxCase, flv_head, flv_stream, flv_unit, push_target, sample_bytes, units
 
 
+def tags(data):
+    """(type, time, body) of the tags of an FLV file."""
+    at, out = 13, []
+    while at + 11 <= len(data):
+        n = int.from_bytes(data[at + 1:at + 4], "big")
+        stamp = int.from_bytes(data[at + 4:at + 7], "big") | data[at + 7] << 24
+        if at + 15 + n > len(data):
+            break
+        out.append((data[at], stamp, data[at + 11:at + 11 + n]))
+        at += 15 + n
+    return out
+
+
+def read_on(viewer, data, count=10):
+    """Read until so many units of another encoder are there, which counts from 0."""
+    while True:
+        again = [i for i, n in enumerate(units(data)) if i > 0 and n == 0]
+        if again and len(units(data)) >= again[0] + count:
+            return data
+        data += viewer.read(2000, 20)
+
+
 def pieces(data, size=4096):
     for at in range(0, len(data), size):
         yield data[at:at + size]
@@ -94,24 +116,45 @@ class Real(BoxCase):
         self.check("webm", "vp8", "opus", "WEBM")
 
     def test_player_plays_on(self):
-        """A real one, when the encoder leaves and another one comes: it gets more frames than the first ever sent."""
-        node = self.node({"sourceGraceSec": 60})
+        """A real one at a relay, when the encoder leaves and another one comes: it gets more frames than the first ever
+        sent. With FLV their times go on without a leap."""
+        node, relay = self.node({"sourceGraceSec": 60}), self.node(name="relay")
         for kind in ("flv", "mkv"):
             with self.subTest(kind):
                 first = self.push(node, kind, kind=kind.upper(), source=pieces(sample_bytes(kind)), interval=0.1)
                 cid = node.wait_channel(kind)["channelId"]
                 since = node.out.count()
                 player = subprocess.Popen(
-                    ["ffmpeg", "-v", "error", "-i", "http://127.0.0.1:%d/stream/%s" % (node.port, cid), "-map", "0:v",
-                     "-frames:v", "80", "-f", "null", "-"], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                    ["ffmpeg", "-v", "error", "-copyts", "-i", "http://%s/stream/%s?tip=%s" % (relay.address, cid, node.address),
+                     "-map", "0:v", "-frames:v", "80", "-f", "null", "-",
+                     "-map", "0", "-c", "copy", "-frames:v", "80", "-f", "framecrc", "-"],
+                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
                 self.addCleanup(player.wait)
                 self.addCleanup(player.kill)
-                node.wait_log('direct .*: plays "%s"' % kind, since=since)
+                relay.wait_log('direct .*: plays "%s"' % kind)
                 first.stop()
                 node.wait_log('"%s": the encoder has left' % kind, since=since)
                 self.push(node, kind, kind=kind.upper(), interval=0.05,
                           source=itertools.cycle(list(pieces(sample_bytes(kind)))))
-                self.assertEqual(player.wait(40 * harness.PATIENCE), 0)
+                crcs, said = player.communicate(timeout=40 * harness.PATIENCE)
+                self.assertEqual(player.returncode, 0)
+                if kind == "flv":
+                    self.assertEqual(said, b"")
+                    self.steady(crcs.decode())
+
+    def steady(self, crcs):
+        """framecrc lines: the times of each stream rise, and never by more than the pause between two of its frames."""
+        last, unit = {}, {}
+        for line in crcs.splitlines():
+            if line.startswith("#tb"):
+                stream, base = line[4:].split(":")
+                unit[int(stream)] = int(base.split("/")[1])
+            elif not line.startswith("#"):
+                stream, dts = [int(x) for x in line.split(",")[:2]]
+                step = (dts - last.get(stream, dts - 1)) / unit[stream]
+                self.assertTrue(0 < step < 0.3, line)
+                last[stream] = dts
+        self.assertEqual(len(last), 2)
 
     def test_curl(self):
         node = self.node({"sourceGraceSec": 0})
@@ -217,9 +260,30 @@ class Life(BoxCase):
         node.wait_no_channel("s")
         viewer.expect_close()
 
+    def test_next_encoder_goes_on(self):
+        """Within the grace the channel, its id and its viewers stay. An encoder set up as the one before needs no
+        new head: times go on, here and at a relay."""
+        node, relay = self.node({"sourceGraceSec": 60}), self.node(name="relay")
+        first = self.push(node, "s", interval=0.01)
+        cid = node.wait_channel("s")["channelId"]
+        viewers = [self.closing(node.view(cid)), self.closing(relay.view(cid, "?tip=" + node.address))]
+        data = [v.read(20000) for v in viewers]
+        first.stop()
+        node.wait_log("the encoder has left")
+        self.push(node, "s", interval=0.01)
+        node.wait_log("taken over")
+        for v, got in zip(viewers, data):
+            got = read_on(v, got)
+            self.assertEqual([got.count(b"FLV\x01"), got.count(b"onMetaData")], [1, 1])
+            seen = units(got)
+            again = seen.index(0, 1)
+            self.assertEqual(seen, [*range(seen[0], seen[0] + again), *range(len(seen) - again)])
+            stamps = [s for kind, s, _ in tags(got) if kind == 9][1:]
+            self.assertEqual(stamps, list(range(stamps[0], stamps[0] + 40 * len(stamps), 40)))
+
     def test_next_encoder_takes_over(self):
-        """Within the grace the channel, its id and its viewers stay; the new head comes inline, without what
-        only a file begins with: players would stumble over it."""
+        """One that is set up otherwise has a head of its own, which comes inline, without what only a file
+        begins with: players would stumble over it."""
         node = self.node({"sourceGraceSec": 30})
         first = self.push(node, "s", interval=0.01)
         chan = node.wait_channel("s")
@@ -227,7 +291,8 @@ class Life(BoxCase):
         viewer.read(20000)
         first.stop()
         node.wait_log("the encoder has left")
-        self.push(node, "s", interval=0.01, source=flv_stream(size=1500))
+        other = flv_head().replace(b"\xaf\0\x12\x10", b"\xaf\0\x11\x90")      # 48 kHz
+        self.push(node, "s", interval=0.01, source=itertools.chain([other], itertools.islice(flv_stream(1500), 1, None)))
         node.wait_log("taken over")
         self.assertNotIn(b"FLV\x01", viewer.read_until(b"onMetaData", seconds=10))
         data = viewer.read(30000)

@@ -63,14 +63,15 @@ static const struct media_ops fuzz_ops = {
 	.head = fuzz_head, .data = fuzz_data, .info = fuzz_info
 };
 
-static inline void fuzz_run(
-	struct fuzz_out *o, const char *type, const uint8_t *p, size_t n, uint32_t seed)
+/* ops get o. */
+static inline void fuzz_run_by(struct fuzz_out *o, const struct media_ops *ops, const char *type,
+	const uint8_t *p, size_t n, uint32_t seed)
 {
 	struct media *m;
 
 	*o = (struct fuzz_out){ .sum = FUZZ_HASH };
 	buf_init(&o->first, SIZE_MAX - 1);
-	m = media_new(type, &fuzz_ops, o);
+	m = media_new(type, ops, o);
 	ASSERT(m != NULL);
 	while (n > 0 && o->st == ST_OK) {
 		size_t k = n;
@@ -88,6 +89,12 @@ static inline void fuzz_run(
 		o->st = media_end(m, 1);
 	ASSERT(o->st == ST_OK || media_error(m)[0] != '\0');
 	media_free(&m);
+}
+
+static inline void fuzz_run(
+	struct fuzz_out *o, const char *type, const uint8_t *p, size_t n, uint32_t seed)
+{
+	fuzz_run_by(o, &fuzz_ops, type, p, n, seed);
 }
 
 /* again: the output must be accepted as a stream of its own. */
