@@ -10,6 +10,7 @@
 #   make replay         every fuzz corpus through its target, plain compiler
 #   make demo           root, broadcaster, relay, viewer on one screen      [SECONDS=20]
 #   make sim            a swarm of N=50 nodes with nodes killed (test/sim)  [SECONDS=60 RELAYS=4]
+#   make soak           half an hour of churn and malice, with curves (test/soak) [SECONDS=1800 N=200]
 #   make bench          figures beside the ideal baseline (test/bench/README.md) [BENCH="..."]
 #   make lint           include rules, format, banned calls, clang-tidy     [CHECKS="format tidy"]
 #   make fuzz           every fuzz target for T=60 seconds                  [F=fuzz_atom]
@@ -35,6 +36,7 @@ SETS_check := build test
 SETS_box   := build test
 SETS_demo  := build demo
 SETS_sim   := build sim
+SETS_soak  := build bench
 SETS_bench := build bench
 SETS_lint  := build lint
 SETS_fuzz  := build fuzz
@@ -124,7 +126,7 @@ USE_http       := http xml pcp $(USE_core/node)
 USE_servent    := $(ROOMS)
 LIBS     := $(foreach r,$(ROOMS),$(call lib,$(r)))
 
-.PHONY: all unit box replay check run demo sim bench lint fuzz man install deb clean
+.PHONY: all unit box replay check run demo sim soak bench lint fuzz man install deb clean
 all: $(B)/peercast
 
 $(B)/peercast: $(B)/obj/servent/main.o $(LIBS)
@@ -214,6 +216,9 @@ demo: $(B)/peercast
 
 sim: $(B)/peercast
 	$(Q)$(node_env) dist/run test/sim $(foreach v,N SECONDS RELAYS JOIN KILLS SEED,$(if $($(v)),$(v)=$($(v))))
+
+soak: $(B)/peercast
+	$(Q)$(node_env) test/soak $(foreach v,N SECONDS,$(if $($(v)),$(v)=$($(v))))
 
 BENCH_SRC := $(wildcard test/bench/*.c)
 $(B)/test/bench/peercast-bench: $(BENCH_SRC:%.c=$(B)/obj/%.o) $(call lib,core/sys)
