@@ -4,46 +4,58 @@
 
 #include <string.h>
 
+#include "http/jsontext.h"
+
 #define UPDATE_PACE (60 * NSEC_PER_SEC)
 #define UPDATE_TIME (15 * NSEC_PER_SEC)
+#define ENTRY_USUAL 512         /* bytes of an ordinary channel; long texts make more */
 
-static json_t *entry_json(const struct dirview *v, const struct direntry *e)
+/* Text at once (jsontext.h): there may be ten thousand of them. The keys are sorted. */
+static void put_entry(struct buf *out, const struct dirview *v, const struct direntry *e)
 {
-	static const struct {
-		const char *key;
-		enum feedtext text;
-	} texts[] = {
-		{ "name", FEED_NAME }, { "tracker", FEED_TIP }, { "contactUrl", FEED_URL },
-		{ "genre", FEED_GENRE }, { "description", FEED_DESC }, { "comment", FEED_COMMENT },
-		{ "contentType", FEED_TYPE }, { "trackTitle", FEED_TITLE }, { "album", FEED_ALBUM },
-		{ "creator", FEED_ARTIST }, { "trackUrl", FEED_TRACK_URL },
-	};
 	const struct feedchan *c = e->chan;
-	json_t *o = json_object();
 	char hex[GNUID_STRLEN];
-	bool ok = o != NULL;
+	const struct {
+		const char *key, *text;         /* text NULL = the number */
+		int64_t n;
+	} members[] = {
+		{ "album", c->text[FEED_ALBUM], 0 }, { "bitrate", NULL, c->bitrate_kbps },
+		{ "channelId", gnuid_str(&c->id, hex), 0 }, { "comment", c->text[FEED_COMMENT], 0 },
+		{ "contactUrl", c->text[FEED_URL], 0 }, { "contentType", c->text[FEED_TYPE], 0 },
+		{ "creator", c->text[FEED_ARTIST], 0 }, { "description", c->text[FEED_DESC], 0 },
+		{ "genre", c->text[FEED_GENRE], 0 }, { "listeners", NULL, c->listeners },
+		{ "name", c->text[FEED_NAME], 0 }, { "relays", NULL, c->relays },
+		{ "trackTitle", c->text[FEED_TITLE], 0 }, { "trackUrl", c->text[FEED_TRACK_URL], 0 },
+		{ "tracker", c->text[FEED_TIP], 0 }, { "uptime", NULL, c->uptime_s },
+		{ "yellowPage", v->feeds[e->feed].url, 0 },
+	};
 
-	put(o, "yellowPage", json_string(v->feeds[e->feed].url), &ok);
-	put(o, "channelId", json_string(gnuid_str(&c->id, hex)), &ok);
-	for (size_t i = 0; i < NELEM(texts); i++)
-		put(o, texts[i].key, json_string(c->text[texts[i].text]), &ok);
-	put(o, "bitrate", json_integer((json_int_t)c->bitrate_kbps), &ok);
-	put(o, "listeners", json_integer(c->listeners), &ok);
-	put(o, "relays", json_integer(c->relays), &ok);
-	put(o, "uptime", json_integer((json_int_t)c->uptime_s), &ok);
-	return or_drop(o, ok);
+	buf_u8(out, '{');
+	for (size_t i = 0; i < NELEM(members); i++) {
+		jsontext_key(out, members[i].key);
+		if (members[i].text != NULL)
+			jsontext_string(out, members[i].text);
+		else
+			buf_int(out, members[i].n);
+	}
+	buf_u8(out, '}');
 }
 
 json_t *method_get_yp_channels(struct rpc_call *c)
 {
 	struct dirview *v = chandir_get(&c->node->chandir);
-	json_t *a = json_array();
-	bool ok = a != NULL;
+	const size_t n = v != NULL ? v->n_entries : 0;
 
-	for (size_t i = 0; v != NULL && i < v->n_entries && ok; i++)
-		add(a, entry_json(v, &v->entries[i]), &ok);
+	(void)buf_reserve(&c->text, MIN(n * ENTRY_USUAL + 2, RPC_ANSWER));
+	buf_u8(&c->text, '[');
+	for (size_t i = 0; i < n && c->text.err == ST_OK; i++) {
+		if (i > 0)
+			buf_u8(&c->text, ',');
+		put_entry(&c->text, v, &v->entries[i]);
+	}
+	buf_u8(&c->text, ']');
 	dirview_unref(&v);
-	return or_drop(a, ok);
+	return NULL;
 }
 
 /* How long the address of a feed is up to its last folder, with the slash. */

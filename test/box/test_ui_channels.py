@@ -186,8 +186,8 @@ class Channels(BrowserCase):
         self.wait_rules(n, ["hide talk", "新しい"])
         # a file of PeCaRecorder
         path = os.path.join(n.dir, "Filter.xml")
-        with open(path, "w", encoding="utf-8") as f:
-            f.write("""<?xml version="1.0" encoding="utf-8"?><filters>
+        with open(path, "w", encoding="cp932") as f:
+            f.write("""<?xml version="1.0" encoding="shift_jis"?><filters>
                 <item enable="true" favorite="true" ignore="false" name="輸入 &lt;i&gt;"><common enableBg="true" bg="16711935"/><option icase="false"/>
                 <base><search>^x</search><normal channelName="true" genre="false"/><extra type="true"/></base>
                 <and enable="true"><search>y</search><normal detail="true"/><extra/></and>
@@ -222,3 +222,26 @@ class Channels(BrowserCase):
         self.open(n, "/html/en/chanfilters.html?fav=%3Cb%3Ea.b")
         self.wait("#editor")
         self.assertEqual((self.value("#rule-name"), self.value("#rule-base_search")), ("<b>a.b", "^<b>a\\.b$"))
+
+    def test_node_restarted_and_login_lost(self):
+        """The page says so, and goes on by itself, or after the login where it was."""
+        self.yp.list("/a/index.txt", line("one", listeners=1))
+        n = self.node({"password": "pw", "trustLocalhost": "No"}, blocks=feeds(self.yp.url("/a/index.txt")))
+        self.allow("Failed to load resource|ERR_CONNECTION|ERR_INCOMPLETE|ERR_EMPTY")
+
+        def login():
+            self.fill('[name="pass"]', "pw")
+            self.click('[type="submit"]')
+            self.wait_text("#rows .name", "one")
+        self.size(1280)
+        self.open(n, "/html/ja/channels.html")
+        login()
+        n.stop()
+        self.wait_text("#alert", "応答しません")
+        self.assertEqual(self.names(), ["one"])
+        n.start()
+        self.wait_text("#alert", "ログイン")
+        self.click("#alert a")
+        self.wait('[name="pass"]')
+        login()
+        self.assertIn("/html/ja/channels.html", self.url())

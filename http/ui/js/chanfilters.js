@@ -188,7 +188,7 @@ $("file").addEventListener("change", async () => {
 	try {
 		if (file.size > LARGEST * 4)
 			throw new Error(t("This file is too large."));
-		const found = importXml(await file.text());
+		const found = importXml(await file.arrayBuffer());
 		const names = found.slice(0, 5).map((r) => r.name || t("(no name)")).join(", ") + (found.length > 5 ? "…" : "");
 		if (!await ask({ title: t("Import {n} filters?", { n: number(found.length) }), text: names, ok: t("Import") }))
 			return;

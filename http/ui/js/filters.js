@@ -129,8 +129,22 @@ function importSearch(node, always) {
 	return always ? search : { enabled: yes(node, "enable"), ...search };
 }
 
+// The text of an XML file in whatever encoding it says.
+function decoded(buffer) {
+	const bytes = new Uint8Array(buffer);
+	const head = String.fromCharCode(...bytes.subarray(0, 200));
+	const label = bytes[0] === 0xff && bytes[1] === 0xfe ? "utf-16le" : bytes[0] === 0xfe && bytes[1] === 0xff ? "utf-16be" :
+		/^<\?xml[^>]*encoding=["']([\w.-]+)["']/i.exec(head)?.[1] ?? "utf-8";
+	try {
+		return new TextDecoder(label).decode(buffer);
+	} catch {
+		throw new Error(t("This is no XML file."));
+	}
+}
+
 // The rules of a Filter.xml of PeCaRecorder.
-export function importXml(text) {
+export function importXml(buffer) {
+	const text = decoded(buffer);
 	const doc = new DOMParser().parseFromString(text, "application/xml");
 	if (doc.querySelector("parsererror"))
 		throw new Error(t("This is no XML file."));
