@@ -75,11 +75,14 @@ static json_t *hosts_json(struct node *n, const struct gnuid *id, bool *ok)
 	for (size_t i = 0; i < list.n && *ok; i++) {
 		const struct hit *h = &list.hits[i];
 		const struct host *at = host_is_set(&h->rhost[0]) ? &h->rhost[0] : &h->rhost[1];
+		char sid[GNUID_STRLEN];
 
-		add(a, json_pack("{so so sI sI sI sI sb sb sb sb sI sb}", "address", host_or_null(at),
-			"upstream", host_or_null(&h->uphost), "listeners", (json_int_t)h->listeners, "relays",
-			(json_int_t)h->relays, "hops", (json_int_t)h->hops, "uptime", (json_int_t)h->uptime_s,
-			"isTracker", (int)((h->flags & HIT_TRACKER) != 0), "isFirewalled",
+		add(a, json_pack("{ss so so sI sI sI sI sI sb sb sb sb sI sb}", "sessionId",
+			gnuid_str(&h->sid, sid), "address", host_or_null(at), "upstream",
+			host_or_null(&h->uphost), "listeners", (json_int_t)h->listeners, "relays",
+			(json_int_t)h->relays, "hops", (json_int_t)h->hops, "position",
+			(json_int_t)h->newpos, "uptime", (json_int_t)h->uptime_s, "isTracker",
+			(int)((h->flags & HIT_TRACKER) != 0), "isFirewalled",
 			(int)((h->flags & HIT_PUSH) != 0), "isReceiving", (int)((h->flags & HIT_RECV) != 0),
 			"isRelayFull", (int)((h->flags & HIT_RELAY) == 0), "heard",
 			(json_int_t)clk_age_s(h->heard), "isDead", (int)h->dead), ok);

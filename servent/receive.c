@@ -268,9 +268,14 @@ static void note_trial(struct fetch *f, enum trial_state end)
 	enum ask_as as;
 	const struct host *to = trial_host(f->trial, &as);
 	struct upstream_past *past = upstream_note(&f->memory, to);
+	static const char *const shown[] = {
+		[TRIAL_FULL] = "full", [TRIAL_GONE] = "channel not found", [TRIAL_SELF] = "this node itself",
+		[TRIAL_FAILED] = "not reachable", [TRIAL_DRY] = "gives nothing new",
+	};
 	char text[HOST_STRLEN];
 
 	log_info("fetch %s: %s", host_str(to, text), end == TRIAL_FULL ? "full" : "no better");
+	chan_note_refusal(f->c, to, false, shown[end]);
 	switch (end) {
 	case TRIAL_FULL:
 		upstream_refused(past, as != ASK_RELAY, trial_named(f->trial), clk_now(), rng_below);

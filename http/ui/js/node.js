@@ -33,6 +33,11 @@ export function rate(kbps) {
 		t("{n} kbit/s", { n: number(Math.round(kbps)) });
 }
 
+// What comes in of a channel, in bytes/s, beside what it says it is, in kbit/s.
+export function comesIn(now, bitrate) {
+	return bitrate > 0 ? t("{now} of {rate}", { now: rate(now / 125), rate: rate(bitrate) }) : rate(now / 125);
+}
+
 export function bytes(n) {
 	const units = ["B", "KiB", "MiB", "GiB", "TiB"];
 	let i = 0;

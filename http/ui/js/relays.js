@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What is broadcast and relayed here, and what can be done with it.
 
-import { $, check, command, duration, fromTemplate, isWeb, joined, page, rate, rpc, say, setFacts, setLink, setList, setState, setText, t, trouble }
+import { $, check, comesIn, command, duration, fromTemplate, isWeb, joined, page, rpc, say, setFacts, setLink, setList, setState, setText, t, trouble }
 	from "/assets/js/node.js";
 import { live } from "/assets/js/events.js";
 
@@ -42,7 +42,7 @@ function showChannel(li, { channelId, info, status, track }) {
 	setText(part("comment"), info.comment);
 	setText(part("track"), joined([track.creator, track.name, track.album], " – "));
 	setFacts(part("facts"), [
-		[t("Comes in"), t("{now} of {rate}", { now: rate(status.recvRate / 125), rate: rate(info.bitrate) })],
+		[t("Comes in"), comesIn(status.recvRate, info.bitrate)],
 		[t("Type"), info.contentType],
 		[t("Listeners"), total(status.totalDirects, status.localDirects)],
 		[t("Relays"), total(status.totalRelays, status.localRelays)],
@@ -59,7 +59,7 @@ function showChannel(li, { channelId, info, status, track }) {
 	if (document.activeElement !== part("keep"))
 		part("keep").checked = status.isKept;
 	part("keep").setAttribute("aria-label", t("Keep {name}, even when nobody listens and after a restart", { name }));
-	part("stop").setAttribute("aria-label", t("Stop {name}", { name }));
+	part("stop").setAttribute("aria-label", t("End {name}", { name }));
 }
 
 const refresh = live(["channel", "connection"], async () => {
