@@ -83,13 +83,15 @@ export TEST_PATIENCE ?= $(if $(SAN),5,1)
 HAVE_sqlite3 := $(shell pkg-config --exists sqlite3 2>/dev/null && echo yes)
 HAVE_libcurl := $(shell pkg-config --atleast-version=7.68 libcurl 2>/dev/null && echo yes)
 HAVE_gnutls  := $(shell pkg-config --atleast-version=3.6.5 gnutls 2>/dev/null && echo yes)
-FEATURES := $(if $(HAVE_sqlite3),-DHAVE_SQLITE) $(if $(HAVE_libcurl),-DHAVE_CURL) $(if $(HAVE_gnutls),-DHAVE_GNUTLS)
+HAVE_avformat := $(shell pkg-config --atleast-version=59 libavformat 2>/dev/null && echo yes)
+FEATURES := $(if $(HAVE_sqlite3),-DHAVE_SQLITE) $(if $(HAVE_libcurl),-DHAVE_CURL) $(if $(HAVE_gnutls),-DHAVE_GNUTLS) \
+            $(if $(HAVE_avformat),-DHAVE_AVFORMAT)
 
 # Looked up when the first recipe runs, not when this file is read: plain make looks at what is there.
-# libcurl and GnuTLS are loaded by the node when they are needed (servent/curl.h, core/sys/tls.h): their
-# headers alone are asked for.
+# libcurl, GnuTLS and libavformat are loaded when they are needed (servent/curl.h, core/sys/tls.h,
+# servent/avlib.h): their headers alone are asked for.
 PKGS     := libxml-2.0 jansson nettle $(if $(HAVE_sqlite3),sqlite3)
-PKGS_HDR := $(PKGS) $(if $(HAVE_libcurl),libcurl) $(if $(HAVE_gnutls),gnutls)
+PKGS_HDR := $(PKGS) $(if $(HAVE_libcurl),libcurl) $(if $(HAVE_gnutls),gnutls) $(if $(HAVE_avformat),libavformat)
 no_pkgs   = $(error $(PKGS) not found by pkg-config; `make run` installs what is missing, or see dist/setup)
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS_HDR) || echo missing))$(if \
              $(filter missing,$(PKG_CFLAGS)),$(no_pkgs))$(PKG_CFLAGS)

@@ -176,6 +176,41 @@ static void answer(struct node *n, struct servent *sv, const struct request *rq,
 	settings_unref(&st);
 }
 
+#ifdef HAVE_AVFORMAT
+#define HLS_MADE true
+#else
+#define HLS_MADE false
+#endif
+
+/* The playlist wanted is that of HLS, which is had elsewhere. */
+static bool leads_to_hls(struct node *n, const struct stream_target *t, struct response *rs)
+{
+	const struct settings *st = conf_get(n->conf);
+	const bool yes = HLS_MADE && st->hls && t->has_id &&
+		(strcmp(t->ext, "m3u8") == 0 || strcmp(t->pls, "m3u8") == 0);
+	char id[GNUID_STRLEN];
+	struct buf to;
+
+	settings_unref(&st);
+	if (!yes)
+		return false;
+	buf_init(&to, 4096);
+	buf_printf(&to, "/hls/%s", gnuid_str(&t->id, id));
+	if (t->tip[0] != '\0') {
+		buf_puts(&to, "?tip=");
+		pct_encode(&to, t->tip);
+	}
+	if (t->auth[0] != '\0') {
+		buf_puts(&to, t->tip[0] != '\0' ? "&auth=" : "?auth=");
+		pct_encode(&to, t->auth);
+	}
+	response_header(rs, "Access-Control-Allow-Origin", "*");
+	response_header(rs, "Location", buf_cstr(&to));
+	rs->status = 301;
+	buf_fini(&to);
+	return true;
+}
+
 enum status playlist_serve(struct node *n, struct servent *sv, const struct request *rq,
 	struct response *rs)
 {
@@ -185,6 +220,10 @@ enum status playlist_serve(struct node *n, struct servent *sv, const struct requ
 
 	if (http_target_parse(rq->target, &t) && (t.has_id || t.name[0] != '\0'))
 		c = find(n, sv, rq, &t, &status);
+	if (c != NULL && leads_to_hls(n, &t, rs)) {
+		chan_unref(&c);
+		return ST_OK;
+	}
 	if (c != NULL)
 		status = wait_for(c, sv);
 	if (status == 0)

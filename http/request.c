@@ -98,6 +98,7 @@ enum status request_line(struct request *rq, const char *line)
 			return fail(
 				rq, ST_PROTO, 400, "request line is not `method target version'");
 		rq->http10 = true;
+		rq->http11 = strcmp(line + at + n + 1, "HTTP/1.1") == 0;
 	} else if (rq->method != HTTP_GET) {
 		return fail(rq, ST_PROTO, 400, "request line without version");
 	}

@@ -42,6 +42,7 @@ struct request {
 	const char *path;               /* the target up to '?', not decoded */
 	const char *query;              /* behind '?', not decoded; "" */
 	bool http10;                    /* a version was given; else there are no headers */
+	bool http11;                    /* 1.1 was: an answer may come in chunks */
 	bool secure;                    /* it came over TLS */
 	struct http_header headers[HTTP_HEADERS_MAX];
 	uint32_t n_headers;

@@ -371,7 +371,7 @@ static const struct route routes[] = {
 	{ "/cgi-bin/post.cgi", EXACT, HTTP_POST, ALLOW_HTML, ADMIN, false, BODY_FIRST,
 		AUTH_SITE | AUTH_CHANGES, serve_board_post },
 	{ "/cgi-bin/", BELOW, READ, 0, OPEN, false, BODY, 0, serve_not_found },
-	{ "/hls/", BELOW, READ, 0, OPEN, false, BODY, 0, serve_not_found },
+	{ "/hls/", BELOW, READ, 0, OPEN, true, BODY, 0, serve_not_found },
 	{ "/favicon.ico", EXACT, READ, 0, OPEN, false, BODY, 0, serve_favicon },
 	{ "/", EVERYTHING, READ, 0, OPEN, false, BODY, AUTH_PAGE, serve_home },
 };

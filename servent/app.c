@@ -34,6 +34,7 @@
 #include "servent/portcheck.h"
 #include "servent/pull.h"
 #include "servent/readyd.h"
+#include "servent/remux.h"
 #include "servent/rtmp.h"
 #include "servent/source.h"
 #include "servent/speedtest.h"
@@ -612,7 +613,8 @@ enum status app_start(struct app *a, const char *ini, int *exit_code)
 	if (st != ST_OK)
 		return st;
 	addr_read(a);
-	st = chanlogd_start(&a->chanlog, conf);
+	a->remux = remuxd_new(a);
+	st = a->remux != NULL ? chanlogd_start(&a->chanlog, conf) : ST_LIMIT;
 	if (st == ST_OK)
 		st = historyd_start(&a->history, &a->node);
 	if (st == ST_OK)
@@ -705,6 +707,7 @@ void app_stop(struct app *a)
 		mbox_stop_soft(a->cout_mb);
 	app_unlock(a);
 	close_channels(a);
+	remuxd_stop(a->remux);
 	source_stop_all(a);
 	mbox_stop(&a->house_mb);
 	st = servmgr_wait_empty(a->node.sm, clk_now() + (deadline - clk_now()) / 2);

@@ -28,6 +28,7 @@ struct feedd;
 struct historyd;
 struct livesync;
 struct readyd;
+struct remuxd;
 struct rtmpd;
 struct source;
 
@@ -43,6 +44,7 @@ struct app {
 	struct livesync *livesync;      /* the same; NULL in tests */
 	int ini_lock;                   /* daemon.h; constant */
 	int passed_fd;                  /* a listener of the service manager's, for its port; -1; constant */
+	struct remuxd *remux;           /* the same */
 	int listen_fd;                  /* the SERVER thread's, and */
 	struct host listen_at;          /* where it is */
 	struct thr server_thr, house_thr;

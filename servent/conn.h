@@ -21,6 +21,9 @@ void relay_run(struct app *a, struct servent *sv, struct request **rq);
 /* GET or HEAD /stream/<id>: a player (direct.c). The request is freed before the stream. */
 void direct_run(struct app *a, struct servent *sv, struct request **rq);
 
+/* GET or HEAD /hls/<id>...: a channel as MP4, in segments or live (hls.c). As above. */
+void hls_run(struct app *a, struct servent *sv, struct request **rq);
+
 /* POST /?name=...: an encoder (push.c). On success the socket has moved to the channel's source, which
  * has a thread of its own; else it was answered. */
 void push_run(struct app *a, struct servent *sv, struct request *rq);

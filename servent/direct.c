@@ -37,8 +37,7 @@ struct way {
 	uint32_t icy_every;
 };
 
-/* The channel asked for, referenced, started when that is allowed; NULL after an answer. */
-static struct chan *find(struct app *a, struct servent *sv, const struct stream_target *t, bool head_only)
+struct chan *direct_channel(struct app *a, struct servent *sv, const struct stream_target *t, bool head_only)
 {
 	bool known = t->has_id && chanmgr_list_exists(a->node.cm, &t->id);
 	bool may_start = !head_only && t->has_id && http_target_may_start(&a->node, sv, t);
@@ -96,8 +95,7 @@ static enum status send_head(struct servent *sv, const struct way *way, bool bro
 	return st;
 }
 
-/* Whatever a player sends is of no interest; its going is. */
-static enum status read_away(struct sock *s)
+enum status direct_read_away(struct sock *s)
 {
 	enum status st = sock_fill(s, clk_deadline(NSEC_PER_SEC));
 	size_t n;
@@ -105,7 +103,7 @@ static enum status read_away(struct sock *s)
 	(void)sock_peek(s, &n);
 	sock_consume(s, n);
 	sock_trim(s);
-	return st;
+	return st == ST_TIMEOUT ? ST_OK : st;
 }
 
 static enum status sleep_parked(struct servent *sv, struct reader *r)
@@ -131,8 +129,8 @@ static enum status sleep_parked(struct servent *sv, struct reader *r)
 		if (st != ST_OK)
 			return st;
 		if (got & SOCK_IN) {
-			st = read_away(&sv->sock);
-			if (st != ST_OK && st != ST_TIMEOUT)
+			st = direct_read_away(&sv->sock);
+			if (st != ST_OK)
 				return st;
 		}
 		if (got & SOCK_MAIL)
@@ -266,7 +264,7 @@ static NOINLINE struct chan *prepare(struct app *a, struct servent *sv, struct r
 		refuse(sv, 404);
 		return NULL;
 	}
-	c = find(a, sv, &w.target, w.head_only);
+	c = direct_channel(a, sv, &w.target, w.head_only);
 	if (c == NULL)
 		return NULL;
 	info = chan_info(c);

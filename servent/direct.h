@@ -6,8 +6,16 @@
 #include "core/chan/chan.h"
 #include "core/node/node.h"
 #include "core/node/servent.h"
+#include "http/target.h"
+#include "servent/app.h"
 
 #define STALL_TIME  (30 * NSEC_PER_SEC)         /* without taking a byte */
+
+/* The channel asked for, referenced, started when that is allowed; NULL after an answer. */
+struct chan *direct_channel(struct app *a, struct servent *sv, const struct stream_target *t, bool head_only)
+	NODISCARD;
+/* Whatever a player sends is of no interest; its going is: ST_OK, or it has. */
+enum status direct_read_away(struct sock *s) NODISCARD;
 
 /* Sleep while the right is parked with the channel, until it is back or something else comes up: then take it
  * back. ST_TIMEOUT: the channel has sent nothing for too long. */

@@ -71,6 +71,11 @@ static void http(struct app *a, struct servent *sv, struct request **rqp)
 			direct_run(a, sv, rqp);
 		else
 			handshake_error(sv, 503, NULL);
+	} else if ((rq->method == HTTP_GET || rq->method == HTTP_HEAD) && path_is(rq, "/hls/")) {
+		if (http_allowed(&a->node, sv, ALLOW_DIRECT))
+			hls_run(a, sv, rqp);
+		else
+			handshake_error(sv, 503, NULL);
 	} else if (rq->method == HTTP_GET && path_is(rq, "/channel/")) {
 		if (http_allowed(&a->node, sv, ALLOW_NETWORK))
 			relay_run(a, sv, rqp);

@@ -21,6 +21,7 @@
 #include "servent/manager.h"
 #include "servent/opts.h"
 #include "servent/privilege.h"
+#include "servent/remuxchild.h"
 
 static struct app app;
 
@@ -135,6 +136,8 @@ int main(int argc, char **argv)
 	sigset_t set;
 
 	umask(0077);
+	if (argc == 4 && strcmp(argv[1], REMUX_OPTION) == 0)
+		return remuxchild_main(argv[2], argv[3]);
 	code = opts_parse(argc, argv, &o, stdout, stderr);
 	if (code != -1)
 		return code;

@@ -199,7 +199,7 @@ const struct key key_table[] = {
 		"Further hosts whose boards may be shown, comma separated; they may be in your own network."),
 	BOOL(SECT_CLIENT, "portMapping", port_mapping, "No",
 		"Ask the router to open the port (UPnP, NAT-PMP)."),
-	BOOL(SECT_CLIENT, "hls", hls, "Yes", "Offer HLS for browsers and phones."),
+	BOOL(SECT_CLIENT, "hls", hls, "Yes", "Channels for browsers and phones, as MP4 and HLS (/hls/)."),
 
 	SECRET(SECT_PRIVACY, "password", password, "", 0,
 		"Password of pages and encoders, plain or from --hash-password; empty = none gets in."),
