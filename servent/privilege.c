@@ -43,6 +43,9 @@ static int change(const struct passwd *pw)
 	if (prctl(PR_SET_KEEPCAPS, 0) == -1 || keep_low_ports() == -1 ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
 		return -1;
+	/* as after any start by that user; without it we could not start ourselves by /proc/self/exe */
+	if (prctl(PR_SET_DUMPABLE, 1) == -1)
+		return -1;
 	if (setuid(0) != -1) {
 		errno = EPERM;          /* still able to be root: not what was asked for */
 		return -1;
