@@ -2,6 +2,7 @@
 #include "http/chanjson.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/sys/text.h"
@@ -60,9 +61,9 @@ static void put_pages(struct buf *out)
 }
 
 /* The five words clients know. */
-static const char *status_word(const struct chan_view *v)
+static const char *status_word(enum chan_status s)
 {
-	switch (v->status) {
+	switch (s) {
 	case CHAN_RECEIVING:
 	case CHAN_BROADCASTING:
 		return "Receiving";
@@ -82,18 +83,18 @@ static const char *status_word(const struct chan_view *v)
 
 /* pcp://host:port/<id in the GUID form>, or the URL it is pulled from. A push has no host of its
  * own: PeerCast-YT shows zeros. */
-static void put_source(struct buf *out, const struct gnuid *id, const struct chan_view *v)
+static void put_source(struct buf *out, const struct chanstate *s)
 {
 	char hex[GNUID_STRLEN], hs[HOST_STRLEN] = "0.0.0.0:0", text[160];
 	char *p;
 
-	if (v->source_url[0] != '\0') {
-		put_text(out, "source", v->source_url);
+	if (s->source_url != NULL) {
+		put_text(out, "source", s->source_url);
 		return;
 	}
-	if (v->type == CHAN_RELAY && host_is_set(&v->source))
-		host_str(&v->source, hs);
-	gnuid_str(id, hex);
+	if (s->type == CHAN_RELAY && host_is_set(&s->source))
+		host_str(&s->source, hs);
+	gnuid_str(&s->id, hex);
 	for (p = hex; *p != '\0'; p++)
 		*p = (char)ascii_lower((uint8_t)*p);
 	snprintf(text, sizeof(text), "pcp://%s/%.8s-%.4s-%.4s-%.4s-%.12s", hs, hex, hex + 8,
@@ -107,51 +108,119 @@ static int64_t sum(uint64_t theirs, uint32_t ours)
 	return (int64_t)MIN(theirs, (uint64_t)INT32_MAX) + ours;
 }
 
-static void put_status(struct buf *out, struct node *n, const struct gnuid *id, const struct chan_view *v)
+static void put_status(struct buf *out, const struct chanstate *s)
+{
+	buf_u8(out, '{');
+	put_bool(out, "isBroadcasting", s->type == CHAN_BROADCAST);
+	put_bool(out, "isDirectFull", s->direct_full);
+	put_bool(out, "isKept", s->keep);
+	put_bool(out, "isReceiving", s->playing);
+	put_bool(out, "isRelayFull", s->relay_full);
+	put_int(out, "localDirects", s->directs);
+	put_int(out, "localRelays", s->relays);
+	put_text(out, "network", s->v6 ? "ipv6" : "ipv4");
+	put_int(out, "recvRate", (int64_t)(s->in_bps & INT64_MAX));
+	put_source(out, s);
+	put_text(out, "status", status_word(s->status));
+	put_int(out, "totalDirects", s->total_directs);
+	put_int(out, "totalRelays", s->total_relays);
+	put_int(out, "uptime", s->uptime_s);
+	buf_u8(out, '}');
+}
+
+/* --- what is told of a channel ---------------------------------------------------------------- */
+
+enum status chanstate_take(struct chanstate *s, struct node *n, struct chan *c)
 {
 	const struct settings *st = conf_get(n->conf);
-	const uint32_t uptime = st->max_uptime > 0 ? MIN(v->uptime_s, st->max_uptime) : v->uptime_s;
-	const uint32_t kbps = v->info->bitrate_kbps;
+	const uint32_t max_uptime = st->max_uptime;
+	struct hitstats hits;
+	struct chan_view v;
 	struct usage u;
-	struct hitstats s;
+	enum status ok = ST_OK;
 
 	settings_unref(&st);
-	servmgr_usage(n->sm, id, &u);
-	if (!chanmgr_stats(n->cm, id, &s))
-		memset(&s, 0, sizeof(s));
+	chan_view(c, &v);
+	*s = (struct chanstate){
+		.id = *chan_id(c), .info = v.info, .type = v.type, .status = v.status, .playing = v.playing,
+		.keep = v.keep, .v6 = v.v6, .in_bps = v.in_bps, .source = v.source,
+		.uptime_s = max_uptime > 0 ? MIN(v.uptime_s, max_uptime) : v.uptime_s,
+	};
+	if (v.source_url[0] != '\0') {
+		s->source_url = strdup(v.source_url);
+		ok = s->source_url != NULL ? ST_OK : ST_LIMIT;
+	}
+	servmgr_usage(n->sm, &s->id, &u);
+	s->directs = u.directs;
+	s->relays = u.relays;
+	s->direct_full = !servmgr_has_room(n->sm, SV_DIRECT, &s->id, s->info->bitrate_kbps);
+	s->relay_full = !servmgr_has_room(n->sm, SV_RELAY, &s->id, s->info->bitrate_kbps);
+	if (!chanmgr_stats(n->cm, &s->id, &hits))
+		memset(&hits, 0, sizeof(hits));
+	s->total_directs = sum(hits.listeners, u.directs);
+	s->total_relays = sum(hits.relays, u.relays);
+	return ok;
+}
+
+void chanstate_fini(struct chanstate *s)
+{
+	chaninfo_unref(&s->info);
+	free(s->source_url);
+	s->source_url = NULL;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+bool chanstate_same(const struct chanstate *a, const struct chanstate *b)
+{
+	return gnuid_equal(&a->id, &b->id) && a->info == b->info && a->type == b->type &&
+		a->status == b->status && a->playing == b->playing && a->keep == b->keep && a->v6 == b->v6 &&
+		a->direct_full == b->direct_full && a->relay_full == b->relay_full &&
+		a->directs == b->directs && a->relays == b->relays && a->uptime_s == b->uptime_s &&
+		a->in_bps == b->in_bps && a->total_directs == b->total_directs &&
+		a->total_relays == b->total_relays && host_equal(&a->source, &b->source) &&
+		same_text(a->source_url, b->source_url);
+}
+
+void chanstate_put(struct buf *out, const struct chanstate *s)
+{
+	char hex[GNUID_STRLEN];
+
 	buf_u8(out, '{');
-	put_bool(out, "isBroadcasting", v->type == CHAN_BROADCAST);
-	put_bool(out, "isDirectFull", !servmgr_has_room(n->sm, SV_DIRECT, id, kbps));
-	put_bool(out, "isKept", v->keep);
-	put_bool(out, "isReceiving", v->playing);
-	put_bool(out, "isRelayFull", !servmgr_has_room(n->sm, SV_RELAY, id, kbps));
-	put_int(out, "localDirects", u.directs);
-	put_int(out, "localRelays", u.relays);
-	put_text(out, "network", v->v6 ? "ipv6" : "ipv4");
-	put_int(out, "recvRate", (int64_t)(v->in_bps & INT64_MAX));
-	put_source(out, id, v);
-	put_text(out, "status", status_word(v));
-	put_int(out, "totalDirects", sum(s.listeners, u.directs));
-	put_int(out, "totalRelays", sum(s.relays, u.relays));
-	put_int(out, "uptime", uptime);
+	put_text(out, "channelId", gnuid_str(&s->id, hex));
+	put_info(out, s->info);
+	jsontext_key(out, "status");
+	put_status(out, s);
+	put_track(out, s->info);
+	put_pages(out);
 	buf_u8(out, '}');
+}
+
+/* --- one of them ------------------------------------------------------------------------------ */
+
+static void put_part(struct buf *out, struct node *n, struct chan *c,
+	void (*put)(struct buf *, const struct chanstate *))
+{
+	struct chanstate s;
+
+	if (chanstate_take(&s, n, c) == ST_OK)
+		put(out, &s);
+	else
+		out->err = ST_LIMIT;
+	chanstate_fini(&s);
 }
 
 void chanjson_put(struct buf *out, struct node *n, struct chan *c)
 {
-	char hex[GNUID_STRLEN];
-	struct chan_view v;
+	put_part(out, n, c, chanstate_put);
+}
 
-	chan_view(c, &v);
-	buf_u8(out, '{');
-	put_text(out, "channelId", gnuid_str(chan_id(c), hex));
-	put_info(out, v.info);
-	jsontext_key(out, "status");
-	put_status(out, n, chan_id(c), &v);
-	put_track(out, v.info);
-	put_pages(out);
-	buf_u8(out, '}');
-	chan_view_fini(&v);
+void chanjson_put_status(struct buf *out, struct node *n, struct chan *c)
+{
+	put_part(out, n, c, put_status);
 }
 
 void chanjson_put_info(struct buf *out, struct chan *c)
@@ -164,13 +233,4 @@ void chanjson_put_info(struct buf *out, struct chan *c)
 	put_pages(out);
 	buf_u8(out, '}');
 	chaninfo_unref(&i);
-}
-
-void chanjson_put_status(struct buf *out, struct node *n, struct chan *c)
-{
-	struct chan_view v;
-
-	chan_view(c, &v);
-	put_status(out, n, chan_id(c), &v);
-	chan_view_fini(&v);
 }

@@ -13,6 +13,29 @@
 
 #define CHANJSON_USUAL 1024     /* bytes of an ordinary channel; long texts make more */
 
+/* All that is told of a channel at one moment: its text follows from this and nothing else. */
+struct chanstate {
+	struct gnuid id;
+	struct chaninfo *info;          /* a reference: while it is held, no other info has its address */
+	char *source_url;               /* owned; NULL = none */
+	struct host source;
+	enum chan_type type;
+	enum chan_status status;
+	bool playing, keep, v6, direct_full, relay_full;
+	uint32_t directs, relays, uptime_s;
+	uint64_t in_bps;
+	int64_t total_directs, total_relays;
+};
+
+/* ST_OK, ST_LIMIT (memory); chanstate_fini() after either. */
+enum status chanstate_take(struct chanstate *s, struct node *n, struct chan *c)
+	EXCLUDES(lk_servmgr, lk_chanmgr, lk_chan) NODISCARD;
+void chanstate_fini(struct chanstate *s);
+/* Do both give the same text? */
+bool chanstate_same(const struct chanstate *a, const struct chanstate *b);
+/* An item of getChannels. */
+void chanstate_put(struct buf *out, const struct chanstate *s);
+
 /* An item of getChannels; what getChannelInfo and getChannelStatus say. Appended to out. */
 void chanjson_put(struct buf *out, struct node *n, struct chan *c) EXCLUDES(lk_servmgr, lk_chanmgr, lk_chan);
 void chanjson_put_info(struct buf *out, struct chan *c) EXCLUDES(lk_chan);

@@ -8,6 +8,7 @@
 
 #include "core/sys/text.h"
 #include "http/chanjson.h"
+#include "http/chanlist.h"
 #include "http/command.h"
 #include "http/relaytree.h"
 #include "http/rootstatus.h"
@@ -133,24 +134,8 @@ static json_t *broadcast_root_settings(struct rpc_call *c)
 
 static json_t *get_channels(struct rpc_call *c)
 {
-	struct chan **all = NULL;
-	size_t n = 0, i;
-
-	if (chanmgr_all(c->node->cm, &all, &n) != ST_OK) {
+	if (chanlist_put(&c->text, c->node) != ST_OK)
 		c->text.err = ST_LIMIT;
-		return NULL;
-	}
-	/* else half the time would go into growing */
-	(void)buf_reserve(&c->text, MIN(n * CHANJSON_USUAL + 2, RPC_ANSWER));
-	buf_u8(&c->text, '[');
-	for (i = 0; i < n; i++) {
-		if (i > 0)
-			buf_u8(&c->text, ',');
-		chanjson_put(&c->text, c->node, all[i]);
-		chan_unref(&all[i]);
-	}
-	buf_u8(&c->text, ']');
-	free(all);
 	return NULL;
 }
 
