@@ -41,7 +41,7 @@ static void put_number(struct buf *out, double v)
 	if (fabs(v) < 9007199254740992.0 && v - (double)(int64_t)v == 0.0)
 		buf_printf(out, " %lld\n", (long long)v);
 	else
-		buf_printf(out, " %.9g\n", v);
+		buf_printf(out, " %.15g\n", v);
 }
 
 void prom_put(struct prom *p, double v, ...)

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import PATIENCE, PEERCAST, TOP, slow
+from harness import PATIENCE, PEERCAST, TOP, slow, wait_until
 
 # What lintian may say of a package that nobody uploads: its maintainer's address, its first entry, the ini's mode.
 KNOWN = {"bogus-mail-host", "bogus-mail-host-in-debian-changelog", "root-in-contact", "initial-upload-closes-no-bugs",
@@ -232,6 +232,94 @@ exec chroot "$t/root" sh /tmp/life
         self.assertTrue(said["upgrade"].endswith("peercast 640\n"))
         self.assertTrue(said["remove"].endswith("kept\ngone\n"))
         self.assertTrue(said["purge"].endswith("nothing\n"))
+
+    def test_systemd(self):
+        """A systemd of its own starts the installed unit with all its walls: it becomes ready, reloads, feeds the watchdog, is killed
+        and started again when it stands still, and takes its port from a socket unit."""
+        script = """
+set -e
+t=$1 deb=$2 out=$3
+mount --make-rprivate /
+mount -t tmpfs none "$t"
+mkdir "$t/up" "$t/work" "$t/root"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$t/up,workdir=$t/work" "$t/root"
+cd "$t/root"
+mount -t proc proc proc
+mount -t tmpfs none run
+mount -t tmpfs none tmp
+mount --rbind /dev dev
+mount -t sysfs sysfs sys
+mount -t cgroup2 cgroup2 sys/fs/cgroup
+ip link set lo up
+cp "$deb" tmp/peercast.deb
+rm -f var/lib/man-db/auto-update
+chroot . dpkg --force-depends -i /tmp/peercast.deb >/dev/null
+rm -f etc/systemd/system/*.wants/*
+mkdir -p out old etc/systemd/system/peercast.service.d
+mount --bind "$out" out
+cat >etc/systemd/system/peercast.service.d/test.conf <<'EOF'
+[Service]
+WatchdogSec=3
+RestartSec=0
+StandardOutput=append:/out/log
+StandardError=append:/out/log
+EOF
+cat >etc/systemd/system/peercast.socket <<'EOF'
+[Socket]
+ListenStream=127.0.0.1:7199
+EOF
+cat >etc/systemd/system/probe.service <<'EOF'
+[Service]
+Type=oneshot
+ExecStart=/bin/sh /probe
+EOF
+cat >probe <<'EOF'
+exec >/out/said 2>&1
+step() { echo "== $1"; }
+show() { systemctl show peercast -p "$1" --value; }
+until_true() { i=0; until eval "$1"; do i=$((i + 1)); [ $i -lt 300 ] || { echo "not in time: $1"; return 1; }; sleep 0.1; done; }
+step start; systemctl start peercast; echo $?
+step health; peercast -i /etc/peercast/peercast.ini --check-health
+step status; until_true '[ -n "$(show StatusText)" ]'; show StatusText
+step reload; systemctl reload peercast; echo $?; show ActiveState
+step stuck; pid=$(show MainPID); kill -STOP $pid
+until_true '[ "$(show NRestarts)" = 1 ] && [ "$(show ActiveState)" = active ] && [ "$(show MainPID)" != $pid ]'; echo $?
+step stop; systemctl stop peercast; echo $?; show Result
+step socket; systemctl start peercast.socket; systemctl start peercast; until_true 'curl -sf http://127.0.0.1:7199/readyz | head -1'
+systemctl stop peercast.socket peercast; systemctl --no-block exit
+step end
+EOF
+pivot_root . old
+exec env -i container=lxc "PATH=$PATH" chroot . /lib/systemd/systemd --system --unit=probe.service --log-target=console </dev/null
+"""
+        if os.getuid() != 0 or not os.path.exists("/lib/systemd/systemd") or not shutil.which("curl"):
+            self.skipTest("needs root and systemd")
+        folder, out = tempfile.mkdtemp(prefix="peercast-root-"), tempfile.mkdtemp(prefix="peercast-out-")
+        for path in (folder, out):
+            self.addCleanup(shutil.rmtree, path, ignore_errors=True)
+        os.chmod(out, 0o777)
+        said = os.path.join(out, "said")
+        p = subprocess.Popen(["unshare", "-m", "-p", "-n", "-i", "-u", "-C", "--fork", "--kill-child", "sh", "-c", script, "sh", folder,
+                              self.deb, out], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.addCleanup(p.stdout.close)
+        self.addCleanup(p.wait)
+        self.addCleanup(p.kill)         # and with it all that is in there
+
+        def over():
+            return p.poll() is not None or os.path.exists(said) and "\n== end" in open(said, encoding="utf-8").read()
+        wait_until(over, 100, "the end of what systemd does")
+        if not os.path.exists(said):
+            self.skipTest("no systemd of our own here: " + p.stdout.read().decode("utf-8", "replace")[-200:])
+        with open(said, encoding="utf-8") as f:
+            text = f.read()
+        got = dict(part.split("\n", 1) for part in text.split("== ")[1:])
+        self.assertEqual(got["start"], "0\n", text)
+        self.assertTrue(got["health"].startswith("ok\n"), text)
+        self.assertEqual(got["status"], "0 channels, 0 relays, 0 players, 0 trackers\n")
+        self.assertEqual(got["reload"], "0\nactive\n")
+        self.assertEqual(got["stuck"], "0\n", text)
+        self.assertEqual(got["stop"], "0\nsuccess\n", text)
+        self.assertTrue(got["socket"].startswith("ok\n"), text)
 
     def test_make_install(self):
         """Elsewhere: everything below PREFIX, the unit with the right path."""
