@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/conf/key.h"
 #include "core/sys/assert.h"
 #include "http/uifile.h"
 
@@ -211,6 +212,18 @@ static size_t join_values(struct template_value *v, const struct template_value 
 	return at + n;
 }
 
+/* The text, when it is one of what the setting may say: a file can hold anything. */
+static const char *look(const char *key, const char *text)
+{
+	const struct key *k = key_find(SECT_CLIENT, key);
+	const size_t n = strlen(text);
+
+	for (const char *w = k->words; *w != '\0'; w += strcspn(w, " "), w += *w == ' ')
+		if (strcspn(w, " ") == n && strncmp(w, text, n) == 0)
+			return text;
+	return k->dflt;
+}
+
 void page_put(struct node *n, const struct request *rq, struct response *rs, const char *file,
 	const char *lang, const struct template_value *more)
 {
@@ -240,6 +253,8 @@ void page_put(struct node *n, const struct request *rq, struct response *rs, con
 		{ "LANG", lang }, { "OTHER", other }, { "NAME", base }, { "TITLE", buf_cstr(&title) },
 		{ "OTHERNAME", strcmp(other, "ja") == 0 ? "日本語" : "English" },
 		{ "SCRIPT", script }, { "STYLE", style }, { "QUERY", buf_cstr(&query) },
+		{ "THEME", look("preferredTheme", st->preferred_theme) },
+		{ "ACCENT", look("accentColor", st->accent_color) },
 		{ "ROOT", st->is_root ? "" : " hidden" },
 		{ "BARE", strcmp(h.section, "-") == 0 ? " class=\"bare\"" : "" },
 	};

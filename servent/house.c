@@ -12,6 +12,7 @@
 
 #include "core/conf/roots.h"
 #include "core/sys/log.h"
+#include "http/pastcast.h"
 #include "pcp/bcst.h"
 #include "pcp/pcp.h"
 #include "servent/addr.h"
@@ -210,6 +211,8 @@ static nsec sample(struct house *h, nsec now)
 	servmgr_totals(h->a->node.sm, &t);
 	h->sample_at = now + (t.servents > 0 ? SAMPLE_BUSY : SAMPLE_IDLE);
 	limit_idle(h);
+	if (h->on_air)
+		pastcast_round(&h->a->node);
 	return h->sample_at;
 }
 

@@ -30,6 +30,7 @@ struct chan {
 	nsec patience                   GUARDED_BY(lk_chan);
 	bool keep                       GUARDED_BY(lk_chan);
 	enum chan_announce announce GUARDED_BY(lk_chan);
+	bool noted                      GUARDED_BY(lk_chan);
 	bool closing                    GUARDED_BY(lk_chan);
 
 	struct pkt *head                GUARDED_BY(lk_chan);    /* NULL = none yet */
@@ -492,6 +493,17 @@ bool chan_is_silent(struct chan *c)
 	yes = c->announce == CHAN_SILENT;
 	chan_unlock(c);
 	return yes;
+}
+
+bool chan_note_once(struct chan *c)
+{
+	bool first;
+
+	chan_lock(c);
+	first = !c->noted;
+	c->noted = true;
+	chan_unlock(c);
+	return first;
 }
 
 void chan_set_v6(struct chan *c, bool v6)

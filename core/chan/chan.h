@@ -141,6 +141,8 @@ enum chan_announce { CHAN_ANNOUNCE, CHAN_ANNOUNCE_NOW, CHAN_SILENT };
 void chan_set_announce(struct chan *c, enum chan_announce how) EXCLUDES(lk_chan);
 enum chan_announce chan_take_announce(struct chan *c) EXCLUDES(lk_chan);
 bool chan_is_silent(struct chan *c) EXCLUDES(lk_chan);
+/* true the first time alone: for who writes down what there was. */
+bool chan_note_once(struct chan *c) EXCLUDES(lk_chan);
 /* Its address family, once it is known from where it comes (pcp.md 17.2). */
 void chan_set_v6(struct chan *c, bool v6) EXCLUDES(lk_chan);
 void chan_set_source(struct chan *c, const struct host *from, const struct gnuid *sid, const char *url)

@@ -39,7 +39,7 @@ const struct sect_info sect_info[SECT_N] = {
 	[SECT_HOST] = { "Host", SECT_LIST, offsetof(struct settings, hosts),
 		sizeof(struct settings_host), SETTINGS_HOSTS,
 		"Host cache. Kept for other versions: without effect." },
-	[SECT_FLAGS] = { "Flags", SECT_BLOCK, .doc = "Switches." },
+	[SECT_FLAGS] = { "Flags", SECT_BLOCK, .doc = "Switches of the node." },
 };
 
 /* The place of field f in struct t; does not compile when it is not of type ct. */

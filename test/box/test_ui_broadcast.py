@@ -55,6 +55,7 @@ class Broadcast(BrowserCase):
         self.click("#channels .announced")
         wait_until(lambda: root.viewxml().find("channels_found/channel") is not None, WAIT, "listed again")
         self.shots("broadcast")
+        wait_until(lambda: [h["channelName"] for h in n.rpc("getBroadcastHistory")] == [NAME], WAIT, "remembered")
         self.click("#channels .stop")
         self.confirm()
         self.wait_gone("#on-air")

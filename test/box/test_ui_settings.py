@@ -1,9 +1,32 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The pages of settings and flags, in a real browser."""
+import os
+import re
+import unittest
+
 from browser import BrowserCase
-from harness import wait_until
+from harness import TOP, wait_until
 
 WAIT = 25
+
+
+class Tokens(unittest.TestCase):
+    def test_a_chosen_theme_is_the_systems(self):
+        """The colours stand twice in the style, and are the same."""
+        with open(os.path.join(TOP, "http/ui/style.css"), encoding="utf-8") as f:
+            css = f.read()
+
+        def tokens(head):
+            block = css[css.index(head) + len(head):]
+            return dict(re.findall(r"(--[a-z-]+): ([^;]+);", block[:block.index("}")]))
+        light = tokens("\n:root {")
+        dark = tokens("(prefers-color-scheme: dark) {\n\t:root {")
+        light.pop("--radius")
+        self.assertEqual(tokens(':root[data-theme="light"] {'), light)
+        self.assertEqual(tokens(':root[data-theme="dark"] {'), dark)
+        for accent in ("orange", "magenta", "cyan"):
+            self.assertEqual(tokens(':root[data-accent="%s"]:not([data-theme="light"]) {' % accent),
+                             tokens(':root[data-theme="dark"][data-accent="%s"] {' % accent))
 
 
 class Settings(BrowserCase):
@@ -48,6 +71,24 @@ class Settings(BrowserCase):
         self.click("#discard")
         self.wait_gone("#bar")
         self.assertEqual(self.value("#set-rootMsg"), "")
+
+    def test_theme(self):
+        """The looks that are chosen count at once, here and on other pages."""
+        n = self.node()
+        self.open(n, "/html/en/settings.html")
+        self.wait("#set-preferredTheme")
+        ground = "return getComputedStyle(document.body).backgroundColor + getComputedStyle(document.querySelector('a')).color;"
+        light = self.js(ground)
+        self.choose("#set-preferredTheme", "dark")
+        self.choose("#set-accentColor", "orange")
+        self.click("#save")
+        self.wait_text("#said", "Saved")
+        self.wait_js("return document.documentElement.dataset.theme === 'dark';")
+        dark = self.js(ground)
+        self.assertNotEqual(light, dark)
+        self.open(n, "/html/en/flags.html")
+        self.wait("#set-forceFirewalled")
+        self.assertEqual(self.js(ground), dark)
 
     def test_lists_and_finding(self):
         n = self.node()

@@ -77,21 +77,6 @@ function showPages() {
 
 // --- what was broadcast before ----------------------------------------------------------------------------
 
-const entryOf = ({ info, status, track }) => ({
-	streamType: /^rtmp:/i.test(status.source) ? "RTMP" : /^pcp:/i.test(status.source) ? null : "URL",
-	streamUrl: /^pcp:/i.test(status.source) ? null : status.source, networkType: status.network, bitrate: info.bitrate,
-	contentType: info.contentType, channelName: info.name, genre: info.genre, description: info.desc, comment: info.comment,
-	contactUrl: info.url, trackTitle: track.name, trackAlbum: track.album, trackArtist: track.creator,
-	trackGenre: track.genre, trackUrl: track.url,
-});
-const SAME = ["channelName", "genre", "description", "comment", "contactUrl", "contentType", "networkType"];
-
-async function remember(channel) {
-	const entry = entryOf(channel);
-	if (!history.some((h) => SAME.every((key) => (h[key] ?? "") === (entry[key] ?? ""))))
-		await rpc("addBroadcastHistory", [entry]);
-}
-
 function fillFrom(h) {
 	fillForm(form, { name: h.channelName, genre: h.genre ?? "", desc: h.description ?? "", url: h.contactUrl ?? "", comment: h.comment ?? "",
 		ipv: h.networkType === "ipv6" ? "6" : "4" });
@@ -211,8 +196,6 @@ const refresh = live(["channel", "notification"], async () => {
 	$("on-air").hidden = mine.length === 0;
 	setList($("channels"), mine, (c) => c.channelId, card, show);
 	welcome(mine);
-	for (const c of mine.filter((m) => m.status.isReceiving))
-		await remember(c);
 	showHistory();
 }, { every: 3000 });
 

@@ -15,7 +15,7 @@ function showConnections(list, total) {
 		c.address, c.agent, c.sessionId.slice(0, 8) + "…", String(c.channels), duration(c.age),
 		c.lastUpdate === null ? t("never") : ago(c.lastUpdate),
 	])));
-	setText($("more"), total > shown.length ? t("and {n} more", { n: total - shown.length }) : "");
+	setText($("rest"), total > shown.length ? t("and {n} more", { n: total - shown.length }) : "");
 }
 
 /* { flood: 3, replay: 1 } as "3 flood, 1 replay" */

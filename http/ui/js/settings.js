@@ -193,6 +193,8 @@ const refresh = live(["notification"], async () => {
 		if (first || !feedsDiffer())
 			showFeeds(described.feeds);
 	}
+	for (const [name, key] of [["theme", "preferredTheme"], ["accent", "accentColor"]])
+		document.documentElement.dataset[name] = all().find((k) => k.key === key).value;
 	$("settings").removeAttribute("aria-busy");
 	if (first) {
 		const draft = takeDraft("settings");
