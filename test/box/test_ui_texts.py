@@ -107,6 +107,7 @@ class Texts(unittest.TestCase):
 
     def test_pages_are_as_they_should_be(self):
         """No script or style in a page, a title, an h1, a label for each field."""
+        shell = set(re.findall(r'\bid="([^"@]+)"', read(os.path.join(UI, "shell.html"))))
         for path in files("**/*.html"):
             text = read(path)
             with self.subTest(path):
@@ -116,6 +117,8 @@ class Texts(unittest.TestCase):
                     self.assertRegex(text, r"<h1\b")
                 ids = re.findall(r'\bid="([^"@]+)"', text)
                 self.assertEqual(sorted(ids), sorted(set(ids)), "an id is there twice")
+                if "/pages/" in path:
+                    self.assertEqual(set(ids) & shell, set(), "an id of the shell")
                 for name in re.findall(r'\bfor="([^"]+)"', text):
                     self.assertIn(name, ids)
         for path in files("js/*.js"):

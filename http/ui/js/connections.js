@@ -25,7 +25,7 @@ const kbps = (rateOf) => rateOf > 0 ? rate(rateOf * 8 / 1000) : "";
 
 function make(c) {
 	const stop = el("button", { type: "button", class: "button small danger", text: t("Stop"),
-		"aria-label": t("Stop {name}", { name: c.remoteEndPoint ?? c.connectionId }) });
+		"aria-label": t("End {name}", { name: c.remoteEndPoint ?? c.connectionId }) });
 	command(stop, async () => {
 		if (!await rpc("endConnection", [c.connectionId]))
 			say(t("It has ended already."));
