@@ -7,7 +7,7 @@ import { live } from "/assets/js/events.js";
 const id = new URLSearchParams(location.search).get("id")?.toUpperCase() ?? "";
 const good = /^[0-9A-F]{32}$/.test(id);
 const KINDS = {
-	RELAY: t("Relay"), DIRECT: t("Player"), CIN: t("Tracker (in)"), COUT: t("Yellow page (out)"), INCOMING: t("Incoming"),
+	RELAY: t("Relay node"), DIRECT: t("Player"), CIN: t("Tracker (in)"), COUT: t("Yellow page (out)"), INCOMING: t("Incoming"),
 	COMMAND: t("Page or API"), SERVER: t("Listener"),
 };
 const STATES = {
