@@ -256,7 +256,7 @@ install: $(B)/peercast $(MAN)
 	sed 's,@bindir@,$(PREFIX)/bin,' dist/systemd/peercast.service > $(DESTDIR)$(UNITDIR)/peercast.service
 	chmod 644 $(DESTDIR)$(UNITDIR)/peercast.service
 	install -d $(SHARE)/doc/peercast
-	install -m 644 README.md COPYING peercast.ini $(wildcard dist/doc/*.md) dist/grafana/peercast.json $(SHARE)/doc/peercast/
+	install -m 644 README.md COPYING peercast.ini $(wildcard dist/doc/*.md) dist/grafana/peercast.json dist/grafana/alerts.yml $(SHARE)/doc/peercast/
 
 deb: all $(MAN)
 	$(Q)MAKE='$(MAKE)' CC='$(CC)' dist/debian/build $(BUILD)

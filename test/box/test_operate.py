@@ -71,6 +71,8 @@ class Metrics(BoxCase):
         n.wait_channel("checked")
         r = subprocess.run(["promtool", "check", "metrics"], input=n.get("/metrics").body, capture_output=True, check=False)
         self.assertEqual((r.returncode, r.stdout + r.stderr), (0, b""))
+        r = subprocess.run(["promtool", "check", "rules", os.path.join(TOP, "dist/grafana/alerts.yml")], capture_output=True, check=False)
+        self.assertEqual(r.returncode, 0, r.stdout + r.stderr)
 
     @unittest.skipIf(PATIENCE > 1, "not under sanitizers")
     @unittest.skipUnless(shutil.which("prometheus"), "prometheus is not installed")
@@ -102,11 +104,13 @@ class Metrics(BoxCase):
         self.assertEqual(ask("up")[0]["value"][1], "1")
 
     def test_dashboard(self):
-        """Whatever the dashboard asks for is there."""
+        """Whatever the dashboard and the alerts ask for is there."""
         with open(os.path.join(TOP, "dist/grafana/peercast.json"), encoding="utf-8") as f:
             board = json.load(f)
-        asked = {name for panel in board["panels"] for t in panel.get("targets", [])
-                 for name in re.findall(r"\b(?:peercast|process)_[a-z_]+", t["expr"])}
+        with open(os.path.join(TOP, "dist/grafana/alerts.yml"), encoding="utf-8") as f:
+            alerts = f.read()
+        asked = {name for text in [alerts] + [t["expr"] for panel in board["panels"] for t in panel.get("targets", [])]
+                 for name in re.findall(r"\b(?:peercast|process)_[a-z_]+", text)}
         n = self.synced_root()
         there = set(re.findall(r"^# TYPE (\S+)", n.get("/metrics").text, re.M))
         self.assertGreater(len(asked), 20)

@@ -37,6 +37,9 @@ class Documents(unittest.TestCase):
         self.assertEqual(blocks(en), blocks(ja))
         self.assertEqual(en.count("\n## "), ja.count("\n## "))
         self.assertEqual(en.count("\n### "), ja.count("\n### "))
+        en, ja = text_of("dist/doc/MIGRATION.md"), text_of("dist/doc/MIGRATION.ja.md")
+        self.assertEqual(blocks(en), blocks(ja))
+        self.assertEqual(en.count("\n| "), ja.count("\n| "))
 
     def test_links(self):
         """What a document leads to is there."""
@@ -55,6 +58,38 @@ class Documents(unittest.TestCase):
         version = re.search(r'NODE_VERSION "(.*)"', text_of("core/node/node.h")).group(1)
         self.assertIn("\n## %s" % version, text_of("dist/doc/CHANGELOG.md"))
         self.assertIn("(%s-" % version, text_of("dist/debian/changelog").split("\n")[0])
+
+    @unittest.skipUnless(shutil.which("git") and os.path.exists(os.path.join(TOP, ".git")), "not a git tree")
+    def test_release(self):
+        """On a copy: what is wrong stops it; else there are a tag with the notes, and the sources."""
+        copy = tempfile.mkdtemp(prefix="peercast-release-")
+        self.addCleanup(shutil.rmtree, copy)
+        env = dict(os.environ, CHECKED="1", HOME=copy, GIT_CONFIG_NOSYSTEM="1", **{
+            "GIT_%s_%s" % (who, what): "x@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")})
+
+        def run(*command):
+            return subprocess.run(command, cwd=copy, env=env, capture_output=True, text=True, check=False)
+        for name in ("core/node/node.h", "dist/doc/CHANGELOG.md", "dist/debian/changelog", "dist/release"):
+            os.makedirs(os.path.join(copy, os.path.dirname(name)), exist_ok=True)
+            shutil.copy2(os.path.join(TOP, name), os.path.join(copy, name))
+        with open(os.path.join(copy, ".gitignore"), "w", encoding="ascii") as f:
+            f.write("build\n")
+        for command in (("init", "-q"), ("add", "."), ("commit", "-q", "-m", "x")):
+            self.assertEqual(run("git", *command).returncode, 0)
+        version = re.search(r'NODE_VERSION "(.*)"', text_of("core/node/node.h")).group(1)
+        for bad in ("9.9.9", "", "1.0", "v" + version, version + ".", "1..2", "x; true"):
+            self.assertEqual(run("dist/release", bad).returncode, 1, bad)
+        self.assertEqual(run("dist/release").returncode, 2)
+        with open(os.path.join(copy, "new"), "w", encoding="ascii"):
+            pass
+        self.assertIn("not committed", run("dist/release", version).stderr)
+        os.unlink(os.path.join(copy, "new"))
+        self.assertEqual(run("git", "tag").stdout, "")
+        r = run("dist/release", version)
+        self.assertEqual(r.returncode, 0, r.stderr)
+        self.assertIn("peercast " + version, run("git", "tag", "-n9", "-l", "v" + version).stdout)
+        self.assertIn("peercast-%s/dist/release\n" % version, run("tar", "tf", "build/peercast-%s.tar.gz" % version).stdout)
+        self.assertIn("is there already", run("dist/release", version).stderr)
 
 
 @unittest.skipIf(PATIENCE > 1, "not under sanitizers: what it starts is tested there elsewhere")
