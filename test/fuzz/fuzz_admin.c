@@ -1,108 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Forms of POST /admin, and after a '?' command lines of /cmd, against a node with one channel. Whatever
  * comes: the settings stay such that the file gives them back, and no value starts a header of its own. */
-#include "test/fuzz/fuzz.h"
+#include "test/fuzz/standin.h"
 
-#include <string.h>
-
-#include "core/node/node.h"
-#include "core/sys/log.h"
-#include "core/sys/text.h"
 #include "http/admin.h"
 #include "http/console.h"
 #include "http/jsonrpc.h"
-
-static struct node node;
-static struct servent sv;
-static struct chaninfo *info;
-
-static void nothing(struct node *n)
-{
-}
-
-static void check_firewall(struct node *n, bool v4, bool v6)
-{
-}
-
-static void root_broadcast(struct node *n, bool upd)
-{
-}
-
-static void info_changed(struct node *n, struct chan *c)
-{
-}
-
-static enum status fetch_feeds(struct node *n, nsec pace, nsec deadline)
-{
-	return ST_STOPPED;
-}
-
-static enum status speedtest(struct node *n, struct servent *from, const char *url, bool send)
-{
-	return send ? ST_OK : ST_LIMIT;
-}
-
-static enum status pull_start(struct node *n, const struct host *peer, const char *url, struct chanmeta *m,
-	bool v6, char why[NODE_WHY])
-{
-	ASSERT(text_is_clean(m->text[CT_NAME], strlen(m->text[CT_NAME])));
-	why[0] = '\0';
-	return v6 ? ST_OK : ST_PROTO;
-}
-
-static enum status rtmp_prepare(struct node *n, const char *key, struct chanmeta *m, bool v6)
-{
-	return ST_OK;
-}
-
-static void rtmp_switch(struct node *n, bool on, uint16_t port)
-{
-}
-
-static void rtmp_status(struct node *n, struct rtmp_status *s)
-{
-	*s = (struct rtmp_status){ .on = true };
-}
-
-static void node_up(void)
-{
-	struct settings *draft = settings_new(false);
-	struct chanmeta m;
-	struct conf *conf;
-
-	memset(&m, 0, sizeof(m));
-	ASSERT(gnuid_parse(&m.id, "5942D78C0D0D12273317E281AE0E7B79"));
-	text_copy(m.text[CT_NAME], TEXT_MAX, "on the air");
-	text_copy(m.text[CT_TYPE], TEXT_MAX, "FLV");
-	info = chaninfo_new(&m);
-	ASSERT(info != NULL && draft != NULL && conf_of(&conf, draft) == ST_OK);
-	ASSERT(node_init(&node, conf, chanmgr_new(), servmgr_new()) == ST_OK);
-	node.ops.kept_changed = node.ops.settings_changed = node.ops.shutdown = nothing;
-	node.ops.check_firewall = check_firewall;
-	node.ops.root_broadcast = root_broadcast;
-	node.ops.info_changed = info_changed;
-	node.ops.fetch_feeds = fetch_feeds;
-	node.ops.speedtest = speedtest;
-	node.ops.rtmp_prepare = rtmp_prepare;
-	node.ops.pull_start = pull_start;
-	node.ops.rtmp_switch = rtmp_switch;
-	node.ops.rtmp_status = rtmp_status;
-	sv.peer = host_v4(127, 0, 0, 1, 1);
-	sv.sock.fd = -1;
-	log_set_level(LOG_OFF);
-}
-
-/* stop takes it away: it is there again for the next form. */
-static void chan_up(void)
-{
-	struct chan *c = chanmgr_find(node.cm, &info->id);
-
-	if (c == NULL) {
-		c = chan_new(info, CHAN_BROADCAST, CHAN_SRC_HTTPPUSH, false);
-		ASSERT(c != NULL && chanmgr_add(node.cm, c, 0) == ST_OK);
-	}
-	chan_unref(&c);
-}
 
 static void check_headers(const struct response *rs)
 {
@@ -146,9 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	bool answered = false;
 	struct buf text;
 
-	if (node.cm == NULL)
-		node_up();
-	chan_up();
+	standin_up(CHAN_BROADCAST, CHAN_SRC_HTTPPUSH);
 	buf_init(&text, HTTP_BODY_MAX + 2);
 	buf_put(&text, data + console, size - console);
 	buf_u8(&text, 0);
