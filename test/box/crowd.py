@@ -20,9 +20,11 @@ import struct
 import threading
 import time
 
-from harness import box, chan_atom, helo, host_atom, leaf, new_id, u32
+from harness import (FLG_RECV, FLG_RELAY, GRP_TRACKERS, bcst, box, chan_atom, helo, host_atom, leaf, new_id,
+                     u32)
 
 TICK = 0.05             # seconds between two rounds of reading
+NEWS = 60
 UNIT = re.compile(rb"UNIT(.{4})", re.S)
 
 
@@ -38,6 +40,7 @@ class Member:
         self.got = 0
         self.done = False
         self.heir = None                # what comes after it
+        self.news = b""                 # what it says each NEWS seconds
 
     def connect(self, port):
         self.sock = socket.socket()
@@ -102,8 +105,12 @@ class Crowd(threading.Thread):
         return Member(b"GET /stream/%s HTTP/1.0\r\n\r\n" % cid.encode(), "viewer", **kw)
 
     def relay(self, cid, **kw):
-        return Member(b"GET /channel/%s HTTP/1.0\r\nx-peercast-pcp: 1\r\nx-peercast-pos: 0\r\n\r\n" % cid.encode() +
-                      helo(new_id()).encode(), "relay", **kw)
+        sid = new_id()
+        m = Member(b"GET /channel/%s HTTP/1.0\r\nx-peercast-pcp: 1\r\nx-peercast-pos: 0\r\n\r\n" % cid.encode() +
+                   helo(sid).encode(), "relay", **kw)
+        # one that never says how it stands is let go after five minutes
+        m.news = bcst(GRP_TRACKERS, sid, host_atom(sid, cid, flags=FLG_RELAY | FLG_RECV), cid=cid).encode()
+        return m
 
     def page(self):
         return Member(b"GET %s HTTP/1.0\r\n\r\n" % self.rng.choice(
@@ -177,8 +184,13 @@ class Crowd(threading.Thread):
 
     def run(self):
         with selectors.DefaultSelector() as sel:
+            told = time.monotonic()
             while not self.over.wait(TICK):
                 now = time.monotonic()
+                if now - told > NEWS:
+                    told = now
+                    for m in self.members:
+                        m.data += m.news
                 with self.lock:
                     new, self.new = self.new, []
                 for m in new:
