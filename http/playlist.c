@@ -58,8 +58,13 @@ static void put_url(struct buf *out, const char *scheme, const char *host,
 		safe_ext(info), token);
 }
 
+static bool is_wmv(const struct chaninfo *info)
+{
+	return strcmp(info->text[CT_TYPE], "WMV") == 0 || strcmp(info->text[CT_TYPE], "WMA") == 0;
+}
+
 void playlist_body(struct buf *out, enum playlist kind, const char *scheme, const char *host,
-	const struct chaninfo *info, const char *token, bool mms)
+	const struct chaninfo *info, const char *token, const char *wmv)
 {
 	switch (kind) {
 	case PLAYLIST_M3U:
@@ -70,7 +75,7 @@ void playlist_body(struct buf *out, enum playlist kind, const char *scheme, cons
 	case PLAYLIST_ASX:
 		/* Host, id, extension and token are plain characters: nothing needs escaping. */
 		buf_puts(out, "<ASX Version=\"3.0\">\r\n<ENTRY>\r\n<REF href=\"");
-		put_url(out, mms ? "mms" : scheme, host, info, token);
+		put_url(out, wmv != NULL && is_wmv(info) ? wmv : scheme, host, info, token);
 		buf_puts(out, "\" />\r\n</ENTRY>\r\n</ASX>\r\n");
 		break;
 	}
@@ -154,6 +159,17 @@ static int wait_for(struct chan *c, struct servent *sv)
 	return status;
 }
 
+/* The scheme of WMV and WMA in an ASX; NULL = that of the others. VLC takes http:// for a file there,
+ * whatever is answered, and gets nothing but its head. */
+static const char *wmv_scheme(const struct settings *st, const struct request *rq)
+{
+	const char *agent = request_header(rq, "User-Agent");
+
+	if (st->wmv_protocol == WMVPROTO_MMS)
+		return "mms";
+	return agent != NULL && strncmp(agent, "VLC/", 4) == 0 && !rq->secure ? "mmsh" : NULL;
+}
+
 static void answer(struct node *n, struct servent *sv, const struct request *rq,
 	const struct stream_target *t, struct chan *c, struct response *rs)
 {
@@ -171,7 +187,7 @@ static void answer(struct node *n, struct servent *sv, const struct request *rq,
 	response_header(rs, "Cache-Control", "private");
 	response_header(rs, "Access-Control-Allow-Origin", "*");
 	playlist_body(&rs->body, kind, rq->secure ? "https" : "http", host, info, token,
-		 st->wmv_protocol == WMVPROTO_MMS);
+		wmv_scheme(st, rq));
 	chaninfo_unref(&info);
 	settings_unref(&st);
 }

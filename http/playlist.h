@@ -22,10 +22,10 @@ enum playlist { PLAYLIST_M3U, PLAYLIST_ASX, PLAYLIST_RAM };
 enum playlist playlist_kind(const struct chaninfo *info, const char *name);
 const char *playlist_mime(enum playlist kind);
 
-/* Append the body. scheme is "http" or "https", host a valid host[:port], token the channel's; mms: ASX leads
- * to mms://. */
+/* Append the body. scheme is "http" or "https", host a valid host[:port], token the channel's; wmv: the
+ * scheme of WMV and WMA in an ASX, where that is another. */
 void playlist_body(struct buf *out, enum playlist kind, const char *scheme, const char *host,
-	const struct chaninfo *info, const char *token, bool mms);
+	const struct chaninfo *info, const char *token, const char *wmv);
 
 /* Answer GET or HEAD of /pls/: find the channel, start a relay when the peer may, wait for it.
  * returns  ST_OK with rs filled in; ST_STOPPED: do not answer */

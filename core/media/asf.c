@@ -68,7 +68,8 @@ static enum status asf_header(struct media *m, struct asf *s)
 	return changed ? media_inform(m) : ST_OK;
 }
 
-/* Chunk, header, and the beginning of a data object: their own, or one that says it never ends. */
+/* Chunk, header, and the beginning of a data object: their own, or one of ours. Its size is more than anybody
+ * ever sends: players that look at it (VLC) stop where it ends, and take less than a head's for broken. */
 static enum status asf_publish(struct media *m, struct asf *s)
 {
 	const size_t rest = s->header.len - s->nheader;
@@ -77,15 +78,15 @@ static enum status asf_publish(struct media *m, struct asf *s)
 	enum status st;
 
 	memcpy(own, asf_guid_data, 16);
-	own[16] = ASF_DATA_HEAD;
 	own[48] = own[49] = 1;
+	if (rest >= ASF_DATA_HEAD && memcmp(s->header.p + s->nheader, asf_guid_data, 16) == 0)
+		memcpy(own, s->header.p + s->nheader, ASF_DATA_HEAD);
+	memset(own + 16, 0, 8);
+	own[23] = 0x40;                         /* 2^62 */
 	buf_init(&b, ASF_CHUNK + s->header.len + ASF_DATA_HEAD);
 	buf_put(&b, chunk, ASF_CHUNK);
 	asf_header_put(&b, s->header.p, s->nheader);
-	if (rest >= ASF_DATA_HEAD && memcmp(s->header.p + s->nheader, asf_guid_data, 16) == 0)
-		buf_put(&b, s->header.p + s->nheader, ASF_DATA_HEAD);
-	else
-		buf_put(&b, own, sizeof(own));
+	buf_put(&b, own, sizeof(own));
 	if (b.err != ST_OK) {
 		st = asf_no_memory(m);
 	} else {

@@ -51,7 +51,7 @@ struct asf_info {
 
 /* A whole header object of n bytes. false when it is broken. */
 bool asf_header_read(struct asf_info *i, const uint8_t *p, size_t n);
-/* The header object again, without large parts that nobody needs to play it. */
+/* The header object again, as that of a broadcast, and without large parts that nobody needs to play it. */
 void asf_header_put(struct buf *out, const uint8_t *p, size_t n);
 
 /* What a data packet holds for a viewer who would start at it. */

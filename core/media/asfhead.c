@@ -238,6 +238,11 @@ void asf_header_put(struct buf *out, const uint8_t *p, size_t n)
 		if (!keep)
 			continue;
 		buf_put(out, o.p, o.n);
+		if (is(&o, guid_file) && o.n > ASF_OBJECT + 64 && out->err == ST_OK) {
+			/* whatever it was made of: nobody seeks in it, and its sizes are not those of this */
+			out->p[out->len - o.n + ASF_OBJECT + 64] |= 1;
+			out->p[out->len - o.n + ASF_OBJECT + 64] &= (uint8_t)~2;
+		}
 		count++;
 	}
 	for (size_t k = 0; k < 8 && out->err == ST_OK; k++)

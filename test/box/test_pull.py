@@ -93,7 +93,10 @@ class Pull(BoxCase):
         def there():
             chan = n.find_channel(cid=cid)
             return chan and all(chan["info"].get(k) == v for k, v in want.items())
-        self.wait(there, WAIT, "info %r" % want)
+        try:
+            self.wait(there, WAIT, "info %r" % want)
+        except AssertionError as e:
+            raise AssertionError("%s: it is %r\n%s" % (e, n.find_channel(cid=cid), n.output())) from e
 
     def title(self, n, cid):
         return n.find_channel(cid=cid)["track"]["name"]
@@ -161,6 +164,9 @@ class Pull(BoxCase):
         n = self.node({"fetchAllow": "http,mms"})
         cid = self.fetch(n, self.web.url("/wmv").replace("http:", "mms:"))
         self.assertEqual(n.wait_channel(cid=cid, seconds=WAIT)["info"]["contentType"], "WMV")
+        # VLC must be told how to play it
+        for agent, scheme in (("VLC/3.0.18 LibVLC/3.0.18", "mmsh"), ("NSPlayer/12.0", "http")):
+            self.assertIn('href="%s://' % scheme, n.get("/pls/" + cid, {"User-Agent": agent}).text)
         asked = self.web.requests("/wmv")[0]
         self.assertIn("NSPlayer", asked["User-Agent"])
         self.assertIn("Pragma", asked)

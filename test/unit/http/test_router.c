@@ -694,28 +694,28 @@ START_TEST(bodies)
 {
 	static const struct {
 		const char *type, *ext, *name;
-		bool mms;
+		const char *wmv;
 		enum playlist kind;
 		const char *want;
 	} b[] = {
-		{ "FLV", "", "", false, PLAYLIST_M3U,
+		{ "FLV", "", "", NULL, PLAYLIST_M3U,
 			"http://h:1/stream/" FLV_ID ".flv?auth=T\r\n" },
-		{ "OGM", "", "", false, PLAYLIST_RAM,
+		{ "OGM", "", "", NULL, PLAYLIST_RAM,
 			"http://h:1/stream/" FLV_ID ".ogg?auth=T\r\n" },
-		{ "RAW", "", "", false, PLAYLIST_M3U, "http://h:1/stream/" FLV_ID "?auth=T\r\n" },
-		{ "X", ".a\r\nb", "", false, PLAYLIST_M3U,
+		{ "RAW", "", "", NULL, PLAYLIST_M3U, "http://h:1/stream/" FLV_ID "?auth=T\r\n" },
+		{ "X", ".a\r\nb", "", NULL, PLAYLIST_M3U,
 			"http://h:1/stream/" FLV_ID "?auth=T\r\n" },
-		{ "X", "\"><b", "", false, PLAYLIST_M3U,
+		{ "X", "\"><b", "", NULL, PLAYLIST_M3U,
 			"http://h:1/stream/" FLV_ID "?auth=T\r\n" },
-		{ "X", ".xyz", "", false, PLAYLIST_M3U,
+		{ "X", ".xyz", "", NULL, PLAYLIST_M3U,
 			"http://h:1/stream/" FLV_ID ".xyz?auth=T\r\n" },
-		{ "WMV", "", "", false, PLAYLIST_ASX,
+		{ "WMV", "", "", NULL, PLAYLIST_ASX,
 			"<ASX Version=\"3.0\">\r\n<ENTRY>\r\n<REF href=\"http://h:1/stream/"
 			FLV_ID ".wmv?auth=T\" />\r\n</ENTRY>\r\n</ASX>\r\n" },
-		{ "WMA", "", "", true, PLAYLIST_ASX,
-			"<ASX Version=\"3.0\">\r\n<ENTRY>\r\n<REF href=\"mms://h:1/stream/"
+		{ "WMA", "", "", "mmsh", PLAYLIST_ASX,
+			"<ASX Version=\"3.0\">\r\n<ENTRY>\r\n<REF href=\"mmsh://h:1/stream/"
 			FLV_ID ".wma?auth=T\" />\r\n</ENTRY>\r\n</ASX>\r\n" },
-		{ "FLV", "", "asx", false, PLAYLIST_ASX,
+		{ "FLV", "", "asx", "mms", PLAYLIST_ASX,
 			"<ASX Version=\"3.0\">\r\n<ENTRY>\r\n<REF href=\"http://h:1/stream/"
 			FLV_ID ".flv?auth=T\" />\r\n</ENTRY>\r\n</ASX>\r\n" },
 	};
@@ -731,7 +731,7 @@ START_TEST(bodies)
 	ck_assert_ptr_nonnull(i);
 	ck_assert_int_eq(playlist_kind(i, b[_i].name), b[_i].kind);
 	buf_init(&out, 4096);
-	playlist_body(&out, b[_i].kind, "http", "h:1", i, "T", b[_i].mms);
+	playlist_body(&out, b[_i].kind, "http", "h:1", i, "T", b[_i].wmv);
 	ck_assert_str_eq(buf_cstr(&out), b[_i].want);
 	buf_fini(&out);
 	chaninfo_unref(&i);
