@@ -538,7 +538,7 @@ const struct rpc_method rpc_methods[] = {
 	{ "getNotifications", NOTHING, method_get_notices, RPC_IS_ARRAY,
 		"The last 20 notifications, newest first; they stay." },
 	{ "getOverview", NOTHING, method_get_overview, RPC_IS_OBJECT,
-		"The node at a glance: connections, limits, rates in bytes/s, feeds, what was refused." },
+		"The node at a glance: connections, limits, rates in bytes/s, what was refused." },
 	{ "getPlugins", NOTHING, get_none, RPC_IS_ARRAY, "Always empty: there are none." },
 	{ "getRootStatus", NOTHING, get_root_status, RPC_IS_OBJECT,
 		"On a root: who is connected, what was refused, forwarded and written." },

@@ -2,35 +2,9 @@
 /* Methods for the first page: the node at a glance, and its traffic of the last ten minutes. */
 #include "http/methods.h"
 
-#include "core/sys/text.h"
-
 static json_t *rates_json(uint64_t out, uint64_t in)
 {
 	return json_pack("{sI sI}", "in", (json_int_t)in, "out", (json_int_t)out);
-}
-
-static json_t *feeds_json(struct node *n, bool *ok)
-{
-	static const char *const states[] = {
-		[FEEDSTATUS_UNKNOWN] = "unknown", [FEEDSTATUS_OK] = "ok", [FEEDSTATUS_ERROR] = "error",
-	};
-	struct dirview *v = chandir_get(&n->chandir);
-	json_t *a = json_array();
-	char name[SETTINGS_TEXT];
-
-	for (size_t i = 0; v != NULL && i < v->n_feeds && *ok; i++) {
-		const struct dirfeed *f = &v->feeds[i];
-		size_t count = 0;
-
-		for (size_t k = 0; k < v->n_entries; k++)
-			count += v->entries[k].feed == i;
-		add(a, json_pack("{ss ss ss sI sI sI}", "url", f->url, "name",
-			chandir_feed_name(f->url, name), "status", states[f->status], "channels",
-			(json_int_t)count, "updated", (json_int_t)f->updated_s, "tried",
-			(json_int_t)f->tried_s), ok);
-	}
-	dirview_unref(&v);
-	return a;
 }
 
 static json_t *counts_json(const struct totals *t, bool *ok)
@@ -84,7 +58,6 @@ json_t *method_get_overview(struct rpc_call *c)
 		rates_json(t.out_bps, t.in_bps)), &ok);
 	put(o, "bytes", json_pack("{so so}", "all", rates_json(t.bytes[0][0], t.bytes[0][1]), "outside",
 		rates_json(t.bytes[1][0], t.bytes[1][1])), &ok);
-	put(o, "feeds", feeds_json(c->node, &ok), &ok);
 	settings_unref(&st);
 	return or_drop(o, ok);
 }

@@ -25,19 +25,11 @@ static const char *const offered[] = { "en", "ja" };
 #define DEFAULT_PATH "html/en"
 /* Pages about one channel. */
 static const char *const chan_page[] = { "relayinfo.html", "play.html", "editinfo.html", "head.html" };
-/* Pages of PeerCast-YT that there are no own ones for: bookmarks, probes of tools, and where commands lead
- * (http.md 6.2, 9.2, 9.3). A page that is there comes first. */
+/* What stands in for a page that is not built in (http.md 9.3). */
 static const struct {
 	const char *name, *page;
 } stand_ins[] = {
-	{ "channels.html", "index.html" }, { "connections.html", "index.html" },
-	{ "bcid.html", "index.html" }, { "broadcast.html", "index.html" },
-	{ "chanfilters.html", "index.html" }, { "console.html", "index.html" },
-	{ "flags.html", "index.html" }, { "notifications.html", "index.html" },
-	{ "rtmp.html", "index.html" }, { "speedtest.html", "index.html" },
-	{ "viewlog.html", "index.html" }, { "relays.html", "index.html" },
-	{ "play.html", "relayinfo.html" }, { "editinfo.html", "relayinfo.html" },
-	{ "head.html", "relayinfo.html" },
+	{ "play.html", "relayinfo.html" },
 };
 
 static const struct {

@@ -167,7 +167,10 @@ class PlayerP(BoxCase):
         n = self.node()
         self.push(n, "watched")
         cid = n.wait_channel("watched")["channelId"].upper()
-        self.assertIn(b'<span class="titlelinksBig">peercast', n.get("/html/ja/index.html").body)
+        page = n.get("/html/ja/index.html").text
+        self.assertIn('<span class="titlelinksBig">peercast', page)
+        # a yellow page reads the uptime there
+        self.assertRegex(page.split("<td>")[10].split("</td>")[0], r"^(-|\d+ sec|\d+ min, \d+ sec)$")
         parser = xml.etree.ElementTree.XMLPullParser(["start"])
         parser.feed(n.get("/admin?cmd=viewxml").body)
         mine, status = False, None

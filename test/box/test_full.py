@@ -109,6 +109,14 @@ class Refused(Full):
         self.start(maxRelays=9, maxRelaysPerChannel=1)
         self.assertEqual([self.from_("127.0.0.%d" % i).status for i in (2, 3)], [200, 503])
         self.n.wait_log("refused: channel limit")
+        # both say so to their users
+        cid = self.n.channels()[0]["channelId"]
+        noted = self.n.rpc("getChannelDetail", [cid])["refusals"]
+        self.assertEqual([(r["by"], r["reason"], r["host"].split(":")[0]) for r in noted], [("us", "channel limit", "127.0.0.3")])
+        other = self.node({"maxRelays": 4})
+        self.assertEqual(other.get("/pls/%s?tip=%s" % (cid, self.n.address)).status, 200)
+        self.wait(lambda: ("them", "full", self.n.address) in [
+            (r["by"], r["reason"], r["host"]) for r in other.rpc("getChannelDetail", [cid])["refusals"]], 20)
         self.start(maxRelays=9, maxBitrateOut=10)
         self.assertEqual(self.from_("127.0.0.2").status, 503)
         self.n.wait_log("refused: bandwidth")

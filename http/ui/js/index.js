@@ -51,7 +51,7 @@ function showYps(pages, { rootMessage, isRoot, isDisabled, connections }) {
 
 	if (isRoot && pages.length === 0) {
 		setBadge($("yp-state"), "accent", t("this is one"));
-		setText($("yp-text"), t("{n} broadcasters are connected.", { n: connections.controlIn }));
+		setText($("yp-text"), t("Broadcasters connected: {n}", { n: connections.controlIn }));
 	} else if (pages.length === 0) {
 		setBadge($("yp-state"), "", t("none"));
 		setText($("yp-text"), t("None is set: what you broadcast is listed nowhere."));
@@ -118,22 +118,23 @@ function showChannel(li, { channelId, info, status, track }) {
 	part("play").setAttribute("aria-label", t("Play {name}", { name: info.name }));
 }
 
-const FEEDS = { ok: ["good", t("fetched")], error: ["bad", t("failed")], unknown: ["", t("not fetched yet")] };
+const FEEDS = { OK: ["good", t("fetched")], ERROR: ["bad", t("failed")], UNKNOWN: ["", t("not fetched yet")] };
 
 function showFeed(tr, feed) {
 	const name = tr.querySelector(".name");
 
 	name.textContent = feed.name;
-	setLink(name, feed.url.replace(/[^/]*$/, ""));
+	setLink(name, feed.directoryUrl);
 	name.hidden = false;
 	setBadge(tr.querySelector(".badge"), ...FEEDS[feed.status]);
+	setText(tr.querySelector(".why"), feed.status === "ERROR" ? feed.message : "");
 	tr.querySelector(".count").textContent = number(feed.channels);
-	tr.querySelector(".when").textContent = feed.updated > 0 ? ago(Math.max(Date.now() / 1000 - feed.updated, 0)) : "–";
+	tr.querySelector(".when").textContent = feed.updated !== null ? ago(Math.max(Date.now() / 1000 - feed.updated, 0)) : "–";
 }
 
 const refresh = live(["channel", "connection", "feed"], async () => {
-	const [overview, status, pages, channels, traffic] = await Promise.all([rpc("getOverview"), rpc("getStatus"), rpc("getYellowPages"),
-		rpc("getChannels"), rpc("getTraffic")]);
+	const [overview, status, pages, channels, traffic, feeds] = await Promise.all([rpc("getOverview"), rpc("getStatus"),
+		rpc("getYellowPages"), rpc("getChannels"), rpc("getTraffic"), rpc("getYPFeeds")]);
 
 	setText($("agent"), joined([overview.agentName, overview.version]));
 	showPort(status, overview);
@@ -143,10 +144,10 @@ const refresh = live(["channel", "connection", "feed"], async () => {
 	setList($("channels"), channels, (c) => c.channelId, () => fromTemplate("channel"), showChannel);
 	$("channels").hidden = channels.length === 0;
 	$("empty").hidden = channels.length > 0;
-	setList($("feeds"), overview.feeds, (f) => f.url, () => fromTemplate("feed"), showFeed);
-	$("feeds-table").hidden = overview.feeds.length === 0;
-	$("feeds-update").hidden = overview.feeds.length === 0;
-	$("feeds-none").hidden = overview.feeds.length > 0;
+	setList($("feeds"), feeds, (f) => f.url, () => fromTemplate("feed"), showFeed);
+	$("feeds-table").hidden = feeds.length === 0;
+	$("feeds-update").hidden = feeds.length === 0;
+	$("feeds-none").hidden = feeds.length > 0;
 }, { every: 5000 });
 
 command($("port-test"), async () => {
@@ -155,6 +156,6 @@ command($("port-test"), async () => {
 });
 command($("feeds-update"), async () => {
 	const channels = await rpc("updateYPChannels");
-	say(t("{n} channels are listed.", { n: channels.length }));
+	say(t("Channels listed: {n}", { n: channels.length }));
 	refresh();
 });

@@ -9,9 +9,15 @@ export const $ = (id) => document.getElementById(id);
 
 // --- texts ------------------------------------------------------------------------------------------
 
-// A text in the page's language; {name} in it is a value.
+// A text in the page's language; {name} in it is a value, and the English word behind a 1 has no s.
 export function t(text, values = {}) {
-	return (texts[text] ?? text).replace(/\{(\w+)\}/g, (all, name) => values[name] ?? all);
+	return (texts[text] ?? text).replace(/\{(\w+)\}(?: (listener|relay|channel|connection|skip|line|broadcaster)s\b)?/g, (all, name, word) => {
+		const value = values[name];
+		if (value === undefined)
+			return all;
+		// "1 listener", "2 listeners"
+		return word ? `${value} ${word}${String(value) === "1" ? "" : "s"}` : value;
+	});
 }
 
 export const number = (n) => Number(n).toLocaleString(lang);

@@ -59,7 +59,7 @@ function showChannel(li, { channelId, info, status, track }) {
 	if (document.activeElement !== part("keep"))
 		part("keep").checked = status.isKept;
 	part("keep").setAttribute("aria-label", t("Keep {name}, even when nobody listens and after a restart", { name }));
-	part("stop").setAttribute("aria-label", t("End {name}", { name }));
+	part("stop").setAttribute("aria-label", t("Stop the channel {name}", { name }));
 }
 
 const refresh = live(["channel", "connection"], async () => {

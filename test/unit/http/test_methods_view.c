@@ -53,7 +53,6 @@ START_TEST(overview)
 	expect_at(v, "isRoot", "false");
 	expect_at(v, "channels", "1");
 	expect_at(v, "hitLists", "1");
-	expect_at(v, "feeds", "[]");
 	expect_at(v, "refused", "{}");
 	expect_at(v, "connections.total", "1");
 	expect_at(v, "connections.relays", "0");
