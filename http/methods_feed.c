@@ -67,7 +67,7 @@ static size_t folder_of(const char *url)
 	while (at > 0 && url[at - 1] != '/')
 		at--;
 	/* the slashes of http:// are none of a folder */
-	return at > 0 && at >= 3 && strncmp(url + at - 3, "://", 3) == 0 ? n : at;
+	return at >= 3 && strncmp(url + at - 3, "://", 3) == 0 ? n : at;
 }
 
 /* The last line of the log of a feed, without its end. */
