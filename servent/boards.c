@@ -175,7 +175,8 @@ static enum status exchange(struct reply *r, struct servent *sv, const struct bo
 
 	memset(r, 0, sizeof(*r));
 	put_url(url, b, q->path);
-	st = transfer_init(&r->t, url, MAX(deadline - clk_now(), NSEC_PER_MSEC), BOARD_ANSWER, 0, !near);
+	st = transfer_init(&r->t, sv->sm, url, MAX(deadline - clk_now(), NSEC_PER_MSEC), BOARD_ANSWER, 0,
+		!near);
 	if (st != ST_OK || !set_up(r, b, q))
 		return ST_LIMIT;
 	st = transfer_run(&r->t, &sv->mbox, &rc);

@@ -215,7 +215,7 @@ static void job_begin(struct feedd *f, struct job *j, CURLM *multi)
 	char url[URL_MAX];
 
 	url_of(f, j->feed, url);
-	if (transfer_init(&j->t, url, FEEDD_TIME, FEED_BODY, FEEDD_REDIRECTS, false) != ST_OK) {
+	if (transfer_init(&j->t, f->node->sm, url, FEEDD_TIME, FEED_BODY, FEEDD_REDIRECTS, false) != ST_OK) {
 		failed(j->feed, "out of memory");
 		return;
 	}

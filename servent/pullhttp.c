@@ -341,7 +341,7 @@ enum status pull_http(struct pull *x, const char *url, bool *far, struct pull_li
 	g->list = list;
 	as_http(at, url);
 	buf_init(&g->headers, HEADERS_MAX);
-	if (transfer_init(&g->t, at, NSEC_PER_SEC, 0, REDIRECTS, *far) == ST_OK) {
+	if (transfer_init(&g->t, x->src.a->node.sm, at, NSEC_PER_SEC, 0, REDIRECTS, *far) == ST_OK) {
 		st = run(g, is_mms(url));
 		*far = *far || (g->t.known && !g->t.near);
 		transfer_fini(&g->t);

@@ -263,7 +263,7 @@ static enum status play(struct pcp_play *y, bool far)
 	bool more = true;
 
 	for (int i = 0; i < HOSTS_MAX && more; i++) {
-		if (far && !host_is_global(&y->up.host))
+		if (far && servmgr_is_near(y->x->src.a->node.sm, &y->up.host))
 			return pull_fail(y->x, ST_PROTO, "it leads into our own network");
 		y->x->src.error[0] = '\0';
 		st = ask(y, &more);

@@ -91,7 +91,7 @@ enum status rtmp_play(struct source *src, const char *url, bool far)
 		fail(src, ST_PROTO, "not an rtmp:// address with a stream in it");
 	if (st == ST_OK && host_resolve(&h, u->host, u->port, deadline) != ST_OK)
 		st = fail(src, ST_SYS, "the server's name cannot be found");
-	if (st == ST_OK && far && !host_is_global(&h))
+	if (st == ST_OK && far && servmgr_is_near(src->a->node.sm, &h))
 		st = fail(src, ST_PROTO, "it leads into our own network");
 	if (st == ST_OK)
 		st = sock_connect(&y->sock, &h, &src->mbox, deadline);

@@ -28,7 +28,7 @@ static enum status ask(struct servent *sv, struct speedtest *r, struct yp4gin *y
 {
 	struct transfer t;
 	CURLcode rc = CURLE_OK;
-	enum status st = transfer_init(&t, r->url, SPEEDTEST_ASK, YP4G_MAX, 3, false);
+	enum status st = transfer_init(&t, sv->sm, r->url, SPEEDTEST_ASK, YP4G_MAX, 3, false);
 	const char *why;
 	long http;
 
@@ -98,7 +98,7 @@ static enum status send_test(struct servent *sv, struct speedtest *r, const stru
 	(void)snprintf(url, sizeof(url), "http://%s%s%s:%u%s", bare6 ? "[" : "", y->addr, bare6 ? "]" : "",
 		y->port, y->object);
 	u.chunk = malloc(CHUNK);
-	if (u.chunk == NULL || transfer_init(&t, url, SPEEDTEST_SEND, YP4G_MAX, 0, !near) != ST_OK) {
+	if (u.chunk == NULL || transfer_init(&t, sv->sm, url, SPEEDTEST_SEND, YP4G_MAX, 0, !near) != ST_OK) {
 		free(u.chunk);
 		return failed(r, "out of memory");
 	}

@@ -16,8 +16,8 @@
 static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *a)
 {
 	const struct host h = host_from_sockaddr(&a->addr);
-	const bool near = !host_is_global(&h);
 	struct transfer *t = ctx;
+	const bool near = servmgr_is_near(t->sm, &h);
 
 	(void)purpose;
 	if (!t->known)
@@ -80,10 +80,11 @@ static bool set_up(struct transfer *t, const char *url, nsec time, size_t max, l
 	return ok;
 }
 
-enum status transfer_init(struct transfer *t, const char *url, nsec time, size_t max, long redirects,
-	bool far)
+enum status transfer_init(struct transfer *t, struct servmgr *sm, const char *url, nsec time, size_t max,
+	long redirects, bool far)
 {
 	memset(t, 0, sizeof(*t));
+	t->sm = sm;
 	t->known = far;
 	t->curl = curl_api();
 	if (t->curl == NULL)

@@ -10,6 +10,7 @@
 
 #ifdef HAVE_CURL
 
+#include "core/node/servmgr.h"
 #include "core/sys/bytes.h"
 #include "core/sys/cc.h"
 #include "core/sys/clk.h"
@@ -20,6 +21,7 @@
 #define TRANSFER_URL 2048       /* bytes of an address, NUL included */
 
 struct transfer {
+	struct servmgr *sm;             /* knows our addresses */
 	const struct curl_api *curl;
 	CURL *easy;
 	struct curl_slist *headers;
@@ -33,8 +35,8 @@ struct transfer {
 /* Ready to run: GET url, at most max bytes, within `time` all in all. Options may be added to t->easy; its
  * private pointer is the caller's. far: an address of our own network is refused from the start.
  * returns  ST_OK, ST_LIMIT (memory; nothing to finish) */
-enum status transfer_init(struct transfer *t, const char *url, nsec time, size_t max, long redirects,
-	bool far) NODISCARD;
+enum status transfer_init(struct transfer *t, struct servmgr *sm, const char *url, nsec time, size_t max,
+	long redirects, bool far) NODISCARD;
 void transfer_fini(struct transfer *t);
 /* Send this header too. */
 void transfer_header(struct transfer *t, const char *name, const char *value);

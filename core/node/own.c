@@ -365,6 +365,11 @@ bool servmgr_is_local(struct servmgr *sm, const struct host *h)
 	return local;
 }
 
+bool servmgr_is_near(struct servmgr *sm, const struct host *h)
+{
+	return !host_is_global(h) || servmgr_is_local(sm, h);
+}
+
 /* --- turns to the YP -------------------------------------------------------------------------- */
 
 static struct ypturns *find_yp_locked(struct servmgr *sm, const char *root_host) REQUIRES(lk_servmgr)

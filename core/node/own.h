@@ -94,6 +94,9 @@ bool servmgr_force_address(struct servmgr *sm, const struct host pair[2]) EXCLUD
 bool servmgr_is_self(struct servmgr *sm, const struct host *h) EXCLUDES(lk_servmgr);
 /* Is it an address of this machine: loopback, or of an interface? The port does not matter. */
 bool servmgr_is_local(struct servmgr *sm, const struct host *h) EXCLUDES(lk_servmgr);
+/* Is it an address of this machine or its network, where there are servers that trust us? Nobody from outside
+ * may lead us there. The machine's own addresses are such, the global ones too: we trust them ourselves. */
+bool servmgr_is_near(struct servmgr *sm, const struct host *h) EXCLUDES(lk_servmgr);
 
 /* --- turns to the YP -------------------------------------------------------------------------- *
  *

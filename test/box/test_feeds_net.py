@@ -16,7 +16,9 @@ class Elsewhere(NetCase):
         yp.list("/good", line("good", tip="192.0.2.99:7144") + line("inner", inner, tip="127.0.0.1:8080"))
         yp.redirect("/moved", "/good")
         targets = ["http://127.0.0.1:8080/admin?cmd=shutdown", "http://localhost:8080/x", "http://[::1]:8080/x",
-                   "http://127.1:8080/x", "http://0.0.0.0:8080/x", "http://10.0.0.1/x", "http://[::ffff:127.0.0.1]:8080/x"]
+                   "http://127.1:8080/x", "http://0.0.0.0:8080/x", "http://10.0.0.1/x", "http://[::ffff:127.0.0.1]:8080/x",
+                   # the machine's own address, from where its node takes commands
+                   "http://%s:7144/admin?cmd=shutdown" % home.ip]
         for i, to in enumerate(targets):
             yp.redirect("/r%d" % i, to)
         n = self.node(place=home, blocks=feeds(yp.url("/moved"), *[yp.url("/r%d" % i) for i in range(len(targets))]))

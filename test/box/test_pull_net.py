@@ -14,7 +14,8 @@ class Elsewhere(NetCase):
         asked = self.trusting(home)
         web.stream("/live", flv_stream)
         web.text("/good", "http://127.0.0.1:8080/x\nlive\n", "audio/x-mpegurl")
-        inside = ["http://127.0.0.1:8080/admin?cmd=shutdown", "http://[::1]:8080/x", "http://10.0.0.1/x"]
+        inside = ["http://127.0.0.1:8080/admin?cmd=shutdown", "http://[::1]:8080/x", "http://10.0.0.1/x",
+                  "http://%s:7144/admin?cmd=shutdown" % home.ip]
         for i, to in enumerate(inside):
             web.redirect("/r%d" % i, to)
             web.text("/p%d" % i, to + "\n", "audio/x-mpegurl")
@@ -25,7 +26,7 @@ class Elsewhere(NetCase):
             return n.rpc("fetch", {"url": url, "name": name, "desc": "", "genre": "", "contact": "", "bitrate": 0, "type": ""})
 
         n.wait_channel(cid=fetch(web.url("/good"), "good"), seconds=WAIT)
-        for path in ["/r0", "/r1", "/r2", "/p0", "/p1", "/p2", "/rtmp"]:
+        for path in ["/r0", "/r1", "/r2", "/r3", "/p0", "/p1", "/p2", "/p3", "/rtmp"]:
             with self.subTest(path):
                 cid = fetch(web.url(path), path)
                 n.wait_log("pull http://[^ ]*%s: .*own network" % path, WAIT)
