@@ -223,7 +223,7 @@ soak: $(B)/peercast
 	$(Q)$(node_env) test/soak $(foreach v,N SECONDS,$(if $($(v)),$(v)=$($(v))))
 
 BENCH_SRC := $(wildcard test/bench/*.c)
-$(B)/test/bench/peercast-bench: $(BENCH_SRC:%.c=$(B)/obj/%.o) $(call lib,core/sys)
+$(B)/test/bench/peercast-bench: $(BENCH_SRC:%.c=$(B)/obj/%.o) $(call lib,core/media) $(call lib,core/sys)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(LINK) -o $@ $^
 

@@ -44,6 +44,7 @@ int role_control(const struct options *o);
 int role_http(const struct options *o);
 int role_ideal(const struct options *o);
 int role_launch(const struct options *o);
+int role_parse(const struct options *o);
 
 /* Set by SIGINT and SIGTERM. */
 bool told_to_stop(void);

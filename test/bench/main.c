@@ -20,7 +20,8 @@ static const char usage[] =
 	"           -S: they stay until all is measured; -H: and time the handshakes of others meanwhile\n"
 	"  http     -n clients ask for a path: -p PORT [-u PATH] [-j JSON to POST] [-t S] [-P PID]\n"
 	"  ideal    the baseline: one thread, epoll, the same bytes to everybody: -p PORT\n"
-	"  launch   start a node, time its first answer and its end: -p PORT -- COMMAND...\n";
+	"  launch   start a node, time its first answer and its end: -p PORT -- COMMAND...\n"
+	"  parse    a file through its parser, over and over: [-N TYPE] [-t S] -- FILE\n";
 
 static volatile sig_atomic_t stopped;
 
@@ -84,7 +85,7 @@ int main(int argc, char **argv)
 	} roles[] = {
 		{ "source", role_source }, { "view", role_view },   { "relay", role_relay },
 		{ "control", role_control }, { "http", role_http }, { "ideal", role_ideal },
-		{ "launch", role_launch },
+		{ "launch", role_launch }, { "parse", role_parse },
 	};
 	struct options o = {
 		.name = "bench", .path = "/api/1", .n = 1, .chans = 1, .kbps = 1000, .rate = 30, .key = 30,
@@ -127,7 +128,7 @@ int main(int argc, char **argv)
 		}
 	}
 	o.command = argv + 1 + optind;
-	if (o.port == 0)
+	if (o.port == 0 && strcmp(argv[1], "parse") != 0)
 		die("no port (-p)");
 
 	sigaction(SIGINT, &sa, NULL);
