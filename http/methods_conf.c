@@ -135,7 +135,9 @@ json_t *method_describe_settings(struct rpc_call *c)
 	const char *path = conf_path(c->node->conf), *lang = json_string_value(c->args[0]);
 	json_t *o = json_object(), *sections = json_array();
 	bool ok = o != NULL && sections != NULL;
+	struct own own;
 
+	servmgr_own(c->node->sm, &own);
 	if (lang == NULL)
 		lang = "en";
 	for (unsigned s = 0; s < SECT_N; s++)
@@ -144,6 +146,7 @@ json_t *method_describe_settings(struct rpc_call *c)
 	put(o, "sections", sections, &ok);
 	put(o, "filters", filters_json(st), &ok);
 	put(o, "feeds", feeds_json(st), &ok);
+	put(o, "port", json_integer(own.port), &ok);
 	put(o, "file", path != NULL ? json_string(path) : json_null(), &ok);
 	settings_unref(&st);
 	return or_drop(o, ok);

@@ -125,6 +125,22 @@ class Broadcast(BrowserCase):
         self.wait_text("#gone", "終了")
         self.assertTrue(self.js("return document.querySelector('#save').disabled;"))
 
+    def test_node_restarted(self):
+        """The page says that the node is gone, comes back with it, and keeps what was typed."""
+        n = self.node()
+        self.allow("ERR_CONNECTION_REFUSED|ERR_INCOMPLETE|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET|api/1")
+        self.open(n, "/html/en/broadcast.html")
+        self.fill("#name", "half a na")
+        self.wait("#rtmp-state")
+        n.stop()
+        self.wait_text("#alert", "does not answer")
+        self.type("#name", "me")
+        n.start()
+        self.wait_gone("#alert")
+        self.assertEqual(self.value("#name"), "half a name")
+        self.push(n, name="half a name")
+        self.wait_text("#channels .name", "half a name")
+
     def test_rtmp(self):
         port = free_port()
         n = self.node({"rtmpServer": "No", "rtmpPort": port})

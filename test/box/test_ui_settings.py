@@ -2,10 +2,11 @@
 """The pages of settings and flags, in a real browser."""
 import os
 import re
+import socket
 import unittest
 
 from browser import BrowserCase
-from harness import TOP, wait_until
+from harness import TOP, free_port, wait_until
 
 WAIT = 25
 
@@ -71,6 +72,40 @@ class Settings(BrowserCase):
         self.click("#discard")
         self.wait_gone("#bar")
         self.assertEqual(self.value("#set-rootMsg"), "")
+
+    def test_dangers(self):
+        """What shuts the reader out is asked for; a port that is taken is told of; another one is gone to."""
+        n = self.node({"rtmpKey": "livekey7"})
+        self.open(n, "/html/en/settings.html")
+        self.wait("#set-allowHTML")
+        self.click("#set-allowHTML")
+        self.click("#save")
+        self.wait_text("dialog", "for everybody")
+        self.press("escape")
+        self.wait_gone("dialog")
+        self.assertTrue(self.setting(n, "allowHTML")["value"])
+        self.click("#discard")
+        # a secret can go, unseen
+        self.assertEqual(self.value("#set-rtmpKey"), "")
+        self.click('[data-key="rtmpKey"] .secret button')
+        self.wait_text("#changes", "1 changes")
+        self.click("#save")
+        self.wait_text("#said", "Saved")
+        self.assertEqual(n.read_ini()["rtmpkey"], "")
+        self.wait_gone("#bar")
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            self.fill("#set-serverPort", str(taken.getsockname()[1]))
+            self.click("#save")
+            self.wait_text("#said", "still on %d" % n.port)
+        port = free_port()
+        self.fill("#set-serverPort", str(port))
+        self.allow("ERR_CONNECTION_REFUSED|ERR_EMPTY_RESPONSE|api/1/events")
+        self.click("#save")
+        wait_until(lambda: ":%d/" % port in self.url(), WAIT, "the page on the new port")
+        self.wait("#set-serverPort")
+        self.assertEqual(self.value("#set-serverPort"), str(port))
 
     def test_theme(self):
         """The looks that are chosen count at once, here and on other pages."""

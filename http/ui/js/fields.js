@@ -84,14 +84,30 @@ function toggle(s, id) {
 	return { node: input, input, get: () => input.checked, set: (v) => { input.checked = v; } };
 }
 
-// Its value is not in the page; empty leaves it as it is.
+// Its value is not in the page; empty leaves it as it is (null), unless it is to go.
 function secret(s, id) {
 	const input = el("input", { type: "password", id, name: s.key, autocomplete: "off", spellcheck: "false" });
+	const drop = el("button", { type: "button", class: "button small", text: t("Remove") });
+	let gone = false;
+	const mark = (yes) => {
+		gone = yes;
+		drop.setAttribute("aria-pressed", String(yes));
+		input.placeholder = yes ? t("will be removed") : s.isSet ? t("set, and not shown") : t("not set");
+	};
+	drop.addEventListener("click", () => {
+		input.value = "";
+		mark(!gone);
+		drop.dispatchEvent(new Event("change", { bubbles: true }));
+	});
+	input.addEventListener("input", () => mark(false));
 	return {
-		node: input, input, get: () => input.value,
-		set: () => {
+		node: el("div", { class: "secret" }, input, s.type === "text" ? drop : null), input,
+		get: () => input.value !== "" ? input.value : gone ? "" : null,
+		set: (_, now = s) => {
+			s = now;
 			input.value = "";
-			input.placeholder = s.isSet ? t("set, and not shown") : t("not set");
+			mark(false);
+			drop.hidden = !s.isSet;
 		},
 	};
 }
@@ -134,7 +150,7 @@ export class Fields {
 		const row = el("div", { class: `setting field type-${s.type}`, "data-key": s.key },
 			el("div", { class: "what" }, what, el("code", { class: "hint", id: `${id}-key`, text: s.key })),
 			el("div", { class: "how" }, c.node, note));
-		const f = { s, row, control: c, note, was: null, timer: 0 };
+		const f = { s, row, control: c, note, was: undefined, timer: 0 };
 		what.id = `${id}-doc`;
 		what.textContent = s.doc;
 		c.input.setAttribute("aria-describedby", `${id}-key`);
@@ -159,7 +175,7 @@ export class Fields {
 	}
 
 	show(f) {
-		f.control.set(f.s.isSecret ? "" : f.s.value);
+		f.control.set(f.s.isSecret ? "" : f.s.value, f.s);
 		f.was = f.control.get();
 		check(f.control.input, "");
 		this.note(f);
@@ -174,7 +190,7 @@ export class Fields {
 	}
 
 	differs(f) {
-		return f.was !== null && f.control.get() !== f.was;
+		return f.was !== undefined && f.control.get() !== f.was;
 	}
 
 	typed(f) {

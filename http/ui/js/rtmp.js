@@ -15,7 +15,7 @@ const refresh = live(["channel", "notification"], async () => {
 	setText($("problem"), s.problem);
 	setFacts($("facts"), [[t("Address"), endPoint(s.address, s.port)], [t("Encoders"), s.publishers],
 		[t("Stream keys"), s.needsKey ? t("those of rtmpKey") : t("any, from this machine")]]);
-	if ($("on") !== document.activeElement || !$("on").disabled)
+	if (!$("on").disabled)
 		$("on").checked = s.isOn;
 	setList($("published"), list, (c) => c.channelId, () => el("li", {}, el("a")), (li, c) => {
 		li.firstChild.href = page("relayinfo", { id: c.channelId });

@@ -207,21 +207,35 @@ const refresh = live(["notification"], async () => {
 const lost = draftOf("settings", () => described === null ? null : typed());
 
 // Another port: this page is there, too.
+const here = () => Number(location.port || (location.protocol === "https:" ? 443 : 80));
+
 function follow(port) {
-	const now = Number(location.port || (location.protocol === "https:" ? 443 : 80));
-	if (port === now || port === 0)
+	if (port === here() || port === 0)
 		return;
 	say(t("The node is on port {port} now.", { port }));
 	location.port = String(port);
 }
 
+// What would shut the reader out of these pages.
+function dangers(settings) {
+	const list = [];
+	if (settings.allowHTML === false)
+		list.push(t("Without allowHTML these pages are gone, for everybody. Only the ini brings them back."));
+	if (settings.trustLocalhost === false && !all().find((k) => k.key === "password").isSet)
+		list.push(t("Without trustLocalhost and without a password nobody gets in any more."));
+	return list.join(" ");
+}
+
 async function save() {
 	const call = { settings: fields.values() };
+	const danger = dangers(call.settings);
+	if (danger && !await ask({ title: t("Save this, too?"), text: danger, ok: t("Save"), danger: true }))
+		return;
 	if (filtersDiffer())
 		call.filters = readFilters();
 	if (feedsDiffer())
 		call.feeds = readFeeds();
-	const onPort = described && Number(location.port || 80) === all().find((k) => k.key === "serverPort").value;
+	const onPort = here() === described.port;
 	const { saved, errors, port } = await rpc("changeSettings", call);
 	if (!saved) {
 		showListFaults(fields.refused(errors));
@@ -230,7 +244,10 @@ async function save() {
 	}
 	fields.saved();
 	filtersWere = feedsWere = "";
-	say(t("Saved."));
+	if ("serverPort" in call.settings && port !== Number(call.settings.serverPort))
+		say(t("Saved, but the port cannot be used: the node is still on {port}.", { port }), "bad");
+	else
+		say(t("Saved."));
 	if ("serverPort" in call.settings && onPort)
 		follow(port);
 	refresh();

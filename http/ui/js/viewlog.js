@@ -9,6 +9,7 @@ const LEVELS = ["TRAC", "DBUG", "INFO", "WARN", "EROR", "FATL"];
 const list = $("lines");
 
 let newest = 0, follow = true;
+let early = null;               // lines that come while those before them are asked for
 
 const rank = (level) => Math.max(LEVELS.indexOf(level), 0);
 
@@ -47,7 +48,17 @@ function parse(text) {
 
 // Lines that came while nobody listened, and those of before.
 async function catchUp() {
-	const { from, lines, log } = await rpc("getLog", [newest + 1, null]);
+	early = [];
+	try {
+		show(await rpc("getLog", [newest + 1, null]));
+	} finally {
+		const waiting = early;
+		early = null;
+		waiting.forEach(heard);
+	}
+}
+
+function show({ from, lines, log }) {
 	if (lines === 0)
 		return;
 	if (newest > 0 && from > newest + 1)
@@ -55,6 +66,15 @@ async function catchUp() {
 	const texts = log.split("\n").filter((x) => x !== "");
 	append(texts.map(parse));
 	newest = Math.max(newest, from + lines - 1);
+}
+
+function heard(l) {
+	if (early !== null) {
+		early.push(l);
+	} else if (l.number > newest) {
+		newest = l.number;
+		append([line(clock(l.time), l.level, l.text)]);
+	}
 }
 
 live(["notification"], async () => {
@@ -65,12 +85,7 @@ live(["notification"], async () => {
 		$("level").value = level;
 });
 
-on("log", (l) => {
-	if (l.number <= newest)
-		return;
-	newest = l.number;
-	append([line(clock(l.time), l.level, l.text)]);
-});
+on("log", heard);
 
 function filter() {
 	for (const li of list.children)
