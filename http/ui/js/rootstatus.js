@@ -6,12 +6,16 @@ import { live } from "/assets/js/events.js";
 
 const SHOWN = 200;      // connections in the table
 
-const row = (cells) => el("tr", {}, ...cells.map((text) => el("td", { text })));
+// A row below the headings of its table, which stand beside each value where there is no room for columns.
+function row(body, cells) {
+	const heads = [...body.closest("table").querySelectorAll("thead th")];
+	return el("tr", {}, ...cells.map((text, i) => el("td", { text, "data-label": heads[i].textContent })));
+}
 
 function showConnections(list, total) {
 	const shown = list.slice(0, SHOWN);
 
-	$("connections").replaceChildren(...shown.map((c) => row([
+	$("connections").replaceChildren(...shown.map((c) => row($("connections"), [
 		c.address, c.agent, c.sessionId.slice(0, 8) + "…", String(c.channels), duration(c.age),
 		c.lastUpdate === null ? t("never") : ago(c.lastUpdate),
 	])));
@@ -37,7 +41,7 @@ function showSync(l) {
 		[t("Lost unread"), l.lost],
 		[t("Dropped"), reasons(l.dropped) || t("none")],
 	]);
-	$("instances").replaceChildren(...(runs ? l.instances : []).map((i) => row([
+	$("instances").replaceChildren(...(runs ? l.instances : []).map((i) => row($("instances"), [
 		i.id, i.address, duration(i.age), i.goodbye ? t("said goodbye") : ago(i.lastHeard),
 		String(i.channels), String(i.packets), i.clockOffset === null ? "" : `${i.clockOffset} ms`,
 		reasons(i.dropped),
