@@ -31,7 +31,7 @@
 #define ARCH AUDIT_ARCH_AARCH64
 #endif
 
-static bool limit(int what, rlim_t n)
+static bool limit(unsigned int what, rlim_t n)
 {
 	const struct rlimit r = { .rlim_cur = n, .rlim_max = n };
 
