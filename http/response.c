@@ -175,7 +175,7 @@ static enum status put_all(struct sock *s, const struct response *rs, bool head_
 		iov[1] =
 			(struct iovec){ rs->data != NULL ? (void *)(uintptr_t)rs->data : rs->body.p,
 				rs->type != NULL && !head_only ? body_len(rs) : 0 };
-		st = last ? sock_finish(s, iov, 2, deadline) : sock_writev(s, iov, 2, deadline);
+		st = last ? sock_writev_last(s, iov, 2, deadline) : sock_writev(s, iov, 2, deadline);
 	}
 	buf_fini(&head);
 	return st;
@@ -186,7 +186,7 @@ enum status response_send(struct sock *s, const struct response *rs, bool head_o
 	return put_all(s, rs, head_only, false, deadline);
 }
 
-enum status response_finish(struct sock *s, const struct response *rs, bool head_only, nsec deadline)
+enum status response_send_last(struct sock *s, const struct response *rs, bool head_only, nsec deadline)
 {
 	return put_all(s, rs, head_only, true, deadline);
 }

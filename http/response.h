@@ -58,8 +58,8 @@ void response_head(const struct response *rs, struct buf *out);
  * returns  ST_OK, or as sock_writev(); ST_LIMIT = the body had not fitted: nothing was written */
 enum status response_send(struct sock *s, const struct response *rs, bool head_only, nsec deadline)
 	NODISCARD;
-/* The same, and our side ends with it. */
-enum status response_finish(struct sock *s, const struct response *rs, bool head_only, nsec deadline)
+/* The same, right before sock_end(), with which its last bytes go out. */
+enum status response_send_last(struct sock *s, const struct response *rs, bool head_only, nsec deadline)
 	NODISCARD;
 
 /* "HTTP/1.0 404 Not Found", empty line: the whole answer of /stream and /channel to failures. */

@@ -522,15 +522,19 @@ static enum status run(struct exchange *x, struct buf *body)
 static enum status send_and_end(
 	struct servent *sv, struct response *rs, bool head_only, bool all_read)
 {
-	enum status st = response_finish(&sv->sock, rs, head_only, clk_deadline(HTTP_WRITE_DEADLINE));
+	enum status st = response_send_last(&sv->sock, rs, head_only, clk_deadline(HTTP_WRITE_DEADLINE));
 	size_t n;
 
 	if (st == ST_LIMIT) {
 		response_fini(rs);
 		response_init(rs, 4096);
 		response_error(rs, 503, "out of memory");
-		st = response_finish(&sv->sock, rs, head_only, clk_deadline(HTTP_WRITE_DEADLINE));
+		st = response_send_last(&sv->sock, rs, head_only, clk_deadline(HTTP_WRITE_DEADLINE));
 	}
+	/* Who sees the end and comes again at once finds the place of its handshake free. */
+	servent_settled(sv);
+	if (st == ST_OK)
+		st = sock_end(&sv->sock, clk_deadline(HTTP_DRAIN_TIME));
 	sock_peek(&sv->sock, &n);
 	if (st == ST_OK && (!all_read || n > 0 || rs->status >= 400))
 		http_drain(&sv->sock);

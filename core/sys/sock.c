@@ -638,12 +638,9 @@ enum status sock_writev(struct sock *s, struct iovec *iov, int n, nsec deadline)
 	return s->tls != NULL ? tls_writev(s, iov, n, deadline) : writev_all(s, iov, n, 0, deadline);
 }
 
-enum status sock_finish(struct sock *s, struct iovec *iov, int n, nsec deadline)
+enum status sock_writev_last(struct sock *s, struct iovec *iov, int n, nsec deadline)
 {
-	enum status st = s->tls != NULL ? tls_writev(s, iov, n, deadline) :
-		writev_all(s, iov, n, MSG_MORE, deadline);
-
-	return st == ST_OK ? sock_end(s, deadline) : st;
+	return s->tls != NULL ? tls_writev(s, iov, n, deadline) : writev_all(s, iov, n, MSG_MORE, deadline);
 }
 
 enum status sock_write(struct sock *s, const void *p, size_t n, nsec deadline)

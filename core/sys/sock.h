@@ -110,10 +110,11 @@ enum status sock_write(struct sock *s, const void *p, size_t n, nsec deadline) N
  * iov has no longer; n = 0 sends them. */
 enum status sock_writev(struct sock *s, struct iovec *iov, int n, nsec deadline) NODISCARD;
 
+/* The same, right before sock_end(): the last bytes go out with the end, in one packet. */
+enum status sock_writev_last(struct sock *s, struct iovec *iov, int n, nsec deadline) NODISCARD;
+
 /* Nothing more comes from us: the peer reads an end. */
 enum status sock_end(struct sock *s, nsec deadline) NODISCARD;
-/* sock_writev() and sock_end() in one, and in one packet where the last bytes fit. */
-enum status sock_finish(struct sock *s, struct iovec *iov, int n, nsec deadline) NODISCARD;
 
 enum {
 	SOCK_IN   = 1,          /* readable, or bytes are buffered, or the peer closed */

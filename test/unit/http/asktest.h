@@ -28,6 +28,8 @@ static inline void ask(struct node *n, struct host peer, const char *text, struc
 	request_init(&rq);
 	ck_assert_int_eq(http_read_head(&sv->sock, line, &rq, clk_deadline(SOON)), ST_OK);
 	ck_assert_int_eq(http_serve(n, sv, &rq), ST_OK);
+	/* who has the whole answer may come again: no handshake of his is pending */
+	ck_assert(!sv->pending);
 	request_fini(&rq);
 	servent_end(&sv);
 	buf_init(got, 1 << 20);
