@@ -64,7 +64,7 @@ static void put_limits(json_t *o, const struct key *k, bool *ok)
 		put(o, "words", words_json(k->words), ok);
 }
 
-static json_t *key_json(const struct settings *st, const struct key *k, const char *lang)
+static json_t *key_json(const struct settings *st, const struct key *k, const char *lang, bool here)
 {
 	const bool secret = (k->flags & KEY_SECRET) != 0;
 	json_t *o = json_object();
@@ -81,13 +81,14 @@ static json_t *key_json(const struct settings *st, const struct key *k, const ch
 	put(o, "isSet", json_boolean(now.len > 0), &ok);
 	put(o, "isSecret", json_boolean(secret), &ok);
 	put(o, "isUnused", json_boolean(key_is_unused(k)), &ok);
+	put(o, "mayChange", json_boolean(here || (k->flags & KEY_HERE) == 0), &ok);
 	put_limits(o, k, &ok);
 	ok = ok && now.err == ST_OK;
 	buf_fini(&now);
 	return or_drop(o, ok);
 }
 
-static json_t *section_json(const struct settings *st, enum sect s, const char *lang)
+static json_t *section_json(const struct settings *st, enum sect s, const char *lang, bool here)
 {
 	const struct key *k;
 	json_t *keys = json_array();
@@ -97,7 +98,7 @@ static json_t *section_json(const struct settings *st, enum sect s, const char *
 	k = key_of_sect(s, &n);
 	for (size_t i = 0; i < n; i++)
 		if ((k[i].flags & KEY_READONLY) == 0)
-			add(keys, key_json(st, &k[i], lang), &ok);
+			add(keys, key_json(st, &k[i], lang, here), &ok);
 	return json_pack("{ss ss so}", "name", sect_info[s].name, "doc",
 		template_text(lang, sect_info[s].doc), "settings", or_drop(keys, ok));
 }
@@ -133,6 +134,7 @@ json_t *method_describe_settings(struct rpc_call *c)
 {
 	const struct settings *st = conf_get(c->node->conf);
 	const char *path = conf_path(c->node->conf), *lang = json_string_value(c->args[0]);
+	const bool here = node_is_trusted(c->node, &c->sv->peer);
 	json_t *o = json_object(), *sections = json_array();
 	bool ok = o != NULL && sections != NULL;
 	struct own own;
@@ -142,7 +144,7 @@ json_t *method_describe_settings(struct rpc_call *c)
 		lang = "en";
 	for (unsigned s = 0; s < SECT_N; s++)
 		if (sect_info[s].kind == SECT_FLAT || sect_info[s].kind == SECT_BLOCK)
-			add(sections, section_json(st, (enum sect)s, lang), &ok);
+			add(sections, section_json(st, (enum sect)s, lang, here), &ok);
 	put(o, "sections", sections, &ok);
 	put(o, "filters", filters_json(st), &ok);
 	put(o, "feeds", feeds_json(st), &ok);
@@ -158,6 +160,7 @@ struct change {
 	json_t *values, *filters, *feeds;       /* borrowed; NULL = as they are */
 	json_t *errors;                         /* of the last run: field -> why */
 	bool check;                             /* do not change anything */
+	bool here;                              /* somebody at this machine asks */
 	bool full;                              /* no memory */
 };
 
@@ -204,6 +207,8 @@ static void take_values(struct settings *draft, struct change *ch)
 			fault(ch, name, "the password is changed with setPassword");
 		else if (k != NULL && (k->flags & KEY_READONLY) != 0)
 			fault(ch, name, "no such setting");
+		else if (k != NULL && (k->flags & KEY_HERE) != 0 && !ch->here)
+			fault(ch, name, "this is changed on the machine itself, or in the ini");
 		else if (settings_set(draft, name, text, why) != ST_OK)
 			fault(ch, name, why);
 	}
@@ -300,7 +305,7 @@ json_t *method_change_settings(struct rpc_call *c)
 {
 	struct change ch = {
 		.values = c->args[0], .filters = c->args[1], .feeds = c->args[2], .errors = json_object(),
-		.check = json_is_true(c->args[3]),
+		.check = json_is_true(c->args[3]), .here = node_is_trusted(c->node, &c->sv->peer),
 	};
 	enum status st = ch.errors != NULL ? conf_update(c->node->conf, edit_all, &ch) : ST_LIMIT;
 	const bool done = st == ST_OK;

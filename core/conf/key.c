@@ -62,6 +62,8 @@ const struct sect_info sect_info[SECT_N] = {
 #define BOOL(s, n, f, d, doc)           T_BOOL(s, n, struct settings, f, d, 0, doc)
 #define TEXT(s, n, f, d, doc)           T_TEXT(s, n, struct settings, f, d, 0, doc)
 #define WHOLE(s, n, f, d, doc)          T_TEXT(s, n, struct settings, f, d, KEY_WHOLE, doc)
+#define LOCAL(s, n, f, d, doc) \
+	T_TEXT(s, n, struct settings, f, d, KEY_WHOLE | KEY_HERE, doc)
 #define HOSTS(s, n, f, d, form_, doc_) \
 	{ .sect = s, .type = KEY_TEXT, .name = n, .off = PLACE(struct settings, f, char *), \
 	  .cap = ROOM(struct settings, f), .dflt = d, .flags = KEY_WHOLE, .form = form_, .doc = doc_ }
@@ -106,7 +108,7 @@ const struct key key_table[] = {
 		"Language of the pages."),
 	U32(SECT_SERVER, "maxServIn", max_serv_in, "50", 0, UINT32_MAX,
 		"Connections at once that are not yet served; a root without this line has 2000."),
-	WHOLE(SECT_SERVER, "chanLog", chan_log, "",
+	LOCAL(SECT_SERVER, "chanLog", chan_log, "",
 		"File for the channel log (XML); empty = none."),
 	BOOL(SECT_SERVER, "publicDirectory", public_directory, "No",
 		"Show the public pages (/public) without login."),
@@ -122,10 +124,10 @@ const struct key key_table[] = {
 		"Channels at once; 0 = no limit."),
 	U32(SECT_SERVER, "maxPerAddress", max_per_address, "64", 1, UINT32_MAX,
 		"Connections at once from one address, served relays and players not counted."),
-	{ SECT_SERVER, KEY_OCTAL, .name = "chanLogMode", .dflt = "0640", .max = 0777,
+	{ SECT_SERVER, KEY_OCTAL, KEY_HERE, .name = "chanLogMode", .dflt = "0640", .max = 0777,
 	  .off = PLACE(struct settings, chan_log_mode, unsigned int),
 	  .doc = "File mode of the channel log, octal." },
-	WHOLE(SECT_SERVER, "chanLogGroup", chan_log_group, "",
+	LOCAL(SECT_SERVER, "chanLogGroup", chan_log_group, "",
 		"Group of the channel log; empty = that of the process."),
 	BOOL(SECT_SERVER, "chanLogCompat", chan_log_compat, "Yes",
 		"Channel log exactly as PeerCast-YT writes it for channels without hosts."),
@@ -167,7 +169,7 @@ const struct key key_table[] = {
 	  .off = PLACE(struct settings, fetch_allow, unsigned int),
 	  .words = "http mms rtmp file pipe",
 	  .doc = "Source URLs that may be fetched: any of http, mms, rtmp, file, pipe (runs commands)." },
-	WHOLE(SECT_BROADCAST, "mediaDir", media_dir, "",
+	LOCAL(SECT_BROADCAST, "mediaDir", media_dir, "",
 		"Folder below which file sources must lie; empty = there are none."),
 	WORD(SECT_BROADCAST, "onHeaderChange", on_header_change, "continue", "continue drop",
 		"When a stream's head changes, players continue, or drop the connection."),
@@ -212,7 +214,7 @@ const struct key key_table[] = {
 		"Who may announce: open, sameip (its own address), portopen (after a port test)."),
 	U32(SECT_ROOT, "ghostTimeout", ghost_timeout, "60", 0, 3600,
 		"Seconds a hit outlives the broken connection it was told over."),
-	WHOLE(SECT_ROOT, "banList", ban_list, "",
+	LOCAL(SECT_ROOT, "banList", ban_list, "",
 		"File with bans, one a line: session, address, channel or name, and what it is."),
 	WORD(SECT_ROOT, "rootForward", root_forward, "push", "push all none",
 		"What is passed on between broadcasters: push, all or none."),
@@ -241,7 +243,7 @@ const struct key key_table[] = {
 		"Roots that get each packet directly: ip or ip:port, comma separated."),
 	HOSTS(SECT_LIVESYNC, "livesyncAllow", livesync_allow, "", FORM_NETWORKS,
 		"Addresses or networks that are heard, comma separated; needed without a key."),
-	WHOLE(SECT_LIVESYNC, "livesyncKey", livesync_key, "",
+	LOCAL(SECT_LIVESYNC, "livesyncKey", livesync_key, "",
 		"File (mode 0600) with lines id:hexkey that seal the packets; empty = unsealed."),
 	BOOL(SECT_LIVESYNC, "livesyncPlain", livesync_plain, "No",
 		"With a key: speak and accept unsealed packets, too."),

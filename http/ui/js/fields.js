@@ -147,8 +147,9 @@ export class Fields {
 			"aria-label": t("Reset {key}", { key: s.key }), onclick: () => { c.set(f.s.default); this.typed(f); } });
 		const note = el("p", { class: "hint default", hidden: true }, el("span"), " ", back);
 		const what = s.type === "words" ? el("span", { class: "doc" }) : el("label", { class: "doc", for: id });
+		const here = s.mayChange ? null : el("span", { class: "hint", text: t("Only on the machine itself, or in the ini.") });
 		const row = el("div", { class: `setting field type-${s.type}`, "data-key": s.key },
-			el("div", { class: "what" }, what, el("code", { class: "hint", id: `${id}-key`, text: s.key })),
+			el("div", { class: "what" }, what, el("code", { class: "hint", id: `${id}-key`, text: s.key }), here),
 			el("div", { class: "how" }, c.node, note));
 		const f = { s, row, control: c, note, was: undefined, timer: 0 };
 		what.id = `${id}-doc`;
@@ -175,6 +176,7 @@ export class Fields {
 	}
 
 	show(f) {
+		f.control.input.disabled = !f.s.mayChange;
 		f.control.set(f.s.isSecret ? "" : f.s.value, f.s);
 		f.was = f.control.get();
 		check(f.control.input, "");
@@ -182,7 +184,7 @@ export class Fields {
 	}
 
 	note(f) {
-		const differs = !f.s.isSecret && String(f.control.get()) !== String(f.s.default);
+		const differs = !f.s.isSecret && f.s.mayChange && String(f.control.get()) !== String(f.s.default);
 		f.note.hidden = !differs;
 		if (differs)
 			f.note.firstChild.textContent = t("Default: {value}", { value: shown(f.s, f.s.default) });

@@ -66,30 +66,30 @@ static const struct {
 	const char *key, *want;         /* NULL = it is not described */
 } shapes[] = {
 	{ "serverPort", "{\"default\":7144,\"doc\":\"Port for everything, 1-65535.\",\"isSecret\":false,"
-		"\"isSet\":true,\"isUnused\":false,\"key\":\"serverPort\",\"max\":65535,\"min\":1,"
+		"\"isSet\":true,\"isUnused\":false,\"key\":\"serverPort\",\"max\":65535,\"mayChange\":true,\"min\":1,"
 		"\"type\":\"integer\",\"value\":7144}" },
 	{ "isRoot", "{\"default\":false,\"doc\":\"Be a YP: take the announcements of others.\",\"isSecret\":false,"
-		"\"isSet\":true,\"isUnused\":false,\"key\":\"isRoot\",\"type\":\"boolean\",\"value\":false}" },
+		"\"isSet\":true,\"isUnused\":false,\"key\":\"isRoot\",\"mayChange\":true,\"type\":\"boolean\",\"value\":false}" },
 	{ "authType", "{\"default\":\"cookie\",\"doc\":\"How the pages ask for the password: cookie or http-basic.\","
-		"\"isSecret\":false,\"isSet\":true,\"isUnused\":false,\"key\":\"authType\",\"type\":\"word\","
+		"\"isSecret\":false,\"isSet\":true,\"isUnused\":false,\"key\":\"authType\",\"mayChange\":true,\"type\":\"word\","
 		"\"value\":\"cookie\",\"words\":[\"cookie\",\"http-basic\"]}" },
 	{ "fetchAllow", "{\"default\":\"http\",\"doc\":\"Source URLs that may be fetched: any of http, mms, rtmp, file, "
-		"pipe (runs commands).\",\"isSecret\":false,\"isSet\":true,\"isUnused\":false,\"key\":\"fetchAllow\","
+		"pipe (runs commands).\",\"isSecret\":false,\"isSet\":true,\"isUnused\":false,\"key\":\"fetchAllow\",\"mayChange\":true,"
 		"\"type\":\"words\",\"value\":\"http\",\"words\":[\"http\",\"mms\",\"rtmp\",\"file\",\"pipe\"]}" },
 	{ "chanLogMode", "{\"default\":\"0640\",\"doc\":\"File mode of the channel log, octal.\",\"isSecret\":false,"
-		"\"isSet\":true,\"isUnused\":false,\"key\":\"chanLogMode\",\"max\":511,\"min\":0,\"type\":\"octal\","
+		"\"isSet\":true,\"isUnused\":false,\"key\":\"chanLogMode\",\"max\":511,\"mayChange\":true,\"min\":0,\"type\":\"octal\","
 		"\"value\":\"0640\"}" },
 	{ "bindAddress", "{\"default\":\"\",\"doc\":\"Address to listen on; empty = all, IPv4 and IPv6.\","
 		"\"format\":\"address\",\"isSecret\":false,\"isSet\":false,\"isUnused\":false,\"key\":\"bindAddress\","
-		"\"maxLength\":255,\"type\":\"text\",\"value\":\"\"}" },
+		"\"maxLength\":255,\"mayChange\":true,\"type\":\"text\",\"value\":\"\"}" },
 	{ "password", "{\"default\":\"\",\"doc\":\"Password of pages and encoders, plain or from --hash-password; empty = "
 		"none gets in.\",\"isSecret\":true,\"isSet\":true,\"isUnused\":false,\"key\":\"password\","
-		"\"maxLength\":255,\"type\":\"text\",\"value\":null}" },
+		"\"maxLength\":255,\"mayChange\":true,\"type\":\"text\",\"value\":null}" },
 	{ "firewallTimeout", "{\"default\":30,\"doc\":\"Kept for other versions: without effect.\",\"isSecret\":false,"
-		"\"isSet\":true,\"isUnused\":true,\"key\":\"firewallTimeout\",\"max\":4294967295,\"min\":0,"
+		"\"isSet\":true,\"isUnused\":true,\"key\":\"firewallTimeout\",\"max\":4294967295,\"mayChange\":true,\"min\":0,"
 		"\"type\":\"integer\",\"value\":30}" },
 	{ "allowHTML", "{\"default\":true,\"doc\":\"Pages and API.\",\"isSecret\":false,\"isSet\":true,"
-		"\"isUnused\":false,\"key\":\"allowHTML\",\"type\":\"boolean\",\"value\":true}" },
+		"\"isUnused\":false,\"key\":\"allowHTML\",\"mayChange\":true,\"type\":\"boolean\",\"value\":true}" },
 	{ "deadHitAge", NULL },
 	{ "ip", NULL },
 };
@@ -269,6 +269,31 @@ START_TEST(password)
 }
 END_TEST
 
+/* Who has logged in from elsewhere names no files of this machine. */
+START_TEST(from_elsewhere)
+{
+	struct servent *other = sv;
+	json_t *v;
+	int other_far;
+
+	sv = servent_up(&node, host_v4(198, 51, 100, 78, 5), &other_far);
+	expect("changeSettings", "{\"chanLog\":\"/tmp/x\",\"maxDirect\":7}",
+		WRONG("chanLog", "this is changed on the machine itself, or in the ini"));
+	expect("changeSettings", "{\"chanLogMode\":\"0666\"}",
+		WRONG("chanLogMode", "this is changed on the machine itself, or in the ini"));
+	value_is("maxDirect", "0");
+	expect("changeSettings", "{\"maxDirect\":7}", SAVED);
+	v = rpc_call(&node, sv, "describeSettings", "");
+	ck_assert(json_is_false(json_object_get(described(v, "chanLog"), "mayChange")));
+	ck_assert(json_is_true(json_object_get(described(v, "maxDirect"), "mayChange")));
+	json_decref(v);
+	servent_end(&sv);
+	close(other_far);
+	sv = other;
+	expect("changeSettings", "{\"chanLog\":\"/tmp/x\"}", SAVED);
+}
+END_TEST
+
 /* Guessing is as slow as at the login. */
 START_TEST(guesses)
 {
@@ -436,6 +461,7 @@ Suite *unit_suite(void)
 	tcase_add_loop_test(t, change, 0, (int)NELEM(changes));
 	tcase_add_loop_test(t, change_lists, 0, (int)NELEM(lists));
 	tcase_add_test(t, password);
+	tcase_add_test(t, from_elsewhere);
 	tcase_add_test(t, guesses);
 	tcase_add_test(t, connections);
 	tcase_add_test(t, speed_tests);
