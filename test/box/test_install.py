@@ -259,7 +259,7 @@ mkdir -p out old etc/systemd/system/peercast.service.d
 mount --bind "$out" out
 cat >etc/systemd/system/peercast.service.d/test.conf <<'EOF'
 [Service]
-WatchdogSec=3
+WatchdogSec=8
 RestartSec=0
 StandardOutput=append:/out/log
 StandardError=append:/out/log

@@ -77,15 +77,17 @@ class Metrics(BoxCase):
     @unittest.skipIf(PATIENCE > 1, "not under sanitizers")
     @unittest.skipUnless(shutil.which("prometheus"), "prometheus is not installed")
     def test_prometheus(self):
-        """The real one takes our OpenMetrics, with the configuration that the documentation has."""
-        n = self.node()
+        """The real one takes our OpenMetrics, with the two configurations that the manual has."""
+        n = self.node({"metrics": "login", "password": "PASSWORD", "trustLocalhost": "No"})
+        with open(os.path.join(TOP, "dist/doc/MANUAL.md"), encoding="utf-8") as f:
+            plain, login = re.findall(r"(?m)^    (scrape_configs:\n(?:    .*\n)+)", f.read())
         at = "127.0.0.1:%d" % free_port()
         folder = tempfile.mkdtemp(prefix="peercast-prometheus-")
         self.addCleanup(shutil.rmtree, folder)
         conf = os.path.join(folder, "prometheus.yml")
         with open(conf, "w", encoding="utf-8") as f:
-            f.write("scrape_configs:\n- job_name: peercast\n  scrape_interval: 1s\n  static_configs:\n"
-                    "  - targets: ['%s']\n" % n.address)
+            jobs = plain.replace("peercast", "plain") + login.split("\n", 1)[1].replace("peercast", "login")
+            f.write("global:\n  scrape_interval: 1s\n" + re.sub(r"'[\d.:]+'", "'%s'" % n.address, jobs.replace("\n    ", "\n")))
         p = subprocess.Popen(["prometheus", "--config.file=" + conf, "--storage.tsdb.path=" + folder + "/data",
                               "--web.listen-address=" + at], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
@@ -101,7 +103,9 @@ class Metrics(BoxCase):
                 return []
             return json.loads(r.text)["data"]["result"] if r.status == 200 else []
         self.wait(lambda: ask("peercast_build_info"), 30, "a scrape")
-        self.assertEqual(ask("up")[0]["value"][1], "1")
+        self.wait(lambda: len(ask("up")) == 2, 30, "both")
+        up = {r["metric"]["job"]: r["value"][1] for r in ask("up")}
+        self.assertEqual(up, {"plain": "0", "login": "1"})
 
     def test_dashboard(self):
         """Whatever the dashboard and the alerts ask for is there."""
@@ -171,7 +175,7 @@ class Service(BoxCase):
 
     def test_notify(self):
         m = self.manager()
-        os.environ["WATCHDOG_USEC"] = "300000"
+        os.environ["WATCHDOG_USEC"] = "3000000"      # the queue of a socket holds ten
         self.addCleanup(os.environ.pop, "WATCHDOG_USEC")
         n = self.node()
         self.assertIn("MAINPID=%d" % n.pid, self.said(m, "READY=1"))
