@@ -37,9 +37,11 @@ class Documents(unittest.TestCase):
         self.assertEqual(blocks(en), blocks(ja))
         self.assertEqual(en.count("\n## "), ja.count("\n## "))
         self.assertEqual(en.count("\n### "), ja.count("\n### "))
-        en, ja = text_of("dist/doc/MIGRATION.md"), text_of("dist/doc/MIGRATION.ja.md")
-        self.assertEqual(blocks(en), blocks(ja))
-        self.assertEqual(en.count("\n| "), ja.count("\n| "))
+        for name in ("MIGRATION", "CONTRIBUTING"):
+            en, ja = text_of("dist/doc/%s.md" % name), text_of("dist/doc/%s.ja.md" % name)
+            self.assertEqual(blocks(en), blocks(ja))
+            for mark in ("\n| ", "\n## ", "\n- ", "\n1. "):
+                self.assertEqual(en.count(mark), ja.count(mark), name)
 
     def test_links(self):
         """What a document leads to is there."""
@@ -49,7 +51,7 @@ class Documents(unittest.TestCase):
             for to in re.findall(r"\]\(([^)#:]+)\)", text):
                 path = os.path.join(TOP, os.path.dirname(name), to)
                 self.assertTrue(os.path.exists(path), "%s in %s" % (to, name))
-            if name.endswith("CONTRIBUTING.md"):
+            if "CONTRIBUTING" in name:
                 for to in re.findall(r"`((?:core|pcp|xml|http|servent|test|dist)/[\w./-]+\.\w+)`", text):
                     self.assertTrue(os.path.exists(os.path.join(TOP, to)), "%s in %s" % (to, name))
 
