@@ -25,13 +25,6 @@ static const char *const offered[] = { "en", "ja" };
 #define DEFAULT_PATH "html/en"
 /* Pages about one channel. */
 static const char *const chan_page[] = { "relayinfo.html", "play.html", "editinfo.html", "head.html" };
-/* What stands in for a page that is not built in (http.md 9.3). */
-static const struct {
-	const char *name, *page;
-} stand_ins[] = {
-	{ "play.html", "relayinfo.html" },
-};
-
 static const struct {
 	const char *suffix, *mime;
 } mimes[] = {
@@ -94,8 +87,8 @@ static bool is_page(const char *path)
 
 void page_headers(struct response *rs)
 {
-	response_header(rs, "Content-Security-Policy", "default-src 'self'; object-src 'none'; "
-		"base-uri 'none'; form-action 'self'; frame-ancestors 'none'");
+	response_header(rs, "Content-Security-Policy", "default-src 'self'; media-src 'self' blob:; "
+		"object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'");
 	response_header(rs, "Referrer-Policy", "same-origin");
 	/* They change with the program alone; a shared cache has no business with them. */
 	response_header(rs, "Cache-Control", "private, no-cache");
@@ -345,22 +338,13 @@ const char *page_path_language(const char *path)
 	return NULL;
 }
 
-/* "pages/x.html" of x.html, or of what stands in for it. False: there is no such page. */
+/* "pages/x.html" of x.html. False: there is no such page. */
 static bool page_of(char file[96], const char *name)
 {
-	size_t i = 0;
-
 	if (strlen(name) > 64)
 		return false;
 	snprintf(file, 96, "pages/%s", name);
-	if (ui_find(file) != NULL && is_page(file))
-		return true;
-	while (i < NELEM(stand_ins) && strcmp(stand_ins[i].name, name) != 0)
-		i++;
-	if (i == NELEM(stand_ins))
-		return false;
-	snprintf(file, 96, "pages/%s", stand_ins[i].page);
-	return true;
+	return ui_find(file) != NULL && is_page(file);
 }
 
 void page_serve(struct node *n, const struct request *rq, struct response *rs)

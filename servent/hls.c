@@ -100,7 +100,7 @@ static struct remux *join(const struct ask *q, struct chan *c)
 	return NULL;
 }
 
-/* Until there is something new: ST_OK, ST_TIMEOUT, or the other end has gone. */
+/* Until there is something new: ST_OK, ST_TIMEOUT, ST_STOPPED; ST_SYS: the other end has gone. */
 static enum status wait_news(const struct ask *q, nsec deadline)
 {
 	int got;
@@ -108,7 +108,7 @@ static enum status wait_news(const struct ask *q, nsec deadline)
 
 	if (st == ST_OK && (got & SOCK_IN))
 		st = direct_read_away(&q->sv->sock);
-	return st;
+	return st == ST_EOF ? ST_SYS : st;
 }
 
 /* --- playlist ----------------------------------------------------------------------------------- */
@@ -373,7 +373,7 @@ static enum status play(const struct ask *q, struct remux *r, struct remux_viewe
 		if (st == ST_TIMEOUT) {
 			st = wait_news(q, until);
 			if (st != ST_OK)
-				return st == ST_EOF ? ST_SYS : st;
+				return st;
 			continue;
 		}
 		if (st == ST_OK && !*told) {

@@ -138,6 +138,8 @@ class Hls(BoxCase):
 
     def test_containers(self):
         """What every container becomes, at once, watched live and by HLS, two of them through a relay."""
+        if PATIENCE > 1:
+            self.skipTest("this is ffmpeg's work, not ours")
         codecs = {"flv": "avc1.", "mkv": "avc1.", "ts": "avc1.", "mp4": "avc1.", "aac": "mp4a.40.2", "opus": "opus"}
         src, relay = self.node(), self.node()
         tip = "?tip=" + src.address
@@ -223,6 +225,10 @@ class Hls(BoxCase):
         if PATIENCE == 1:                       # builds with sanitizers cannot be locked up as well
             self.locked_up(pid)
         session, _ = self.playlist(node, cid)
+        if PATIENCE == 1:
+            subprocess.run(["mpv", "--no-config", "--really-quiet", "--vo=null", "--ao=null", "--frames=5",
+                            "http://127.0.0.1:%d/hls/%s.m3u8" % (node.port, cid)], check=True, timeout=60,
+                           stdin=subprocess.DEVNULL)
         os.kill(pid, signal.SIGKILL)
         node.wait_log("was ended by signal 9", SLOW)
         v.data = b""

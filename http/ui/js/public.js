@@ -2,15 +2,10 @@
 // The public pages: what /public/index.txt lists, and one channel of it to play. Everything that came from the
 // network is put in as text, never as markup.
 
-import { $, alertLine, fromTemplate, isWeb, joined, rate, setLink, setList, setText, streamPath, t } from "/assets/js/node.js";
+import { $, alertLine, el, fromTemplate, isWeb, joined, rate, setLink, setList, setText, streamPath, t } from "/assets/js/node.js";
 
 const REFRESH = 30000;
 const FIELDS = 19;
-
-const MIMES = {
-	WEBM: "video/webm", MP4: "video/mp4", OGG: "application/ogg", MP3: "audio/mpeg", AAC: "audio/aac",
-	MKV: "video/x-matroska",
-};
 
 const ENTITIES = { lt: "<", gt: ">", quot: "\"", amp: "&", "#39": "'", "#039": "'" };
 const unescape = (text) => text.replace(/&(lt|gt|quot|amp|#0?39);/g, (_, name) => ENTITIES[name]);
@@ -52,23 +47,30 @@ function showList(list) {
 
 const wanted = new URLSearchParams(location.search).get("id")?.toUpperCase();
 
+let shown = null, there = false, playing = false;
+
+async function play() {
+	playing = true;
+	document.head.append(el("link", { rel: "stylesheet", href: "/assets/css/play.css" }));
+	const { mount } = await import("/assets/js/player.js");
+	mount($("player"), { id: wanted, typeOf: () => shown?.type ?? "", isThere: () => there });
+}
+
 function showOne(list) {
 	const ch = list.find((c) => c.id === wanted);
-	const stream = ch ? streamPath(ch.id, ch.type) : "";
-	const video = $("video");
 
+	there = ch !== undefined;
+	shown = ch ?? shown;
+	if (!playing)
+		play();
 	if (!ch)
 		throw new Error(t("This channel is not on the air here any more."));
 	document.title = ch.name;
 	setText(document.querySelector("h1"), ch.name || t("(no name)"));
 	showTexts($("watch"), ch);
 	setLink($("watch").querySelector(".playlist"), `/pls/${ch.id}`);
-	setLink($("watch").querySelector(".stream"), stream);
+	setLink($("watch").querySelector(".stream"), streamPath(ch.id, ch.type));
 	$("watch").hidden = false;
-	video.hidden = !(ch.type in MIMES) || video.canPlayType(MIMES[ch.type]) === "";
-	$("cannot").hidden = !video.hidden;
-	if (!video.hidden && video.getAttribute("src") === null)
-		video.src = stream;
 }
 
 function trouble(e) {

@@ -660,7 +660,7 @@ static const struct {
 	{ "GET /public/play.html?id=x HTTP/1.0\n\n", 404, NULL },
 	{ "GET /public/play.html?id=" NO_ID " HTTP/1.0\n\n", 404, NULL },
 	{ "GET /public/play.html?id=" NO_ID "&tip=192.0.2.1:7144 HTTP/1.0\n\n", 404, NULL },
-	{ "GET /public/play.html?id=" FLV_ID " HTTP/1.0\n\n", 200, "<video" },
+	{ "GET /public/play.html?id=" FLV_ID " HTTP/1.0\n\n", 200, "<div id=\"player\"></div>" },
 	{ "GET /public/nothing HTTP/1.0\n\n", 404, NULL },
 	{ "GET /public/../html/index.html HTTP/1.0\n\n", 404, NULL },
 	{ "GET /public/../../peercast.ini HTTP/1.0\n\n", 404, NULL },
