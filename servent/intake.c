@@ -155,6 +155,10 @@ static void run(struct inflow *x)
 			log_warn("%s %s: %s", x->name, peer,
 			         x->src.error[0] != '\0' ? x->src.error : "no stream in it");
 	}
+	if (st == ST_STOPPED) {         /* the next encoder waits for us, not for ours to hear the answer */
+		source_end(&x->src, st);
+		source_let_go(&x->src);
+	}
 	if (x->answers)
 		answer(x, st, bad);
 	sock_close(&x->sock);

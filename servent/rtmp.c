@@ -326,6 +326,10 @@ static void publisher_task(struct app *a, void *arg)
 	if (st != ST_EOF && st != ST_SYS)
 		rtmp_say_failed(x->rtmp, reason(x, st));
 	rtmpd_over(x->app->rtmp, &x->pub);
+	if (st == ST_STOPPED) {         /* the next encoder may wait for us */
+		source_end(&x->src, st);
+		source_let_go(&x->src);
+	}
 	close_after_words(x, &x->sock);
 	rtmp_free(&x->rtmp);            /* the channel may wait for the next encoder */
 	free(x->buf);

@@ -488,12 +488,18 @@ bool source_early_title(struct node *n, const char *mount, const struct chanmeta
 	return found;
 }
 
+void source_let_go(struct source *s)
+{
+	if (!s->attached)
+		return;
+	note_left(s);
+	chan_detach(s->c, s->token);
+	s->attached = false;
+}
+
 void source_fini(struct source *s)
 {
-	if (s->media != NULL)
-		note_left(s);
-	if (s->attached)
-		chan_detach(s->c, s->token);
+	source_let_go(s);
 	drop_batch(s);
 	media_free(&s->media);
 	pkt_unref(&s->head);

@@ -95,5 +95,7 @@ nsec source_deadline(const struct source *s);
 /* The input is over. With a channel: it survives `sourceGraceSec` for the next encoder (the thread
  * waits here), then it is closed and unlisted. */
 void source_end(struct source *s, enum status why);
+/* Whoever takes over need not wait until this source is gone: after source_end(), before anything slow. */
+void source_let_go(struct source *s);
 
 #endif

@@ -335,6 +335,16 @@ class Life(BoxCase):
         node.wait_log("taken over")
         self.assertEqual([c["channelId"] for c in node.channels()], [chan["channelId"]])
 
+    def test_pushes_race_for_one_name(self):
+        """However they overlap: one channel, one encoder that stays, and its viewers get its stream."""
+        node = self.node()
+        pushes = [self.push(node, "s", interval=0.05) for _ in range(6)]
+        node.wait_channel("s")
+        self.wait(lambda: sum(p.is_alive() for p in pushes) == 1, 30, "one encoder stays")
+        self.wait(lambda: len(node.channels()) == 1, 30, "one channel")
+        with node.view(node.wait_channel("s")["channelId"]) as v:
+            self.assertTrue(units(v.read(20000, 30)))
+
     def test_bad_push_does_not_disturb_a_running_one(self):
         node = self.node()
         good = self.push(node, "s")
