@@ -17,11 +17,54 @@
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static json_t *japanese;        /* English text: Japanese */
+static json_t *scripted;        /* of these, what scripts use */
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
+/* A quoted literal at p, without its quotes and backslashes. False: there is none, or it is too long. */
+static bool unquote(char dst[TEMPLATE_TEXT], const char *p, const char *end)
+{
+	const char quote = p < end ? *p++ : '\0';
+	size_t n = 0;
+
+	if (quote != '"' && quote != '\'')
+		return false;
+	for (; p < end && *p != quote && n + 1 < TEMPLATE_TEXT; p++) {
+		if (*p == '\\' && p + 1 < end)
+			p++;
+		dst[n++] = *p;
+	}
+	dst[n] = '\0';
+	return p < end && *p == quote;
+}
+
+/* The texts of t("...") in a script. */
+static void find_texts(const char *p, const char *end)
+{
+	char text[TEMPLATE_TEXT];
+
+	while ((p = memmem(p, (size_t)(end - p), "t(", 2)) != NULL) {
+		const bool begins = p[-1] != '.' && p[-1] != '_' && !ascii_isalnum((uint8_t)p[-1]);
+		json_t *v;
+
+		p += 2;
+		while (p < end && is_blank(*p))
+			p++;
+		if (!begins || !unquote(text, p, end))
+			continue;
+		v = json_object_get(japanese, text);
+		ASSERT(v == NULL || json_object_set(scripted, text, v) == 0);
+	}
+}
 
 /* A file of the catalogue that is broken, or a text that is in two of them, is our own fault. */
 static void load(void)
 {
 	japanese = json_object();
+	scripted = json_object();
 	for (unsigned int i = 0; i < ui_files_n; i++) {
 		const struct ui_file *f = &ui_files[i];
 		json_t *part;
@@ -32,6 +75,11 @@ static void load(void)
 		ASSERT(part != NULL && json_object_update(japanese, part) == 0);
 		json_decref(part);
 	}
+	/* every script begins with a comment, so there is a byte in front of what is found */
+	for (unsigned int i = 0; i < ui_files_n; i++)
+		if (strncmp(ui_files[i].path, "js/", 3) == 0 && ui_files[i].len > 0)
+			find_texts((const char *)ui_files[i].data + 1,
+				(const char *)ui_files[i].data + ui_files[i].len);
 }
 
 static const json_t *catalogue(const char *lang)
@@ -51,8 +99,7 @@ const char *template_text(const char *lang, const char *text)
 
 void template_catalogue(struct buf *out, const char *lang)
 {
-	const json_t *all = catalogue(lang);
-	char *text = all != NULL ? json_dumps(all, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+	char *text = catalogue(lang) != NULL ? json_dumps(scripted, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
 
 	buf_printf(out, "export default %s;\n", text != NULL ? text : "{}");
 	free(text);
@@ -69,11 +116,6 @@ void template_put_html(struct buf *out, const char *text)
 }
 
 /* --- expansion -------------------------------------------------------------------------------- */
-
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\n' || c == '\t' || c == '\r';
-}
 
 /* Runs of blanks become one, those at the ends none. False: it is too long to be a text. */
 static bool fold(char dst[TEMPLATE_TEXT], const char *p, size_t n)

@@ -34,7 +34,8 @@ const char *template_text(const char *lang, const char *text);
 void template_put(struct buf *out, const char *p, size_t n, const char *lang, const char *at,
 	const struct template_value *v);
 
-/* The catalogue as a script module: export default { ... }. Empty for English. */
+/* What scripts need of the catalogue (the texts in their t("...")) as a module: export default { ... }. Empty
+ * for English. */
 void template_catalogue(struct buf *out, const char *lang);
 
 /* Append text as HTML, between tags or in quotes. */

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What all pages have in common: contrast, labels, roles, room on a small screen, weight."""
 import glob
+import json
 import os
 import re
 import unittest
 
 from browser import BrowserCase
 from harness import TOP
+from test_ui_texts import CALLED, catalogue, read, unquote
 
 UI = os.path.join(TOP, "http/ui")
 PAGES = sorted(os.path.basename(p)[:-5] for p in glob.glob(UI + "/pages/*.html"))
@@ -160,6 +162,14 @@ class Pages(BrowserCase):
                 self.wait_text(".name", "<to>")
                 self.assertEqual(self.js(AUDIT) + self.js(CONTRAST) + self.too_wide(), [])
                 self.shots("public" if "public" in path else "yp")
+
+    def test_scripts_have_their_texts(self):
+        """What is served to scripts is what they use, and all of it."""
+        node = self.node()
+        served = json.loads(re.fullmatch(r"export default (\{.*\});\n", node.get("/assets/texts/ja.js").text, re.S)[1])
+        used = {unquote(x) for path in glob.glob(UI + "/js/*.js") for x in CALLED.findall(read(path))}
+        have = catalogue()[0]
+        self.assertEqual(served, {text: have[text][0] for text in used if text in have})
 
     def test_weight_of_the_first_page(self):
         """150 KiB with everything it loads; the second time only what has changed."""
