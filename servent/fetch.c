@@ -686,11 +686,50 @@ enum status fetch_restore(struct node *n, struct chanmeta *meta, const struct ho
 	return st;
 }
 
+/* Is it looked for, and nobody has had a byte of it? Kept ones are the user's own. */
+static bool is_sought(struct chan *c)
+{
+	struct chan_view v;
+	bool yes;
+
+	chan_view(c, &v);
+	yes = v.type == CHAN_RELAY && !v.playing && v.status != CHAN_IDLE && !v.keep && v.pos == 0;
+	chan_view_fini(&v);
+	return yes;
+}
+
+/* Any page in a browser of this machine can ask for any channel at any address: not for many at once. */
+static bool may_seek(struct node *n, const struct gnuid *id)
+{
+	struct chan *c = chanmgr_find(n->cm, id), **all;
+	size_t count, sought = 0;
+
+	if (c != NULL) {
+		chan_unref(&c);
+		return true;
+	}
+	if (chanmgr_all(n->cm, &all, &count) != ST_OK)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		sought += is_sought(all[i]);
+		chan_unref(&all[i]);
+	}
+	free(all);
+	return sought < FETCH_SOUGHT;
+}
+
 enum status fetch_start(struct node *n, const struct gnuid *id, const struct host *tip, struct chan **out)
 {
 	struct chanmeta meta = { .id = *id };
 	struct hitlist_view lv;
 	struct host listed;
+	char text[GNUID_STRLEN];
+
+	*out = NULL;
+	if (!may_seek(n, id)) {
+		log_info("relay %s: not started: %d others are looked for", gnuid_str(id, text), FETCH_SOUGHT);
+		return ST_LIMIT;
+	}
 
 	if (chanmgr_list_view(n->cm, id, false, &lv)) {
 		if (lv.info != NULL)

@@ -346,6 +346,36 @@ class NameServer:
                 self.sock.sendto(answer, peer)
 
 
+class Searches(BoxCase):
+    def test_not_many_at_once(self):
+        """A page in a browser here may ask for any channel at any address: the node looks for 16, and refuses more until
+        one of them is done with (http.md 13.1)."""
+        silent = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.addCleanup(silent.close)
+        n = self.node()
+        ids = [harness.new_id() for _ in range(17)]
+
+        def ask(cid):
+            c = self.closing(n.client())
+            c.request("GET", "/stream/%s?tip=127.0.0.1:%d" % (cid, silent.getsockname()[1]))
+            return c
+        asked = [ask(cid) for cid in ids[:16]]
+        self.wait(lambda: len(n.channels()) == 16)
+        self.assertEqual(ask(ids[16]).read_head(), 503)
+        again = ask(ids[0])                     # of one that is looked for: he waits with the others
+        pls = self.closing(n.client())
+        pls.request("GET", "/pls/%s?tip=127.0.0.1:%d" % (ids[16], silent.getsockname()[1]))
+        self.assertEqual(pls.read_head(), 503)
+        self.assertEqual(len(n.channels()), 16)
+        n.rpc("stopChannel", [ids[1]])
+        n.wait_no_channel(cid=ids[1])
+        late = ask(ids[16])
+        n.wait_channel(cid=ids[16], receiving=False)
+        self.assertIsNone(n.find_channel(cid=ids[1]))
+        for c in asked + [again, late]:
+            c.close()
+
+
 class Names(NetCase):
     """Nothing waits for a name server: what is not known yet matches nothing."""
 

@@ -300,9 +300,9 @@ class Pushes(BoxCase):
         first.stop()
         a.wait_log("the encoder has left")
         self.push(a, "s", interval=0.01)
-        viewer.read_until(b"onMetaData", seconds=10)
+        viewer.read_until(b"UNIT\0\0\0\0", seconds=10)
         seen = units(viewer.read(30000))
-        self.assertEqual(seen, list(range(seen[0], seen[0] + len(seen))))
+        self.assertEqual(seen, list(range(1, 1 + len(seen))))
 
 
 class Saved(BoxCase):
