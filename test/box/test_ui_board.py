@@ -9,7 +9,7 @@ PUT = """
     aside.className = "card";
     document.getElementById("main").replaceChildren(aside);
     return import("/assets/js/board.js").then(({ openBoard }) => {
-        window.board = openBoard(aside, { channelId: "", info: { url: arguments[0] } });
+        window.board = openBoard(aside, { channelId: "", info: { url: arguments[0] } }, { every: 400 });
     });"""
 LAST = """const posts = document.querySelector("#board .posts"); return posts.scrollHeight - posts.scrollTop - posts.clientHeight;"""
 
@@ -20,7 +20,7 @@ class Pane(BrowserCase):
         self.board = Board("実況 & 板")
         self.addCleanup(self.board.close)
         self.board.threads = {
-            "1600000001": ["満杯 &lt;1&gt;", [("", "", "x")] * 1000],
+            "1600000001": ["満杯 &lt;1&gt;", [("", "", "x")] * 1001],
             "1600000002": ["実況スレ <b>2</b>", [("名無し", "sage", "レス %d" % i) for i in range(1, 151)]],
         }
 

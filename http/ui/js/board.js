@@ -13,7 +13,7 @@ const EVERY = 6000;             // ms between two looks at a thread
 const LIST_EVERY = 60000;       // at the list of threads
 const SLOWEST = 60000;          // when the board does not answer
 const SHOWN = 100;              // posts at first
-const FULL = 1000;              // posts of a thread
+const FULL = 1000;              // posts of a thread, and one that says so; unless the list has longer ones
 const NAME = "board.name", MAIL = "board.mail";
 
 // --- text -----------------------------------------------------------------------------------------------
@@ -109,8 +109,9 @@ const remember = (key, value) => {
 let panesMade = 0;
 
 class Pane {
-	constructor(element, url) {
+	constructor(element, url, every) {
 		this.element = element;
+		this.every = every;
 		this.url = url;
 		this.board = null;              // what board.cgi said last
 		this.thread = null;             // id
@@ -219,13 +220,18 @@ class Pane {
 		if (this.closed)
 			return;
 		const { id, threads } = this.board;
-		const open = threads.find((th) => th.last < FULL) ?? threads[0];
+		const open = threads.find((th) => !this.isFull(th.last)) ?? threads[0];
 		this.say("");
 		if (id || open)
 			this.choose(id || open.id);
 		else
 			this.say(t("There are no threads yet."));
 		this.listTimer = setTimeout(() => this.listAgain(), LIST_EVERY);
+	}
+
+	isFull(posts) {
+		const most = Math.max(0, ...this.board.threads.map((th) => th.last));
+		return posts >= (most > FULL + 1 ? most : FULL);
 	}
 
 	where() {
@@ -283,7 +289,7 @@ class Pane {
 	// --- its posts
 
 	pause() {
-		return this.faults === 0 ? EVERY : Math.min(EVERY * 2 ** this.faults, SLOWEST);
+		return this.faults === 0 ? this.every : Math.min(this.every * 2 ** this.faults, SLOWEST);
 	}
 
 	// Look for news, now and then as long as somebody sees them.
@@ -420,8 +426,8 @@ class Pane {
 
 	// A thread that is full goes on in another one.
 	offerNext() {
-		const full = this.last >= FULL;
-		const newer = full ? this.board.threads.find((th) => Number(th.id) > Number(this.thread) && th.last < FULL) : undefined;
+		const full = this.isFull(this.last);
+		const newer = full ? this.board.threads.find((th) => Number(th.id) > Number(this.thread) && !this.isFull(th.last)) : undefined;
 		this.form.hidden = full;
 		this.next.hidden = !full;
 		if (!full)
@@ -462,15 +468,16 @@ class Pane {
 	}
 }
 
-// Show the board of a channel in the element; the same one stays as it is. Returns { close }.
-export function openBoard(element, channel) {
+// Show the board of a channel in the element; the same one stays as it is. every: ms between two looks. Returns
+// { close }.
+export function openBoard(element, channel, { every = EVERY } = {}) {
 	const url = urlOf(channel), old = panes.get(element);
 	if (old && !old.closed && old.url === url)
 		return old;
 	old?.close();
 	addStyle();
 	element.hidden = false;
-	const pane = new Pane(element, url);
+	const pane = new Pane(element, url, every);
 	panes.set(element, pane);
 	return pane;
 }
