@@ -16,6 +16,7 @@ import xml.etree.ElementTree
 
 import harness
 import rtmp
+from boards import Board
 from fault import FAULTY, KINDS, FaultyNode
 from harness import BoxCase, Client, Control, new_id, slow, wait_until
 
@@ -74,7 +75,9 @@ class World(BoxCase):
         self.push(self.up, "other", interval=0.005)
         self.other = self.up.wait_channel("other")["channelId"]
         self.rtmp = harness.free_port()
-        self.alone(dict(ini, rtmpServer="Yes", rtmpPort=self.rtmp))
+        self.board = Board()
+        self.addCleanup(self.board.close)
+        self.alone(dict(ini, rtmpServer="Yes", rtmpPort=self.rtmp, boardHosts=self.board.host))
 
     def alone(self, ini=None):
         self.n = self.faulty(ini)
@@ -185,7 +188,15 @@ class World(BoxCase):
         self.watch(self.other, "?tip=" + self.up.address)
         self.get("/admin?cmd=stop&id=" + self.other)
 
-    DEEDS = (pages, call, settings, announce, view, relay_it, publish, publish_rtmp, fetch)
+    def boards(self):
+        """A board's threads, and one that nobody has asked for yet: what is kept would be given out without asking."""
+        thread = str(next(self.number))
+        self.board.threads = {thread: ["title", [("", "", "text")]]}
+        query = "fqdn=%s&category=c&board_num=1" % self.board.host
+        self.get("/cgi-bin/board.cgi?" + query)
+        self.get("/cgi-bin/thread.cgi?%s&id=%s" % (query, thread))
+
+    DEEDS = (pages, call, settings, announce, view, relay_it, publish, publish_rtmp, fetch, boards)
 
     # the check
 
