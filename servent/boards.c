@@ -221,6 +221,8 @@ struct work {
 	nsec deadline;
 };
 
+static const char too_long_why[] = "the thread is too long";
+
 static void took(struct work *w, const struct reply *r)
 {
 	w->k.code = r->code;
@@ -356,7 +358,7 @@ static enum status ask_shitaraba(struct work *w)
 	if (st == ST_OK && too_long && w->first > 1)
 		st = ask_raw(w, w->first, true, &too_long);
 	if (st == ST_OK && too_long)
-		(void)text_copy(w->k.why, sizeof(w->k.why), "the thread is too long");
+		(void)text_copy(w->k.why, sizeof(w->k.why), too_long_why);
 	return st;
 }
 
@@ -370,15 +372,20 @@ static enum status ask_dat(struct work *w, bool whole, bool *again)
 		.modified = have > 1 ? w->k.modified : NULL };
 	struct reply r;
 	enum status st;
+	bool joins;
 
 	*again = false;
 	board_path(path, &w->k.of, BOARD_PATH_POSTS, 0);
 	st = fetch(&r, w->sv, &w->k.of, w->near, &q, w->deadline);
 	took(w, &r);
-	if (st == ST_OK && q.range > 0 && (r.code == 416 || (r.code == 206 && body_of(&r)[0] != '\n'))) {
+	joins = r.code == 206 && r.t.body.len > 0 && body_of(&r)[0] == '\n';
+	if (st == ST_OK && q.range > 0 && (r.code == 416 || (r.code == 206 && !joins))) {
 		*again = true;
-	} else if (st == ST_OK && r.why[0] == '\0' && r.code == 206 && q.range > 0) {
+	} else if (st == ST_OK && r.why[0] == '\0' && joins && q.range > 0) {
 		st = keep_text(&w->k, w->k.text, body_of(&r) + 1, r.t.body.len - 1);
+		if (st == ST_LIMIT)
+			(void)text_copy(w->k.why, sizeof(w->k.why), too_long_why);
+		st = ST_OK;
 	} else if (st == ST_OK && r.why[0] == '\0' && r.code != 304) {
 		st = keep_text(&w->k, NULL, body_of(&r), r.t.body.len);
 	}
@@ -423,6 +430,14 @@ static struct kept *find_locked(struct boards *b, const struct board *of) REQUIR
 	return NULL;
 }
 
+/* What nobody has looked at for long. */
+static void forget_old_locked(struct boards *b) REQUIRES(lk_log)
+{
+	for (size_t i = 0; i < BOARDS_KEPT; i++)
+		if (b->kept[i].used && !b->kept[i].busy && clk_now() - b->kept[i].wanted >= BOARDS_OLD)
+			forget(&b->kept[i]);
+}
+
 /* A place for it: an empty one, or that of what nobody wanted for longest. There is one: callers at once
  * that are not in BOARDS_ASKING keep none busy. */
 static struct kept *place_locked(struct boards *b, const struct board *of) REQUIRES(lk_log)
@@ -440,6 +455,7 @@ static struct kept *place_locked(struct boards *b, const struct board *of) REQUI
 	forget(best);
 	best->used = true;
 	best->of = *of;
+	best->wanted = clk_now();
 	return best;
 }
 
@@ -507,6 +523,7 @@ static enum status look(struct boards *b, struct servent *sv, const struct board
 	if (ask->what == BOARD_LIST)
 		of.thread[0] = '\0';
 	bd_lock(b);
+	forget_old_locked(b);
 	for (;;) {
 		k = find_locked(b, &of);
 		if (k != NULL && !k->busy && is_fresh(k, ask)) {

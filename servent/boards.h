@@ -21,6 +21,7 @@
 #define BOARDS_TIME   (10 * NSEC_PER_SEC)
 #define BOARDS_WAIT   (10 * NSEC_PER_SEC)       /* for others who ask */
 #define BOARDS_TITLE  (3600 * NSEC_PER_SEC)     /* a board's settings are good for that long */
+#define BOARDS_OLD    (600 * NSEC_PER_SEC)      /* what nobody wanted for that long is forgotten */
 #define BOARDS_ASKING 4
 #define BOARDS_INSIDE 32        /* callers at once */
 #define BOARDS_KEPT   16        /* boards and threads */

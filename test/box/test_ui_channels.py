@@ -216,8 +216,12 @@ class Channels(BrowserCase):
         # what is kept cannot be read
         n.rpc("setServerStorageItem", ["channelFilters", "{["])
         self.open(n, "/html/en/chanfilters.html?fav=" + "%3Cb%3Ea.b")
-        self.wait_text("#said", "cannot be read")
-        n.rpc("setServerStorageItem", ["channelFilters", ""])
+        self.wait_text("#broken", "cannot be read")
+        self.assertTrue(self.js('return document.getElementById("add").disabled;'))
+        self.click("#anew")
+        self.confirm()
+        self.wait_gone("#broken")
+        self.assertEqual(n.rpc("getServerStorageItem", ["channelFilters"]), "[]")
         # from the list of channels: a filter for that one
         self.open(n, "/html/en/chanfilters.html?fav=%3Cb%3Ea.b")
         self.wait("#editor")

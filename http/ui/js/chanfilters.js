@@ -3,7 +3,7 @@
 
 import { $, ask, check, command, el, fromTemplate, joined, number, rpc, say, setText, t, trouble } from "/assets/js/node.js";
 import { live } from "/assets/js/events.js";
-import { FIELDS, SEARCHES, compile, exactly, fault, importXml, loadRules, newRule, saveRules } from "/assets/js/filters.js";
+import { BrokenRules, FIELDS, SEARCHES, compile, exactly, fault, importXml, loadRules, newRule, saveRules } from "/assets/js/filters.js";
 
 const LABELS = {
 	base_search: t("Channels with this"), and_search: t("and also this"), not_search: t("but not this"),
@@ -207,9 +207,26 @@ $("import").addEventListener("click", () => $("file").click());
 const wanted = new URLSearchParams(location.search).get("fav");
 let asked = false;
 
-live(["feed"], async () => {
-	[rules, channels] = await Promise.all([loadRules(), rpc("getYPChannels")]);
+command($("anew"), async () => {
+	await saveRules([]);
+	refresh();
+}, { sure: () => ({ title: t("Delete all filters?") }) });
+
+const refresh = live(["feed"], async () => {
+	const [kept, listed] = await Promise.all([
+		loadRules().catch((e) => {
+			if (!(e instanceof BrokenRules))
+				throw e;
+			return null;
+		}), rpc("getYPChannels")]);
+	$("broken").hidden = kept !== null;
+	$("add").disabled = $("import").disabled = kept === null;
+	rules = kept ?? [];
+	channels = listed;
 	show();
+	$("empty").hidden ||= kept === null;
+	if (kept === null)
+		return;
 	// from the list of channels: a filter for that one
 	if (wanted !== null && !asked)
 		edit(-1, newRule({ name: wanted, base_search: { fields: ["name"], search: exactly(wanted) } }));

@@ -58,6 +58,8 @@ function clean(rule) {
 	return r;
 }
 
+export class BrokenRules extends Error {}
+
 export async function loadRules() {
 	const text = await rpc("getServerStorageItem", [ITEM]);
 	if (!text)
@@ -66,7 +68,7 @@ export async function loadRules() {
 	try {
 		rules = JSON.parse(text);
 	} catch {
-		throw new Error(t("The filters that are kept cannot be read."));
+		throw new BrokenRules(t("The filters that are kept cannot be read."));
 	}
 	return Array.isArray(rules) ? rules.filter((r) => r && typeof r === "object").map(clean) : [];
 }
