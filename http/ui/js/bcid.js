@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The owner's key of the channels of this node: it can be replaced, not looked at.
 
-import { $, ask, check, rpc, say, t, trouble } from "/assets/js/node.js";
-import { told } from "/assets/js/fields.js";
+import { $, ask, check, rpc, say, t } from "/assets/js/node.js";
+import { onSubmit, told } from "/assets/js/fields.js";
 
 const field = $("new");
 
@@ -12,8 +12,7 @@ $("make").addEventListener("click", () => {
 });
 field.addEventListener("input", () => check(field, field.value === "" || /^[0-9a-f]{32}$/i.test(field.value.trim()) ? "" : t("not 32 hex digits")));
 
-$("bcid").addEventListener("submit", async (e) => {
-	e.preventDefault();
+onSubmit($("bcid"), async () => {
 	if (!check(field, /^[0-9a-f]{32}$/i.test(field.value.trim()) ? "" : t("not 32 hex digits"))) {
 		field.focus();
 		return;
@@ -21,14 +20,10 @@ $("bcid").addEventListener("submit", async (e) => {
 	if (!await ask({ title: t("Replace the broadcast ID?"), danger: true, ok: t("Replace"),
 		text: t("The old one cannot be brought back unless you have it written down.") }))
 		return;
-	try {
-		const { saved, errors } = await rpc("changeSettings", [{ broadcastID: field.value.trim() }]);
-		check(field, saved ? "" : told(errors.broadcastID));
-		if (saved) {
-			field.value = "";
-			say(t("Saved."));
-		}
-	} catch (error) {
-		trouble(error);
+	const { saved, errors } = await rpc("changeSettings", [{ broadcastID: field.value.trim() }]);
+	check(field, saved ? "" : told(errors.broadcastID));
+	if (saved) {
+		field.value = "";
+		say(t("Saved."));
 	}
 });

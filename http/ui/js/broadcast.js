@@ -5,7 +5,7 @@
 import { $, check, command, copy, duration, fromTemplate, joined, page, rate, rpc, say, setBadge, setFacts, setLink,
 	setList, setState, setText, t, tabs, trouble } from "/assets/js/node.js";
 import { live } from "/assets/js/events.js";
-import { checkTexts, draftOf, fillForm, firstFault, readForm, takeDraft } from "/assets/js/fields.js";
+import { checkTexts, draftOf, fillForm, firstFault, onSubmit, readForm, takeDraft } from "/assets/js/fields.js";
 
 const form = $("channel");
 const MUXERS = {
@@ -126,21 +126,16 @@ function card(c) {
 		}
 		refresh();
 	});
-	part(li, "titles").addEventListener("submit", async (e) => {
-		e.preventDefault();
-		if (!checkTexts(e.target)) {
-			firstFault(e.target);
+	onSubmit(part(li, "titles"), async () => {
+		if (!checkTexts(part(li, "titles"))) {
+			firstFault(li);
 			return;
 		}
-		try {
-			await rpc("setChannelInfo", [id, { comment: part(li, "says").value.trim() },
-				{ name: part(li, "title").value.trim(), creator: part(li, "artist").value.trim() }]);
-			for (const [name] of TITLES)
-				part(li, name).dataset.was = part(li, name).value.trim();
-			say(t("Viewers hear of it."));
-		} catch (error) {
-			trouble(error);
-		}
+		await rpc("setChannelInfo", [id, { comment: part(li, "says").value.trim() },
+			{ name: part(li, "title").value.trim(), creator: part(li, "artist").value.trim() }]);
+		for (const [name] of TITLES)
+			part(li, name).dataset.was = part(li, name).value.trim();
+		say(t("Viewers hear of it."));
 		refresh();
 	});
 	setLink(part(li, "preview"), page("play", { id }));
@@ -244,15 +239,7 @@ async function pull() {
 	refresh();
 }
 
-$("pull-form").addEventListener("submit", async (e) => {
-	e.preventDefault();
-	try {
-		await pull();
-	} catch (error) {
-		lost(error);
-		trouble(error);
-	}
-});
+onSubmit($("pull-form"), pull, lost);
 $("pull-url").addEventListener("input", () => check($("pull-url"), ""));
 rpc("describeSettings").then((d) => setText($("pull-allowed"), d.sections.flatMap((s) => s.settings)
 	.find((k) => k.key === "fetchAllow").value || t("none")), trouble);

@@ -2,9 +2,9 @@
 // The texts of a broadcast of this node. What somebody else changes meanwhile shows up in the fields that are not
 // being edited; what is saved is what was changed here.
 
-import { $, RpcError, rpc, say, setState, setText, t, trouble } from "/assets/js/node.js";
+import { $, RpcError, rpc, say, setState, setText, t } from "/assets/js/node.js";
 import { live } from "/assets/js/events.js";
-import { checkTexts, draftOf, fillForm, firstFault, readForm, takeDraft } from "/assets/js/fields.js";
+import { checkTexts, draftOf, fillForm, firstFault, onSubmit, readForm, takeDraft } from "/assets/js/fields.js";
 
 const form = $("info"), id = new URLSearchParams(location.search).get("id")?.toUpperCase() ?? "";
 const FIELDS = {
@@ -80,22 +80,10 @@ async function save() {
 }
 
 form.addEventListener("input", () => checkTexts(form));
-form.addEventListener("submit", async (e) => {
-	e.preventDefault();
-	const button = $("save");
-	if (button.getAttribute("aria-busy") === "true")
-		return;
-	button.setAttribute("aria-busy", "true");
-	try {
-		await save();
-	} catch (error) {
-		lost(error);
-		trouble(error);
-		if (error instanceof RpcError)
-			refresh();
-	} finally {
-		button.removeAttribute("aria-busy");
-	}
+onSubmit(form, save, (error) => {
+	lost(error);
+	if (error instanceof RpcError)
+		refresh();
 });
 $("discard").addEventListener("click", () => {
 	fillForm(form, was ?? {});

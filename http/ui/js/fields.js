@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Fields for settings, made from what describeSettings says of each: nothing is known here of single settings.
 
-import { LoginError, check, el, rpc, t } from "/assets/js/node.js";
+import { LoginError, check, el, rpc, t, trouble } from "/assets/js/node.js";
 
 // --- what may be typed --------------------------------------------------------------------------------
 
@@ -309,6 +309,25 @@ export function draftOf(name, typed) {
 		if (e instanceof LoginError)
 			keep();
 	};
+}
+
+// What a form's button does: once at a time, and what failed is said; failed() hears of it first.
+export function onSubmit(form, action, failed = () => {}) {
+	form.addEventListener("submit", async (event) => {
+		const button = form.querySelector('[type="submit"]');
+		event.preventDefault();
+		if (button.getAttribute("aria-busy") === "true")
+			return;
+		button.setAttribute("aria-busy", "true");
+		try {
+			await action();
+		} catch (e) {
+			failed(e);
+			trouble(e);
+		} finally {
+			button.removeAttribute("aria-busy");
+		}
+	});
 }
 
 // A form's fields by their names, without secrets.

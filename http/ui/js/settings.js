@@ -2,9 +2,9 @@
 // All settings, from describeSettings; saved all at once by changeSettings, with an error at each field. On the page
 // of flags, only those.
 
-import { $, LoginError, ask, check, command, el, fromTemplate, lang, rpc, say, setText, t, trouble } from "/assets/js/node.js";
+import { $, LoginError, ask, check, command, el, fromTemplate, lang, rpc, say, setText, t } from "/assets/js/node.js";
 import { live } from "/assets/js/events.js";
-import { Fields, draftOf, takeDraft, told } from "/assets/js/fields.js";
+import { Fields, draftOf, onSubmit, takeDraft, told } from "/assets/js/fields.js";
 
 const NAMES = {
 	Server: t("Node and port"), Broadcast: t("Broadcasting"), Client: t("Pages and players"), Privacy: t("Privacy"),
@@ -253,22 +253,7 @@ async function save() {
 	refresh();
 }
 
-$("settings").addEventListener("submit", async (event) => {
-	event.preventDefault();
-	const button = $("save");
-	if (button.getAttribute("aria-busy") === "true")
-		return;
-	button.setAttribute("aria-busy", "true");
-	try {
-		await save();
-	} catch (e) {
-		lost(e);
-		trouble(e);
-	} finally {
-		button.removeAttribute("aria-busy");
-		showBar();
-	}
-});
+onSubmit($("settings"), () => save().finally(showBar), lost);
 
 $("discard").addEventListener("click", () => {
 	fields.discard();

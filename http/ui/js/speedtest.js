@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The upload tests of yellow pages.
 
-import { $, check, command, fromTemplate, rate, rpc, say, setBadge, setFacts, setList, setText, t, trouble } from "/assets/js/node.js";
+import { $, check, command, fromTemplate, rate, rpc, say, setBadge, setFacts, setList, setText, t } from "/assets/js/node.js";
 import { live } from "/assets/js/events.js";
-import { told } from "/assets/js/fields.js";
+import { onSubmit, told } from "/assets/js/fields.js";
 
 const STATES = { untried: ["", t("not asked yet")], ok: ["good", t("known")], error: ["bad", t("failed")] };
 const part = (li, name) => li.querySelector(`.${name}`);
@@ -46,16 +46,13 @@ command($("ask-all"), async () => {
 	refresh();
 });
 
-$("add").addEventListener("submit", async (e) => {
-	e.preventDefault();
-	const url = $("url"), address = url.value.trim();
+onSubmit($("add"), async () => {
+	const url = $("url");
 	try {
-		await rpc("addSpeedTest", [address]);
+		await rpc("addSpeedTest", [url.value.trim()]);
 	} catch (error) {
-		if (error.data === undefined) {
-			trouble(error);
-			return;
-		}
+		if (error.data === undefined)
+			throw error;
 		check(url, told(error.data));
 		url.focus();
 		return;
