@@ -727,7 +727,8 @@ enum status fetch_start(struct node *n, const struct gnuid *id, const struct hos
 
 	*out = NULL;
 	if (!may_seek(n, id)) {
-		log_info("relay %s: not started: %d others are looked for", gnuid_str(id, text), FETCH_SOUGHT);
+		log_info("relay %s: not started: %d others are looked for", gnuid_str(id, text),
+		         FETCH_SOUGHT);
 		return ST_LIMIT;
 	}
 

@@ -14,7 +14,7 @@
 #include "servent/upstream.h"
 
 #define FETCH_LOST (10 * NSEC_PER_SEC)          /* how long downstream is kept without a source */
-#define FETCH_SOUGHT 16                         /* channels that nobody has yet, looked for at once (http.md 13.1) */
+#define FETCH_SOUGHT 16                         /* channels nobody has yet, looked for at once */
 #define FETCH_SAME (2 * NSEC_PER_SEC)           /* between connections to one host */
 
 struct fetch {
