@@ -118,3 +118,13 @@ class Pane(BrowserCase):
         off = self.node({"chat": "No"})
         self.put(off, "/peca/", "en")
         self.wait_js('return document.getElementById("board").hidden;')
+
+    def test_beside_the_player(self):
+        n = self.node({"boardHosts": self.board.host})
+        self.allow("live.mp4 .*501")            # nobody can play what is pushed here
+        self.push(n, "実況", url="http://%s/peca/" % self.board.host)
+        cid = n.wait_channel("実況")["channelId"]
+        self.size(1280)
+        self.open(n, "/html/ja/play.html?id=" + cid)
+        self.wait_text("#board .body", "レス 150")
+        self.shots("play-board")
