@@ -18,7 +18,7 @@ import harness
 import rtmp
 from boards import Board
 from fault import FAULTY, KINDS, FaultyNode
-from harness import BoxCase, Client, Control, new_id, slow, wait_until
+from harness import PEERCAST, BoxCase, Client, Control, new_id, slow, wait_until
 
 STARTED = (0, 2, 3, 4)          # a start that fails says so with one of these (node.md 1.6)
 GONE = (OSError, EOFError)      # what a connection may end with; but TimeoutError is one of OSError, see trying()
@@ -371,6 +371,51 @@ class Space(World):
             self.call()
             wait_until(lambda: self.n.rpc("getRootStatus")["channelLog"]["failed"] > 0, 20, "the log cannot be written")
         self.after()
+
+    def test_small_disk(self):
+        """A file system of 512 KiB that fills up: the ini stays whole, what is not confirmed is not there, and all is
+        written when there is room again (F8, F9)."""
+        if subprocess.run(["unshare", "-m", "true"], stderr=subprocess.DEVNULL, check=False).returncode != 0:
+            self.skipTest("no file system of its own for a process: mount namespaces do not work here")
+        node = self.root({"historyDays": 1}, start=False)
+        disk = os.path.join(node.dir, "disk")
+        os.mkdir(disk)
+        os.rename(node.ini_path, disk + ".ini")
+        node.ini_path = os.path.join(disk, "peercast.ini")
+        with open(disk + ".ini", encoding="utf-8") as f:
+            text = f.read().replace(node.chanlog_path, os.path.join(disk, "channels.xml"))
+        with open(disk + ".ini", "w", encoding="utf-8") as f:
+            f.write(text)
+        node.command = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs -o size=512k none "$0" && cp "$0.ini" "$0/peercast.ini" && '
+                        'exec "$@"', disk, PEERCAST]
+        node.start()
+        self.n = node
+        # how the node sees it
+        inside = "/proc/%d/root%s" % (node.pid, disk)
+        seen = os.path.join(inside, "channels.xml")
+        self.assertEqual(node.get("/admin?cmd=apply&maxdirect=7").status, 302)
+        control = self.control(node)
+        with open(os.path.join(inside, "filler"), "wb", buffering=0) as f, contextlib.suppress(OSError):
+            while f.write(bytes(1024)):
+                pass
+        for i in range(30):
+            control.announce(new_id(), name="while full %d" % i, genre="g" * 200, desc="d" * 200)
+        wait_until(lambda: node.rpc("getRootStatus")["channelLog"]["failed"] > 0, 20, "the log cannot be written")
+        answer = node.get("/admin?cmd=apply&maxdirect=8")
+        self.assertIn(answer.status, (302, 500), answer.body)
+        with contextlib.suppress(harness.RpcError):
+            node.rpc("setServerStorageItem", ["channelFilters", "[]" + " " * 100000])
+            self.fail("100 KB on a full disk")
+        with open(os.path.join(inside, "peercast.ini"), encoding="utf-8") as f:
+            self.assertRegex(f.read(), r"(?m)^maxDirect = 7$")
+        self.assertEqual(node.get("/index.txt").status, 200)
+        os.unlink(os.path.join(inside, "filler"))
+        control.announce(new_id(), name="after all", genre="g")
+        wait_until(lambda: b'"after all"' in open(seen, "rb").read(), 20, "the log goes on")
+        node.chanlog(seen)
+        wait_until(lambda: "maxDirect = 8" in open(os.path.join(inside, "peercast.ini"), encoding="utf-8").read(), 20,
+                   "the settings are written")
+        self.assertEqual(sorted(f for f in os.listdir(inside) if ".new-" in f), [])
 
     def test_wall_clock_jumps(self):
         """Days, either way: nobody notices (F12, F13)."""
