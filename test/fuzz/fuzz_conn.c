@@ -46,6 +46,11 @@ int getaddrinfo(const char *name, const char *port, const struct addrinfo *hints
 static struct app app;
 static struct gnuid far_id;     /* of the channel that is looked for: AA..AA */
 
+static void node_down(void)
+{
+	app_stop(&app);
+}
+
 static void node_up(void)
 {
 	static const char ini[] = "[Server]\nserverPort = %u\nbindAddress = 127.0.0.1\nisRoot = Yes\nrootHost =\n"
@@ -66,7 +71,7 @@ static void node_up(void)
 		st = app_start(&app, path, &code);
 		ASSERT(st == ST_OK || code == 3);       /* that port is taken */
 	}
-	ASSERT(st == ST_OK);
+	ASSERT(st == ST_OK && atexit(node_down) == 0);
 	log_set_level(LOG_OFF);
 }
 
