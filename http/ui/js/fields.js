@@ -133,7 +133,7 @@ const shown = (s, v) => v === true ? t("Yes") : v === false ? t("No") : v === ""
 
 // --- a form of settings ---------------------------------------------------------------------------------
 
-// Fields for settings, and what becomes of them: changed() is told of the number of changes and of faults.
+// Fields for settings, and what becomes of them: changed() is called when there may be more or fewer.
 export class Fields {
 	constructor(changed) {
 		this.fields = new Map();        // key: { s, row, control, was, timer }
@@ -203,7 +203,7 @@ export class Fields {
 		clearTimeout(f.timer);
 		if (why === "" && f.s.format && this.differs(f))
 			f.timer = setTimeout(() => this.ask(f, value), 250);
-		this.changed(this.count(), this.faults());
+		this.changed();
 	}
 
 	// The node knows what a text of this kind has to look like.
@@ -212,7 +212,7 @@ export class Fields {
 			const { errors } = await rpc("changeSettings", { settings: { [f.s.key]: value }, check: true });
 			if (f.control.get() === value)
 				check(f.control.input, told(errors[f.s.key] ?? ""));
-			this.changed(this.count(), this.faults());
+			this.changed();
 		} catch {
 			// it is asked again when it is saved
 		}
@@ -220,10 +220,6 @@ export class Fields {
 
 	count() {
 		return [...this.fields.values()].filter((f) => this.differs(f)).length;
-	}
-
-	faults() {
-		return [...this.fields.values()].filter((f) => f.control.input.getAttribute("aria-invalid") === "true").length;
 	}
 
 	// What is different: { key: value }.
@@ -244,7 +240,7 @@ export class Fields {
 	discard() {
 		for (const f of this.fields.values())
 			this.show(f);
-		this.changed(0, 0);
+		this.changed();
 	}
 
 	// What the node says is wrong; the first such field has the focus. Returns what it said of others.
@@ -264,7 +260,7 @@ export class Fields {
 			first.row.closest("details")?.setAttribute("open", "");
 			first.control.input.focus();
 		}
-		this.changed(this.count(), this.faults());
+		this.changed();
 		return other;
 	}
 

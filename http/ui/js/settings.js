@@ -27,10 +27,31 @@ const KNOWN = [
 
 const part = (row, name) => row.querySelector(`.${name}`);
 
-function touched(row, field) {
+// The node knows what an entry has to look like: it is asked while somebody types.
+const asking = {};
+function askList(list) {
+	clearTimeout(asking[list]);
+	asking[list] = setTimeout(async () => {
+		try {
+			const { errors } = await rpc("changeSettings", { settings: {}, [list]: LISTS[list].read(), check: true });
+			[...$(list).children].forEach((row, i) => {
+				const input = part(row, LISTS[list].field);
+				if (input.value.trim() !== "")
+					check(input, told(errors[`${list}.${i}`] ?? ""));
+			});
+			showBar();
+		} catch {
+			// it is asked again when it is saved
+		}
+	}, 250);
+}
+
+function touched(row, list) {
+	const { field } = LISTS[list];
 	row.addEventListener("input", () => {
 		check(part(row, field), "");
 		showBar();
+		askList(list);
 	});
 	part(row, "remove").addEventListener("click", () => {
 		const next = row.nextElementSibling ?? row.previousElementSibling;
@@ -48,7 +69,7 @@ function filterRow(f) {
 	part(row, "pattern").value = f.ip;
 	for (const flag of FLAGS)
 		part(row, flag).checked = f[flag];
-	touched(row, "pattern");
+	touched(row, "filters");
 	return row;
 }
 
@@ -62,7 +83,7 @@ function feedRow(f) {
 		if (known && root.value === "")
 			root.value = known[1];
 	});
-	touched(row, "url");
+	touched(row, "feeds");
 	return row;
 }
 
@@ -70,6 +91,7 @@ const readFilters = () => [...$("filters").children].map((row) => ({ ip: part(ro
 	...Object.fromEntries(FLAGS.map((flag) => [flag, part(row, flag).checked])) }));
 const readFeeds = () => [...$("feeds").children].map((row) => ({ url: part(row, "url").value.trim(),
 	rootHost: part(row, "root").value.trim() }));
+const LISTS = { filters: { read: readFilters, field: "pattern" }, feeds: { read: readFeeds, field: "url" } };
 
 const filtersDiffer = () => filtersWere !== "" && JSON.stringify(readFilters()) !== filtersWere;
 const feedsDiffer = () => feedsWere !== "" && JSON.stringify(readFeeds()) !== feedsWere;
@@ -89,7 +111,7 @@ function showListFaults(errors) {
 	for (const [name, why] of Object.entries(errors)) {
 		const [list, i] = name.split(".");
 		const row = $(list)?.children[Number(i)];
-		const input = row ? part(row, list === "filters" ? "pattern" : "url") : null;
+		const input = row ? part(row, LISTS[list].field) : null;
 		if (input) {
 			input.closest("details").open = true;
 			check(input, told(why));
@@ -152,7 +174,7 @@ function showPassword() {
 
 function showBar() {
 	const n = fields.count() + filtersDiffer() + feedsDiffer();
-	const bad = fields.faults();
+	const bad = document.querySelectorAll('#sections [aria-invalid="true"], #group-unused [aria-invalid="true"], #filters [aria-invalid="true"], #feeds [aria-invalid="true"]').length;
 	$("bar").hidden = n === 0 && bad === 0;
 	setText($("changes"), bad > 0 ? t("{n} to be mended", { n: bad }) : t("{n} changes", { n }));
 	$("changes").classList.toggle("error", bad > 0);
