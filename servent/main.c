@@ -169,9 +169,9 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	if (o.log == NULL && !o.daemon && getenv("JOURNAL_STREAM") != NULL && log_open(NULL) != ST_OK)
 		fprintf(stderr, "peercast: stdout: %s\n", strerror(errno));
+	manager_begin();                /* before there is a child: sockets are passed to this number */
 	if (o.daemon)
 		ready = daemon_leave();
-	manager_begin();
 	pid_fd = daemon_pid_open(o.pid);
 	if (pid_fd == -2) {
 		daemon_tell_parent(ready, EXIT_START);

@@ -217,6 +217,21 @@ class Service(BoxCase):
             return n.get("/readyz").status == 200
         return False
 
+    def test_socket_of_a_daemon(self):
+        """Passed to the process that then leaves for the background."""
+        port = free_port()
+        n = self.wrapped(port)
+        n.args = ["-d", "-p", os.path.join(n.dir, "pid"), "-l", os.path.join(n.dir, "log")]
+        r = subprocess.run(n.command + ["-i", n.ini_path] + n.args, env=dict(os.environ, HOME=n.dir), timeout=WAIT * PATIENCE, check=False)
+        self.assertEqual(r.returncode, 0)
+        with open(os.path.join(n.dir, "pid"), encoding="ascii") as f:
+            pid = int(f.read())
+        self.assertTrue(self.answers(n))
+        os.kill(pid, signal.SIGTERM)
+        self.wait(lambda: not os.path.exists(os.path.join(n.dir, "pid")), 20)
+        with open(os.path.join(n.dir, "log"), encoding="utf-8") as f:
+            self.assertNotIn("cannot listen", f.read())
+
     def test_bad_sockets(self):
         """What cannot be accepted from is let go."""
         for env in ({"LISTEN_FDS": "2"}, {"LISTEN_FDS": "-1"}, {"LISTEN_FDS": "99999999999"}, {"LISTEN_FDS": "x"}):
