@@ -103,13 +103,17 @@ static bool is_tls(const struct sock *s)
 
 /* Shake hands and read what the client begins with. Without the flag enableSSLServer it is not answered:
  * words would be noise to it (http.md 13.2). */
-static enum status begin_tls(struct app *a, struct servent *sv, nsec deadline)
+enum status handshake_tls(struct app *a, struct servent *sv, nsec deadline)
 {
-	const struct settings *set = conf_get(a->node.conf);
-	const bool spoken = set->enable_ssl_server;
 	const char *why = "TLS is not spoken here";
+	const struct settings *set;
 	enum status st = ST_PROTO;
+	bool spoken;
 
+	if (!is_tls(&sv->sock))
+		return ST_OK;
+	set = conf_get(a->node.conf);
+	spoken = set->enable_ssl_server;
 	settings_unref(&set);
 	if (spoken)
 		st = sock_accept_tls(&sv->sock, a->tls, &why, deadline);
@@ -141,7 +145,7 @@ static void dispatch(struct app *a, struct servent *sv, nsec patience)
 	if (st != ST_OK || !listen_serves(a, sv))
 		goto out;               /* a probe, or nothing to say */
 	deadline = clk_deadline(sv->local ? HEAD_LOCAL : WHOLE_HEAD);
-	if (is_tls(&sv->sock) && begin_tls(a, sv, deadline) != ST_OK)
+	if (handshake_tls(a, sv, deadline) != ST_OK)
 		goto out;
 	rq->secure = sv->sock.tls != NULL;
 	st = sock_read_line(&sv->sock, line, HTTP_LINE_MAX + 2, deadline);

@@ -22,6 +22,10 @@ void handshake_serve(struct app *a, struct servent *sv, nsec patience);
 /* Say an HTTP error to a peer that has spoken, and see that it arrives; why may be NULL. */
 void handshake_error(struct servent *sv, int status, const char *why);
 
+/* Has the client, whose first bytes are there, begun with TLS? Then shake hands, and read what is within.
+ * returns  ST_OK; else it is over, and was logged */
+enum status handshake_tls(struct app *a, struct servent *sv, nsec deadline) NODISCARD;
+
 /* Free a request and its texts, before a stream holds the thread for hours. */
 void handshake_done(struct request **rq);
 

@@ -343,9 +343,11 @@ static enum status negotiate(struct publisher *x)
 {
 	const nsec deadline = clk_deadline(x->sv->local ? UNTIL_LOCAL : UNTIL_PUBLISH);
 	uint8_t buf[FIRST_READ];
-	enum status st = ST_OK;
+	enum status st = sock_fill(&x->sv->sock, deadline);
 	size_t got;
 
+	if (st == ST_OK && handshake_tls(x->app, x->sv, deadline) != ST_OK)
+		return ST_EOF;          /* there is nobody to tell */
 	while (st == ST_OK && !rtmp_is_publishing(x->rtmp)) {
 		st = sock_read(&x->sv->sock, buf, sizeof(buf), &got, deadline);
 		x->now = clk_now();

@@ -148,10 +148,13 @@ class Encoder:
     """A connection to the RTMP port of a node."""
 
     def __init__(self, port, host="127.0.0.1", app="live", digest=False, source=None, handshake=True, size=4096,
-                 **connect):
+                 tls=None, **connect):
+        """tls: an ssl context to speak within."""
         self.sock = socket.create_connection((host, port), WAIT * PATIENCE,
                                              (source, 0) if source else None)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:
+            self.sock = tls.wrap_socket(self.sock)
         self.buf = b""
         self.reader = ChunkReader(self.read)
         self.size = 128

@@ -16,6 +16,7 @@ import unittest
 import harness
 from harness import (GRP_ROOT, PATIENCE, BoxCase, Client, Node, Response, bcst, chan_atom, ffprobe, free_port, helo,
                      host_atom, new_id, slow, u32, units, wait_until)
+from rtmp import Encoder, Flow
 
 FLAG = "\n[Flags]\nenableSSLServer = Yes\n[End]\n"
 HELLO = b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03"
@@ -85,6 +86,45 @@ class Tls(BoxCase):
                                "%s://localhost:%d%s" % (scheme, n.port, path)],
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
         return done.returncode, done.stdout, done.stderr
+
+
+class Rtmps(Tls):
+    """RTMP within TLS, on the port that takes it without; the certificate is the same."""
+
+    def listening(self, **kw):
+        n = self.tls_node({"rtmpServer": "Yes", "rtmpPort": free_port()}, **kw)
+        n.wait_log("rtmp: listening")
+        return n, int(n.read_ini()["rtmpport"])
+
+    def context(self):
+        c = ssl.create_default_context()
+        c.check_hostname, c.verify_mode = False, ssl.CERT_NONE
+        return c
+
+    def test_both(self):
+        n, port = self.listening()
+        for name, tls in (("within", self.context()), ("plain", None)):
+            flow = Flow(self.closing(Encoder(port, tls=tls).publish(name)))
+            self.addCleanup(flow.stop)
+            with n.plain() as v:
+                v.request("GET", "/stream/" + n.wait_channel(name)["channelId"])
+                self.assertEqual(v.read_head(), 200)
+                seen = units(v.read(20000))
+            self.assertEqual(seen, list(range(seen[0], seen[0] + len(seen))))
+            self.assertIsNone(flow.error)
+
+    def test_off(self):
+        """Without the flag, or with a handshake that is none, it ends without a word."""
+        n, port = self.listening(flag=False)
+        with self.assertRaises((ssl.SSLError, OSError)):
+            Encoder(port, tls=self.context())
+        n.wait_log("TLS is not spoken here")
+        n, port = self.listening()
+        with Client(port) as c:
+            c.send(HELLO + b"\xff" * 0xa1)
+            self.assertLess(len(c.read_all()), 16)
+        n.wait_log("TLS: ")
+        self.assertEqual(n.channels(), [])
 
 
 class SamePort(Tls):
