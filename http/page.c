@@ -8,6 +8,7 @@
 
 #include "core/conf/key.h"
 #include "core/sys/assert.h"
+#include "http/target.h"
 #include "http/uifile.h"
 
 #define PAGE_MAX    ((size_t)1 << 20)  /* bytes of a page */
@@ -264,7 +265,7 @@ void page_put(struct node *n, const struct request *rq, struct response *rs, con
 /* 0, or the status that refuses the page. */
 static int check_channel(struct node *n, const struct request *rq, const char *name)
 {
-	char text[GNUID_STRLEN];
+	char text[GNUID_STRLEN], tip[TARGET_HOST];
 	struct gnuid id;
 	size_t i = 0;
 
@@ -276,10 +277,13 @@ static int check_channel(struct node *n, const struct request *rq, const char *n
 		return 400;
 	if (!gnuid_parse(&id, text))
 		return 404;
-	/* whatever is carried here has a list; what a yellow page lists can be played */
+	/* whatever is carried here has a list; what a yellow page lists can be played, and what others have */
 	if (chanmgr_list_exists(n->cm, &id))
 		return 0;
-	return strcmp(name, "play.html") == 0 && chandir_has(&n->chandir, &id) ? 0 : 404;
+	if (strcmp(name, "play.html") != 0)
+		return 404;
+	return chandir_has(&n->chandir, &id) || (query_get(rq->query, "tip", tip, sizeof(tip)) && tip[0] != '\0') ?
+		0 : 404;
 }
 
 /* As PeerCast-YT's pages show it. */

@@ -68,6 +68,20 @@ class Play(BrowserCase):
         self.wait_text(".player-state", "cannot play it.*WMV", SLOW)
         self.assertIn("/pls/" + wmv, self.js("return document.querySelector('#playlist').href;"))
 
+    def test_relay(self):
+        """The page has the node fetch what somebody else has; the node goes away under it, and comes back."""
+        src, relay = self.node(), self.node()
+        self.ffmpeg(src, "far")
+        cid = src.wait_channel("far", seconds=SLOW)["channelId"]
+        self.open(relay, "/html/en/play.html?id=%s&tip=%s" % (cid, src.address))
+        self.plays()
+        self.wait_text("#name", "^far$")
+        self.allow("ERR_|Failed to load resource")
+        relay.stop()
+        self.wait_text(".player-state", "The connection is lost", SLOW)
+        relay.start()
+        self.plays()
+
     def test_not_there(self):
         node = self.node()
         self.assertEqual(node.get("/html/en/play.html").status, 400)
