@@ -277,13 +277,14 @@ static int check_channel(struct node *n, const struct request *rq, const char *n
 		return 400;
 	if (!gnuid_parse(&id, text))
 		return 404;
-	/* whatever is carried here has a list; what a yellow page lists can be played, and what others have */
+	/* whatever is carried here has a list; what a yellow page lists, or others have, can be played */
 	if (chanmgr_list_exists(n->cm, &id))
 		return 0;
 	if (strcmp(name, "play.html") != 0)
 		return 404;
-	return chandir_has(&n->chandir, &id) || (query_get(rq->query, "tip", tip, sizeof(tip)) && tip[0] != '\0') ?
-		0 : 404;
+	if (query_get(rq->query, "tip", tip, sizeof(tip)) && tip[0] != '\0')
+		return 0;
+	return chandir_has(&n->chandir, &id) ? 0 : 404;
 }
 
 /* As PeerCast-YT's pages show it. */

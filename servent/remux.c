@@ -203,9 +203,13 @@ static struct remux *start(struct remuxd *d, struct chan *c, int *status, char w
 	say(status, why, 503, "no thread for it");
 	remuxd_lock(d);
 	remux_unlist_locked(d, r);
+	/* who has joined meanwhile hears it, too */
+	r->state = REMUX_FAILED_STATE;
+	say(&r->status, r->why, 503, "no thread for it");
+	r->users--;
+	r->refs--;
 	remuxd_unlock(d);
 	remux_unref(d, &r);
-	remux_leave(d, &got);
 	return NULL;
 }
 

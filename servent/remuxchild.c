@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "core/media/fmp4.h"
 #include "core/sys/bytes.h"
@@ -424,9 +425,9 @@ static int run(struct child *c, AVPacket *p)
 	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-int remuxchild_main(const char *format, const char *start_us)
+static int work(const char *format, const char *start_us)
 {
-	static struct child c;          /* its things live until the process ends */
+	static struct child c;
 	char text[REMUXMSG_TEXT_MAX];
 	const char *why;
 	AVPacket *p;
@@ -448,9 +449,13 @@ int remuxchild_main(const char *format, const char *start_us)
 	return why != NULL ? fail(0, why) : run(&c, p);
 }
 
-#else
+int remuxchild_main(const char *format, const char *start_us)
+{
+	/* what the libraries hold is given back with the process */
+	_exit(work(format, start_us));
+}
 
-#include <unistd.h>
+#else
 
 int remuxchild_main(const char *format, const char *start_us)
 {
