@@ -743,5 +743,4 @@ void app_stop(struct app *a)
 	conf_free(&a->node.conf);
 	cond_fini(&a->idle);
 	mtx_fini(&a->mtx);
-	xml_fini();
 }

@@ -29,11 +29,6 @@ void xml_init(void)
 	xmlInitParser();
 }
 
-void xml_fini(void)
-{
-	xmlCleanupParser();
-}
-
 static int out_write(void *ctx, const char *p, int n)
 {
 	struct xmlout *x = ctx;
