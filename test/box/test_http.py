@@ -325,9 +325,11 @@ class Playlists(Raw):
         self.assertEqual(c.read(4), b"FLV\x01")
 
     def test_not_found(self):
-        for path in ("", "zz" * 16, "0" * 32, "nobody", self.cid + "/x", new_id() + ".m3u8", new_id()):
+        for path in ("", "zz" * 16, "0" * 32, "nobody", self.cid + "/x", new_id()):
             with self.subTest(path):
                 self.assertEqual(self.n.get("/pls/" + path).status, 404)
+        # where HLS is made its playlists are had there, found or not
+        self.assertIn(self.n.get("/pls/%s.m3u8" % new_id()).status, (301, 404))
 
     def test_tip_starts_a_relay(self):
         other = self.node(name="relay")

@@ -108,7 +108,8 @@ const badges = (list) => list.map(([kind, text]) => el("span", { class: `badge $
 function treeLine(n, lag, self) {
 	return el("span", { class: "node", title: n.sessionId },
 		el("b", { text: self ? t("this node") : n.port !== 0 ? endPoint(n.address, n.port) : n.address }), " ",
-		...badges(flags(n)), " ",
+		// of our own port the first page tells more
+		...badges(flags(self ? { ...n, isFirewalled: false } : n)), " ",
 		el("span", { class: "quiet num", text: joined([t("{n} listeners", { n: n.localDirects }), t("{n} relays", { n: n.localRelays }),
 			lag === null ? "" : t("{n} s behind", { n: lag.toFixed(1) }), n.versionString]) }));
 }
