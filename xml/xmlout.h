@@ -24,8 +24,8 @@
 
 struct xmlout;
 
-/* libxml2's own start: once, by main(), with no other thread running. It has no end: a detached thread that has
- * done its work may still be giving back what libxml2 keeps for each. */
+/* libxml2's own start: once, by main(), with no other thread running. It has no end: a detached thread that
+ * has done its work may still be giving back what libxml2 keeps for each. */
 void xml_init(void);
 
 /* A writer whose output may grow to max bytes; NULL when out of memory. */
