@@ -8,19 +8,14 @@ import time
 import unittest
 import urllib.parse
 
-from harness import BoxCase, RpcError, flv_head, flv_unit, sample, units
+from harness import BoxCase, RpcError, flv_head, flv_unit, sample, slow, units
 from test_pull import WAIT, Web, decode_cut
+from test_push import tags
 
 
 def stamps(data):
-    """Milliseconds of the tags of an FLV."""
-    at, out = 13, []
-    while at + 11 <= len(data):
-        size = int.from_bytes(data[at + 1:at + 4], "big") + 15
-        if size > 900:
-            out.append(data[at + 7] << 24 | int.from_bytes(data[at + 4:at + 7], "big"))
-        at += size
-    return out
+    """Milliseconds of the frames of an FLV."""
+    return [ms for kind, ms, body in tags(data) if kind == 9 and body[1] == 1]
 
 
 class Own(BoxCase):
@@ -174,8 +169,8 @@ class Own(BoxCase):
         pid = os.path.join(self.place, "pid")
         path = self.film("a.flv")
 
-        def start():
-            cid = self.fetch(n, "pipe:sh -c \"trap '' TERM; sleep 1000 & echo $! > %s.new; mv %s.new %s; cat %s; wait\"" % (pid, pid, pid, path))
+        def start(trap):
+            cid = self.fetch(n, "pipe:sh -c \"trap %s TERM; sleep 1000 & echo $! > %s.new; mv %s.new %s; cat %s; wait\"" % (trap, pid, pid, pid, path))
             n.wait_channel(cid=cid, seconds=WAIT)
             with open(pid, encoding="ascii") as f:
                 return cid, int(f.read())
@@ -188,14 +183,25 @@ class Own(BoxCase):
             except (ProcessLookupError, FileNotFoundError):
                 return True
 
-        cid, child = start()
+        cid, child = start("''")        # it does not listen
         self.assertFalse(gone(child))
         n.rpc("stopChannel", [cid])
         self.wait(lambda: gone(child), WAIT, "end of the group")
         os.remove(pid)
-        cid, child = start()
+        cid, child = start("-")
         n.stop(signal.SIGTERM)
         self.wait(lambda: gone(child), WAIT, "end of the group")
+
+    @slow
+    def test_silent_command(self):
+        """One that sends nothing for half a minute is ended and started again, whatever it says."""
+        n = self.own()
+        count = os.path.join(self.place, "count")
+        self.fetch(n, "pipe:sh -c 'echo x >> %s; while sleep 1; do echo still here >&2; done'" % count)
+        n.wait_log("pull pipe:sh: the command sends nothing", 60)
+        self.wait(lambda: os.path.getsize(count) >= 4, WAIT, "second start")
+        self.assertLess(n.output().count("still here"), 20)
+        self.assertIn("lines are left out here", n.output())
 
 
 if __name__ == "__main__":
