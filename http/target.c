@@ -124,6 +124,8 @@ bool http_target_tip(struct node *n, const struct servent *sv, const struct stre
 	else if (!sv->local && (host_is_loopback(tip) || host_is_linklocal(tip) ||
 	    servmgr_is_local(n->sm, tip)))
 		why = "an address of this machine, from elsewhere";
+	else if (host_is_global(&sv->peer) && !host_is_global(tip) && !node_is_private(n, &sv->peer))
+		why = "an address in our own network, from outside";
 	if (why != NULL) {
 		log_peer(LOG_INFO, &sv->peer, "http: tip %s ignored: %s", t->tip, why);
 		memset(tip, 0, sizeof(*tip));

@@ -125,6 +125,11 @@ static const struct {
 	{ "[::1]:7154", true, false, "[::1]:7154" },
 	{ "127.0.0.1:7144", false, false, NULL },
 	{ "169.254.1.1:80", true, false, "169.254.1.1:80" },
+	/* who has a channel's token has no business in our network */
+	{ "10.0.0.5:22", true, false, "10.0.0.5:22" },
+	{ "192.168.1.1:80", true, false, "192.168.1.1:80" },
+	{ "100.64.0.1:80", true, false, "100.64.0.1:80" },
+	{ "[fd00::1]:80", true, false, "[fd00::1]:80" },
 	{ "198.51.100.7:0", false, false, NULL },
 	{ "198.51.100.7:70000", false, false, NULL },
 	{ "224.0.0.1:7144", false, false, NULL },
