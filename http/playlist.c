@@ -236,13 +236,9 @@ enum status playlist_serve(struct node *n, struct servent *sv, const struct requ
 
 	if (http_target_parse(rq->target, &t) && (t.has_id || t.name[0] != '\0'))
 		c = find(n, sv, rq, &t, &status);
-	if (c != NULL && leads_to_hls(n, &t, rs)) {
-		chan_unref(&c);
-		return ST_OK;
-	}
 	if (c != NULL)
 		status = wait_for(c, sv);
-	if (status == 0)
+	if (status == 0 && !leads_to_hls(n, &t, rs))
 		answer(n, sv, rq, &t, c, rs);
 	else if (status > 0)
 		response_error(rs, status, NULL);
