@@ -69,7 +69,7 @@ ifneq ($(findstring clang,$(notdir $(CC))),)
 WARN    += -Wthread-safety -Wthread-safety-beta
 endif
 SANFLAG := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
-DBG     := $(if $(SAN)$(DEBUG),-DLOCK_DEBUG)
+DBG     := $(if $(SAN)$(DEBUG),-DLOCK_DEBUG)$(if $(DEBUG), -DLOCK_STATS)
 # What not every compiler or machine has is left out there.
 takes     = $(shell echo 'int x;' | $(CC) -Werror $(1) -x c -c -o /dev/null - 2>/dev/null && echo '$(1)')
 HARDEN  := -fstack-protector-strong -fPIE $(call takes,-fstack-clash-protection) $(call takes,-fcf-protection) \

@@ -130,16 +130,14 @@ static void put_status(struct buf *out, const struct chanstate *s)
 
 /* --- what is told of a channel ---------------------------------------------------------------- */
 
-enum status chanstate_take(struct chanstate *s, struct node *n, struct chan *c)
+enum status chanstate_take(struct chanstate *s, struct node *n, const struct settings *set, struct chan *c)
 {
-	const struct settings *st = conf_get(n->conf);
-	const uint32_t max_uptime = st->max_uptime;
+	const uint32_t max_uptime = set->max_uptime;
 	struct hitstats hits;
 	struct chan_view v;
-	struct usage u;
+	struct places p;
 	enum status ok = ST_OK;
 
-	settings_unref(&st);
 	chan_view(c, &v);
 	*s = (struct chanstate){
 		.id = *chan_id(c), .info = v.info, .type = v.type, .status = v.status, .playing = v.playing,
@@ -150,15 +148,15 @@ enum status chanstate_take(struct chanstate *s, struct node *n, struct chan *c)
 		s->source_url = strdup(v.source_url);
 		ok = s->source_url != NULL ? ST_OK : ST_LIMIT;
 	}
-	servmgr_usage(n->sm, &s->id, &u);
-	s->directs = u.directs;
-	s->relays = u.relays;
-	s->direct_full = !servmgr_has_room(n->sm, SV_DIRECT, &s->id, s->info->bitrate_kbps);
-	s->relay_full = !servmgr_has_room(n->sm, SV_RELAY, &s->id, s->info->bitrate_kbps);
+	servmgr_places(n->sm, &s->id, s->info->bitrate_kbps, &p);
+	s->directs = p.used.directs;
+	s->relays = p.used.relays;
+	s->direct_full = !p.direct;
+	s->relay_full = !p.relay;
 	if (!chanmgr_stats(n->cm, &s->id, &hits))
 		memset(&hits, 0, sizeof(hits));
-	s->total_directs = sum(hits.listeners, u.directs);
-	s->total_relays = sum(hits.relays, u.relays);
+	s->total_directs = sum(hits.listeners, s->directs);
+	s->total_relays = sum(hits.relays, s->relays);
 	return ok;
 }
 
@@ -204,13 +202,15 @@ void chanstate_put(struct buf *out, const struct chanstate *s)
 static void put_part(struct buf *out, struct node *n, struct chan *c,
 	void (*put)(struct buf *, const struct chanstate *))
 {
+	const struct settings *set = conf_get(n->conf);
 	struct chanstate s;
 
-	if (chanstate_take(&s, n, c) == ST_OK)
+	if (chanstate_take(&s, n, set, c) == ST_OK)
 		put(out, &s);
 	else
 		out->err = ST_LIMIT;
 	chanstate_fini(&s);
+	settings_unref(&set);
 }
 
 void chanjson_put(struct buf *out, struct node *n, struct chan *c)

@@ -27,8 +27,8 @@ struct chanstate {
 	int64_t total_directs, total_relays;
 };
 
-/* ST_OK, ST_LIMIT (memory); chanstate_fini() after either. */
-enum status chanstate_take(struct chanstate *s, struct node *n, struct chan *c)
+/* set: the current settings. ST_OK, ST_LIMIT (memory); chanstate_fini() after either. */
+enum status chanstate_take(struct chanstate *s, struct node *n, const struct settings *set, struct chan *c)
 	EXCLUDES(lk_servmgr, lk_chanmgr, lk_chan) NODISCARD;
 void chanstate_fini(struct chanstate *s);
 /* Do both give the same text? */

@@ -74,6 +74,7 @@ static void last_set(struct answer *a)
 /* What there is to tell now. NULL when out of memory. */
 static struct answer *take(struct node *n)
 {
+	const struct settings *set = conf_get(n->conf);
 	struct answer *a = calloc(1, sizeof(*a));
 	enum status st = a != NULL ? ST_OK : ST_LIMIT;
 	struct chan **all = NULL;
@@ -91,10 +92,11 @@ static struct answer *take(struct node *n)
 	}
 	for (i = 0; i < count; i++) {
 		if (st == ST_OK)
-			st = chanstate_take(&a->states[a->n++], n, all[i]);
+			st = chanstate_take(&a->states[a->n++], n, set, all[i]);
 		chan_unref(&all[i]);
 	}
 	free(all);
+	settings_unref(&set);
 	if (st != ST_OK)
 		answer_unref(&a);
 	return a;

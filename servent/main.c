@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/sys/file.h"
+#include "core/sys/lock.h"
 #include "core/sys/log.h"
 #include "core/sys/text.h"
 #include "http/password.h"
@@ -186,6 +187,7 @@ int main(int argc, char **argv)
 		default_stop();
 		manager_tell("STOPPING=1");
 		app_stop(&app);
+		lock_report(stderr);
 		code = EXIT_SUCCESS;
 	} else {
 		daemon_tell_parent(ready, code);

@@ -196,7 +196,7 @@ enum chan_type chan_type_of(const struct chan *c)
 
 void chan_view(struct chan *c, struct chan_view *v)
 {
-	memset(v, 0, sizeof(*v));
+	memset(v, 0, offsetof(struct chan_view, source_url));
 	v->type = c->type;
 	v->src = c->src;
 	v->age_s = clk_age_s(c->born);
@@ -227,7 +227,7 @@ void chan_view(struct chan *c, struct chan_view *v)
 	v->source_sid = c->src_sid;
 	v->upstream = c->up_host;
 	v->upstream_sid = c->up_sid;
-	memcpy(v->source_url, c->src_url, sizeof(v->source_url));
+	(void)text_copy(v->source_url, sizeof(v->source_url), c->src_url);
 	chan_unlock(c);
 }
 

@@ -64,10 +64,10 @@ struct chan_view {
 	nsec ring_span;                 /* between its oldest packet and the newest */
 	uint32_t head_len;              /* 0 = no head yet, or an empty one */
 	struct host source;             /* where it comes from; unset = not connected */
-	char source_url[CHAN_URL];      /* for URL sources */
 	struct gnuid source_sid;        /* session of the upstream node; unset otherwise */
 	struct host upstream;           /* the node it was last received from, or is; unset = none */
 	struct gnuid upstream_sid;
+	char source_url[CHAN_URL];      /* for URL sources; last, as it is big and mostly empty */
 };
 
 /* A new channel, referenced once. info is referenced. NULL when out of memory. */

@@ -297,30 +297,48 @@ enum refusal servmgr_admit_control(struct servmgr *sm, struct servent *sv, const
 	return r;
 }
 
+static bool has_room_locked(struct servmgr *sm, enum servent_type type, const struct gnuid *chan,
+	uint32_t bitrate_kbps) REQUIRES(lk_servmgr)
+{
+	if (sm->own.disabled && type != SV_CIN)
+		return false;
+	if (type == SV_RELAY)
+		return limits_locked(sm, type, find_use_locked(sm, chan), bitrate_kbps, true) == ADMIT_OK;
+	if (type == SV_DIRECT)
+		return sm->public[SV_DIRECT] < sm->limits.max_direct;
+	return type == SV_CIN && sm->connected[SV_CIN] < sm->limits.max_control;
+}
+
 bool servmgr_has_room(struct servmgr *sm, enum servent_type type, const struct gnuid *chan,
 	uint32_t bitrate_kbps)
 {
-	bool room = false;
+	bool room;
 
 	sm_lock(sm);
-	if (sm->own.disabled && type != SV_CIN)
-		room = false;
-	else if (type == SV_RELAY)
-		room = limits_locked(sm, type, find_use_locked(sm, chan), bitrate_kbps, true) == ADMIT_OK;
-	else if (type == SV_DIRECT)
-		room = sm->public[SV_DIRECT] < sm->limits.max_direct;
-	else if (type == SV_CIN)
-		room = sm->connected[SV_CIN] < sm->limits.max_control;
+	room = has_room_locked(sm, type, chan, bitrate_kbps);
 	sm_unlock(sm);
 	return room;
 }
 
+static struct usage usage_locked(struct servmgr *sm, const struct gnuid *chan) REQUIRES(lk_servmgr)
+{
+	const struct use *e = find_use_locked(sm, chan);
+
+	return e != NULL ? e->u : (struct usage){ .relays = 0 };
+}
+
+void servmgr_places(struct servmgr *sm, const struct gnuid *chan, uint32_t bitrate_kbps, struct places *p)
+{
+	sm_lock(sm);
+	p->used = usage_locked(sm, chan);
+	p->relay = has_room_locked(sm, SV_RELAY, chan, bitrate_kbps);
+	p->direct = has_room_locked(sm, SV_DIRECT, chan, bitrate_kbps);
+	sm_unlock(sm);
+}
+
 void servmgr_usage(struct servmgr *sm, const struct gnuid *chan, struct usage *u)
 {
-	const struct use *e;
-
 	sm_lock(sm);
-	e = find_use_locked(sm, chan);
-	*u = e != NULL ? e->u : (struct usage){ .relays = 0 };
+	*u = usage_locked(sm, chan);
 	sm_unlock(sm);
 }

@@ -103,6 +103,14 @@ struct usage {
 };
 void servmgr_usage(struct servmgr *sm, const struct gnuid *chan, struct usage *u) EXCLUDES(lk_servmgr);
 
+/* Both at once, of one moment. */
+struct places {
+	struct usage used;
+	bool relay, direct;                     /* room for one more */
+};
+void servmgr_places(struct servmgr *sm, const struct gnuid *chan, uint32_t bitrate_kbps, struct places *p)
+	EXCLUDES(lk_servmgr);
+
 struct totals {
 	uint32_t servents;                      /* in the table */
 	uint32_t connected[SV_TYPES];           /* in status CONNECTED, by type */

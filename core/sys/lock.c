@@ -2,6 +2,8 @@
 #include "core/sys/lock.h"
 
 #include <errno.h>
+#include <stdatomic.h>
+#include <stdint.h>
 #include <time.h>
 
 #include "core/sys/assert.h"
@@ -64,6 +66,73 @@ static inline void held_only(const struct mtx *m)
 
 #endif
 
+#ifdef LOCK_STATS
+
+#define RANKS 16                /* more than there are */
+
+/* Relaxed throughout: statistics. */
+static struct {
+	const char *_Atomic name;       /* NULL = of no class so far */
+	_Atomic uint64_t taken, waited, ns, longest;
+} stats[RANKS];
+
+static void lock_counted(struct mtx *m)
+{
+	const int r = m->class->rank;
+	int e = pthread_mutex_trylock(&m->m);
+	uint64_t ns, most;
+	nsec began;
+
+	ASSERT(r >= 0 && r < RANKS);
+	atomic_store_explicit(&stats[r].name, m->class->name, memory_order_relaxed);
+	atomic_fetch_add_explicit(&stats[r].taken, 1, memory_order_relaxed);
+	if (e == EBUSY) {
+		began = clk_now();
+		e = pthread_mutex_lock(&m->m);
+		ns = (uint64_t)(clk_now() - began);
+		atomic_fetch_add_explicit(&stats[r].waited, 1, memory_order_relaxed);
+		atomic_fetch_add_explicit(&stats[r].ns, ns, memory_order_relaxed);
+		most = atomic_load_explicit(&stats[r].longest, memory_order_relaxed);
+		while (ns > most && !atomic_compare_exchange_weak_explicit(&stats[r].longest, &most, ns,
+			memory_order_relaxed, memory_order_relaxed))
+			;
+	}
+	MUST_ZERO(e);
+}
+
+void lock_report(FILE *to)
+{
+	size_t r;
+
+	fprintf(to, "%-8s %12s %10s %8s %12s %12s\n", "lock", "taken", "waited for", "%", "ms in all",
+		"ms at most");
+	for (r = 0; r < RANKS; r++) {
+		const char *name = atomic_load_explicit(&stats[r].name, memory_order_relaxed);
+		const uint64_t taken = atomic_load_explicit(&stats[r].taken, memory_order_relaxed);
+		const uint64_t waited = atomic_load_explicit(&stats[r].waited, memory_order_relaxed);
+
+		if (name == NULL)
+			continue;
+		fprintf(to, "%-8s %12llu %10llu %8.3f %12.3f %12.3f\n", name, (unsigned long long)taken,
+			(unsigned long long)waited, 100 * (double)waited / (double)taken,
+			(double)atomic_load_explicit(&stats[r].ns, memory_order_relaxed) / 1e6,
+			(double)atomic_load_explicit(&stats[r].longest, memory_order_relaxed) / 1e6);
+	}
+}
+
+#else
+
+static inline void lock_counted(struct mtx *m)
+{
+	MUST_ZERO(pthread_mutex_lock(&m->m));
+}
+
+void lock_report(FILE *to)
+{
+}
+
+#endif
+
 void mtx_init(struct mtx *m, const struct lockclass *class)
 {
 	pthread_mutexattr_t a;
@@ -86,7 +155,7 @@ void mtx_lock_raw(struct mtx *m)
 {
 	/* Checked before locking: a wrong order must be seen even when it does not deadlock today. */
 	held_push(m);
-	MUST_ZERO(pthread_mutex_lock(&m->m));
+	lock_counted(m);
 }
 
 void mtx_unlock_raw(struct mtx *m)

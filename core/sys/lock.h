@@ -18,6 +18,7 @@
 #define CORE_SYS_LOCK_H
 
 #include <pthread.h>
+#include <stdio.h>
 
 #include "core/sys/cc.h"
 #include "core/sys/clk.h"
@@ -68,6 +69,10 @@ void mtx_unlock_raw(struct mtx *m);
 	{                                                                               \
 		mtx_unlock_raw(&o->member);                                             \
 	}
+
+/* With LOCK_STATS (make DEBUG=1): how often the locks of each class were taken, and waited for, since the
+ * start; a condition's own return to its lock is not counted. Without: nothing. */
+void lock_report(FILE *to);
 
 /* A condition on CLOCK_MONOTONIC, always used in a while loop over its predicate. */
 struct cond {

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/sys/lock.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "core/sys/thr.h"
@@ -229,6 +231,61 @@ END_TEST
 
 #endif
 
+#ifdef LOCK_STATS
+static void hold_main(void *arg)
+{
+	struct box *b = arg;
+
+	box_lock(b);
+	b->turns = 1;
+	cond_broadcast(&b->changed);
+	box_unlock(b);
+}
+
+/* The row of a class in the report: taken, waited for. */
+static bool report_of(const char *name, unsigned long long v[2])
+{
+	char text[4096], row[32];
+	FILE *f = fmemopen(text, sizeof(text), "w");
+	const char *at;
+
+	ck_assert_ptr_nonnull(f);
+	lock_report(f);
+	fclose(f);
+	snprintf(row, sizeof(row), "\n%s ", name);
+	at = strstr(text, row);
+	return at != NULL && sscanf(at + strlen(row), "%llu %llu", &v[0], &v[1]) == 2;
+}
+
+START_TEST(counted)
+{
+	unsigned long long before[2] = { 0 }, after[2];
+	struct box b;
+	struct thr t;
+
+	box_init(&b);
+	(void)report_of("chan", before);
+	for (int i = 0; i < 10; i++) {
+		box_lock(&b);
+		box_unlock(&b);
+	}
+	ck_assert(report_of("chan", after));
+	ck_assert_uint_eq(after[0], before[0] + 10);
+	ck_assert_uint_eq(after[1], before[1]);
+	/* until somebody really waited */
+	do {
+		box_lock(&b);
+		ck_assert_int_eq(thr_start(&t, "hold", hold_main, &b), ST_OK);
+		sched_yield();
+		box_unlock(&b);
+		ck_assert_int_eq(thr_join(&t, NSEC_NEVER), ST_OK);
+		ck_assert(report_of("chan", after));
+	} while (after[1] == before[1]);
+	box_fini(&b);
+}
+END_TEST
+#endif
+
 Suite *unit_suite(void)
 {
 	Suite *s = suite_create("core/sys/lock");
@@ -247,6 +304,9 @@ Suite *unit_suite(void)
 	ADD_DEATH_TEST(t, unlock_of_another_threads);
 	ADD_DEATH_TEST(t, wait_with_another_lock);
 	ADD_DEATH_TEST(t, fini_while_held);
+#endif
+#ifdef LOCK_STATS
+	tcase_add_test(t, counted);
 #endif
 	suite_add_tcase(s, t);
 	return s;
