@@ -270,7 +270,8 @@ static void note_trial(struct fetch *f, enum trial_state end)
 	struct upstream_past *past = upstream_note(&f->memory, to);
 	static const char *const shown[] = {
 		[TRIAL_FULL] = "full", [TRIAL_GONE] = "channel not found", [TRIAL_SELF] = "this node itself",
-		[TRIAL_FAILED] = "not reachable", [TRIAL_DRY] = "gives nothing new",
+		[TRIAL_UNREACHED] = "not reachable", [TRIAL_FAILED] = "refused",
+		[TRIAL_DRY] = "gives nothing new",
 	};
 	char text[HOST_STRLEN];
 

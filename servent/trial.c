@@ -60,7 +60,7 @@ static enum trial_state attempt(struct trial *t)
 	enum status st = ask_connect(k, &t->mbox, clk_deadline(CONNECT_TIME));
 
 	if (st != ST_OK)
-		return TRIAL_FAILED;
+		return TRIAL_UNREACHED;
 	st = ask_request(k, t->wanted, deadline);
 	if (st == ST_OK && k->code == 200)
 		return await_data(t);

@@ -20,7 +20,8 @@ enum trial_state {
 	TRIAL_FULL,             /* 503: the hosts it named are in the hit list */
 	TRIAL_GONE,             /* 404 */
 	TRIAL_SELF,             /* it is this node */
-	TRIAL_FAILED,           /* anything else: not reached, no PCP, a quit */
+	TRIAL_UNREACHED,        /* no connection */
+	TRIAL_FAILED,           /* anything else: no PCP, a quit */
 	TRIAL_DRY,              /* connected, but nothing new */
 };
 

@@ -139,6 +139,9 @@ class Changes(FetchCase):
                     other.handshake(d)
                 d.close()
                 self.n.wait_log("fetch 127.0.0.1:%d: (no better|full)" % other.port)
+                why = {"404": "channel not found", "503": "full", "self": "this node itself"}.get(answer, "refused")
+                self.wait(lambda: ("them", why) in [(r["by"], r["reason"]) for r in self.n.rpc(
+                    "getChannelDetail", [self.cid])["refusals"] if r["host"].endswith(":%d" % other.port)])
         self.up.send(self.c, self.cid, 7)
         self.sees(7)
         self.assertFalse(self.up.is_asked(0.2))
@@ -277,6 +280,9 @@ class Search(FetchCase):
         c = self.closing(other.accept())
         other.serve(c, self.cid, 0)
         self.assertEqual(self.viewer.read_head(), 200)
+        (noted,) = self.n.rpc("getChannelDetail", [self.cid])["refusals"]
+        self.assertEqual((noted["by"], noted["reason"], noted["times"], noted["host"].split(":")[1]),
+                         ("them", "full", 2, str(self.up.port)))
 
     @slow
     def test_ourselves(self):
