@@ -14,6 +14,7 @@
 #   make bench          figures beside the ideal baseline (test/bench/README.md) [BENCH="..."]
 #   make lint           include rules, format, banned calls, clang-tidy     [CHECKS="format tidy"]
 #   make fuzz           every fuzz target for T=60 seconds                  [F=fuzz_atom]
+#   make cover          what the fuzz corpora reach, file by file, in build/cover.txt [F=fuzz_atom]
 #   make install        DESTDIR, PREFIX; binary, man pages, completion, systemd unit, documents
 #   make deb            a Debian package, in build/
 #   make clean          removes build/; run/ stays
@@ -40,6 +41,7 @@ SETS_soak  := build bench
 SETS_bench := build bench
 SETS_lint  := build lint
 SETS_fuzz  := build fuzz
+SETS_cover := build fuzz
 SETS_deb   := build deb
 SETS       := $(sort $(foreach g,$(MAKECMDGOALS),$(SETS_$(g))))
 ifneq ($(SETS),)
@@ -57,9 +59,13 @@ ifneq ($(filter fuzz,$(MAKECMDGOALS)),)
 override CC  := clang
 override SAN := fuzzer-no-link,address,undefined
 endif
+ifneq ($(filter cover,$(MAKECMDGOALS)),)
+override CC  := clang
+COVER   := -fprofile-instr-generate -fcoverage-mapping
+endif
 comma   := ,
 BUILD   ?= build
-VARIANT := $(notdir $(firstword $(CC)))$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(DEBUG),-debug)
+VARIANT := $(notdir $(firstword $(CC)))$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(DEBUG),-debug)$(if $(COVER),-cover)
 B       := $(BUILD)/$(VARIANT)
 
 STD     := -std=c11 -D_GNU_SOURCE
@@ -72,7 +78,7 @@ SANFLAG := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-r
 DBG     := $(if $(SAN)$(DEBUG),-DLOCK_DEBUG)$(if $(DEBUG), -DLOCK_STATS)
 # What not every compiler or machine has is left out there.
 takes     = $(shell echo 'int x;' | $(CC) -Werror $(1) -x c -c -o /dev/null - 2>/dev/null && echo '$(1)')
-HARDEN  := -fstack-protector-strong -fPIE $(call takes,-fstack-clash-protection) $(call takes,-fcf-protection) \
+HARDEN  := $(COVER) -fstack-protector-strong -fPIE $(call takes,-fstack-clash-protection) $(call takes,-fcf-protection) \
            $(if $(SAN)$(findstring _FORTIFY_SOURCE,$(CFLAGS)),,-D_FORTIFY_SOURCE=2)
 
 # A sanitizer's report ends the program with a status of its own, so no test can overlook it.
@@ -103,7 +109,7 @@ CHECK_LIBS = $(eval CHECK_LIBS := $$(shell pkg-config --libs check))$(CHECK_LIBS
 
 COMPILE  = $(CC) $(STD) $(WARN) $(SANFLAG) $(DBG) $(FEATURES) $(HARDEN) -pthread -I. -I$(B)/gen $(PKG_CFLAGS) \
            -MMD -MP $(CFLAGS)
-LINK     = $(CC) $(SANFLAG) -pie -pthread -Wl,-z,relro,-z,now $(CFLAGS) $(LDFLAGS)
+LINK     = $(CC) $(SANFLAG) $(COVER) -pie -pthread -Wl,-z,relro,-z,now $(CFLAGS) $(LDFLAGS)
 
 # Objects are made anew when the flags change (a stricter WERROR alone is no reason).
 FLAGS    := $(strip $(CC) $(STD) $(filter-out -Werror,$(WARN)) $(SANFLAG) $(DBG) $(FEATURES) $(HARDEN) $(CFLAGS))
@@ -131,7 +137,7 @@ USE_http       := http xml pcp $(USE_core/node)
 USE_servent    := $(ROOMS)
 LIBS     := $(foreach r,$(ROOMS),$(call lib,$(r)))
 
-.PHONY: all unit box replay check run demo sim soak bench lint fuzz man install deb clean
+.PHONY: all unit box replay check run demo sim soak bench lint fuzz cover man install deb clean
 all: $(B)/peercast
 
 $(B)/peercast: $(B)/obj/servent/main.o $(LIBS)
@@ -196,6 +202,9 @@ replay: $(REPLAY)
 
 fuzz: $(FUZZ:%=$(B)/test/libfuzzer/%)
 	$(Q)test/run-fuzz $(if $(T),$(T),60) $(BUILD)/fuzz $^
+
+cover: $(REPLAY)
+	$(Q)test/run-cover $(BUILD) $(REPLAY)
 
 # --- everything that needs a running node --------------------------------------------------------
 # The node whose library calls fail when a test wants it (test/box/fault.py).
