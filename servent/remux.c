@@ -9,7 +9,6 @@
 #include <utlist.h>
 
 #include "core/sys/assert.h"
-#include "core/sys/log.h"
 #include "core/sys/text.h"
 #include "servent/avlib.h"
 #include "servent/remuxrun.h"

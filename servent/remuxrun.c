@@ -31,7 +31,6 @@ struct worker {
 	struct chan *c;
 	char id[GNUID_STRLEN];          /* for the log */
 	struct remuxproc proc;
-	const char *format;
 	struct reader rd;
 	bool parked, mail;              /* the right is left there; somebody woke us */
 	bool fresh;                     /* cur is the head the process is to begin with */
@@ -400,11 +399,11 @@ static enum end run_one(struct worker *w)
 {
 	char why[REMUXPROC_WHY];
 	struct chaninfo *info = chan_info(w->c);
+	const char *format = remux_format(info->text[CT_TYPE]);
 	enum end end;
 
-	w->format = remux_format(info->text[CT_TYPE]);
 	chaninfo_unref(&info);
-	if (w->format == NULL) {
+	if (format == NULL) {
 		set_state(w, REMUX_FAILED_STATE, 501, "the channel's type has changed");
 		return END_FAILED;
 	}
@@ -418,7 +417,7 @@ static enum end run_one(struct worker *w)
 	w->fresh = w->cur->len > 0;
 	if (!w->fresh)
 		pkt_unref(&w->cur);
-	if (remuxproc_start(&w->proc, w->format, w->end_us, &w->r->mb) != ST_OK) {
+	if (remuxproc_start(&w->proc, format, w->end_us, &w->r->mb) != ST_OK) {
 		set_state(w, REMUX_FAILED_STATE, 503, "no process for it");
 		return END_FAILED;
 	}

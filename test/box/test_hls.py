@@ -195,9 +195,11 @@ class Hls(BoxCase):
         for _ in range(3):
             self.playlist(node, cid, one)
         self.whole(node, text)
+        self.playlist(node, cid, one)
         self.assertEqual(len(self.directs(node, cid)), 1)
         two, _ = self.playlist(node, cid)
         self.assertNotEqual(one, two)
+        self.playlist(node, cid, one)
         self.assertEqual(len(self.directs(node, cid)), 2)
         self.assertEqual(node.find_channel(cid=cid)["status"]["localDirects"], 2)
         self.assertEqual(len(remux_pids(node)), 1)
@@ -296,7 +298,7 @@ class Limits(NetCase):
         self.assertEqual(ask(here, one), 200)
         for path in (one, one.replace("aa", "bb"), "/hls/%s/live.mp4" % cid, "/stream/" + cid):
             self.assertEqual(ask(there, path), 503, path)
-        self.assertEqual(ask(here, one), 200)
+            self.assertEqual(ask(here, one), 200)           # he is still there
         # this machine itself may always
         self.assertEqual(node.get(one, seconds=SLOW).status, 200)
 
