@@ -28,7 +28,7 @@ struct options {
 	unsigned int rate;              /* units per second; with kbps 0: bytes per unit */
 	unsigned int key;               /* a key frame every so many units */
 	double seconds, warm;           /* measured window, and what passes before it */
-	double each;                    /* announcements per second and connection */
+	double each;                    /* announcements per second and connection; requests of all */
 	unsigned int chans;             /* channels of each tracker */
 	bool stay;                      /* trackers stay until all is measured: their end costs, too */
 	bool probe;                     /* time handshakes meanwhile; and stay */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Short requests: N clients, each asking anew on a new connection once it has its answer. With a body they
- * POST it as JSON, else they GET. */
+/* Short requests: N clients, each asking on a new connection once it has its answer, or, with a rate, at its
+ * time: by turns, so many in a second together. Who is late asks as soon as it can, and what it waited
+ * counts from when it was due. With a body they POST it as JSON, else they GET. */
 #include "test/bench/bench.h"
 
 #include <errno.h>
@@ -12,8 +13,8 @@
 #include <unistd.h>
 
 struct client {
-	int fd;
-	nsec began;
+	int fd;                         /* -1 = not asking */
+	nsec began, due;                /* when this request was due, and the next one is */
 	size_t got;
 	char status[12];                /* "HTTP/1.0 200" */
 };
@@ -21,6 +22,7 @@ struct client {
 struct run {
 	uint16_t port;
 	int ep;
+	nsec period;                    /* between two requests of one client; 0 = as fast as they are answered */
 	char req[4096];
 	size_t req_len;
 	uint64_t done, failed, bytes;
@@ -31,7 +33,8 @@ static void ask(struct run *r, struct client *c)
 {
 	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = c };
 
-	c->began = clk_now();
+	c->began = r->period > 0 ? c->due : clk_now();
+	c->due += r->period;
 	c->got = 0;
 	c->fd = dial(r->port);
 	if (c->fd == -1)
@@ -63,7 +66,26 @@ static void answer(struct run *r, struct client *c)
 		r->failed++;
 	hist_add(&r->took, clk_now() - c->began);
 	close(c->fd);
-	ask(r, c);
+	c->fd = -1;
+	if (r->period == 0 || c->due <= clk_now())
+		ask(r, c);
+}
+
+/* Those whose time has come, from the first on; returns how long nobody is due. */
+static nsec ask_due(struct run *r, struct client *all, unsigned int n)
+{
+	nsec wait = 100 * NSEC_PER_MSEC;
+	unsigned int i;
+
+	for (i = 0; r->period > 0 && i < n; i++) {
+		const nsec now = clk_now();
+
+		if (all[i].fd == -1 && all[i].due <= now)
+			ask(r, &all[i]);
+		else if (all[i].fd == -1)
+			wait = MIN(wait, all[i].due - now);
+	}
+	return wait;
 }
 
 /* False when it does not fit. */
@@ -94,15 +116,23 @@ int role_http(const struct options *o)
 	r.ep = epoll_create1(EPOLL_CLOEXEC);
 	if (!request(&r, o))
 		die("request too long");
-	for (i = 0; i < o->n; i++)
-		ask(&r, &all[i]);
+	r.period = o->each > 0 ? (nsec)(o->n * 1e9 / o->each) : 0;
+	began = clk_now();
+	for (i = 0; i < o->n; i++) {
+		all[i].fd = -1;
+		all[i].due = began + (nsec)i * r.period / o->n;
+		if (r.period == 0)
+			ask(&r, &all[i]);
+	}
 	for (i = 0; i < o->n_pids; i++)
 		cpu -= proc_cpu_s(o->pids[i]);
 	began = clk_now();
 	end = began + (nsec)(o->seconds * 1e9);
 	while (!told_to_stop() && clk_now() < end) {
+		const nsec wait = ask_due(&r, all, o->n);
+		const struct timespec ts = { .tv_sec = wait / NSEC_PER_SEC, .tv_nsec = wait % NSEC_PER_SEC };
 		struct epoll_event ev[64];
-		int n = epoll_wait(r.ep, ev, (int)NELEM(ev), 100), k;
+		int n = epoll_pwait2(r.ep, ev, (int)NELEM(ev), &ts, NULL), k;
 
 		for (k = 0; k < n; k++)
 			answer(&r, ev[k].data.ptr);
@@ -117,7 +147,8 @@ int role_http(const struct options *o)
 		(double)r.took.max / 1000);
 	printf("\"cpu_s\":%.4f,\"cpu_us_each\":%.1f}\n", cpu, r.done > 0 ? cpu * 1e6 / (double)r.done : 0);
 	for (i = 0; i < o->n; i++)
-		close(all[i].fd);
+		if (all[i].fd != -1)
+			close(all[i].fd);
 	close(r.ep);
 	free(all);
 	return 0;

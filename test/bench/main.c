@@ -19,6 +19,7 @@ static const char usage[] =
 	"  control  -n trackers on a root: -p PORT [-a ANNOUNCEMENTS/S each] [-c CHANNELS each] [-t S] [-P PID]\n"
 	"           -S: they stay until all is measured; -H: and time the handshakes of others meanwhile\n"
 	"  http     -n clients ask for a path: -p PORT [-u PATH] [-j JSON to POST] [-t S] [-P PID]\n"
+	"           -a REQUESTS/S of all together; else each asks again once it has its answer\n"
 	"  ideal    the baseline: one thread, epoll, the same bytes to everybody: -p PORT\n"
 	"  launch   start a node, time its first answer and its end: -p PORT -- COMMAND...\n"
 	"  parse    a file through its parser, over and over: [-N TYPE] [-t S] -- FILE\n";
