@@ -269,7 +269,7 @@ START_TEST(password)
 }
 END_TEST
 
-/* Who has logged in from elsewhere names no files of this machine. */
+/* Who has logged in from elsewhere names no files of this machine, nor makes himself one who may. */
 START_TEST(from_elsewhere)
 {
 	struct servent *other = sv;
@@ -281,6 +281,10 @@ START_TEST(from_elsewhere)
 		WRONG("chanLog", "this is changed on the machine itself, or in the ini"));
 	expect("changeSettings", "{\"chanLogMode\":\"0666\"}",
 		WRONG("chanLogMode", "this is changed on the machine itself, or in the ini"));
+	expect("changeSettings", "{\"trustLocalhost\":true}",
+		WRONG("trustLocalhost", "this is changed on the machine itself, or in the ini"));
+	expect("changeSettings", "{\"fetchAllow\":\"http pipe\"}",
+		WRONG("fetchAllow", "this is changed on the machine itself, or in the ini"));
 	value_is("maxDirect", "0");
 	expect("changeSettings", "{\"maxDirect\":7}", SAVED);
 	v = rpc_call(&node, sv, "describeSettings", "");
