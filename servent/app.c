@@ -722,6 +722,7 @@ void app_stop(struct app *a)
 	chanlogd_stop(&a->chanlog, deadline);
 	historyd_stop(&a->history, deadline);
 	clean = feedd_stop(&a->feeds, deadline) && clean;
+	thr_dismiss();
 	sessions_save(a->node.conf);
 	st = conf_save(a->node.conf);
 	if (st != ST_OK)

@@ -49,6 +49,7 @@ struct crew {
 	struct thr_run *last    GUARDED_BY(lk_leaf);
 	size_t n_waiting        GUARDED_BY(lk_leaf);
 	size_t n_called         GUARDED_BY(lk_leaf);
+	bool dismissed          GUARDED_BY(lk_leaf);    /* nobody parks any more */
 };
 
 static struct crew crew = { .mtx = MTX_INIT(lk_leaf) };
@@ -139,6 +140,8 @@ static struct thr_run *take_or_park(struct berth **b)
 			(*b)->next = crew.empty;
 			crew.empty = *b;
 		}
+	} else if (crew.dismissed) {
+		*b = NULL;
 	} else {
 		*b = *b != NULL ? *b : take_berth_locked();
 		if (*b != NULL) {
@@ -148,6 +151,23 @@ static struct thr_run *take_or_park(struct berth **b)
 	}
 	crew_unlock(&crew);
 	return r;
+}
+
+void thr_dismiss(void)
+{
+	struct berth *b, *next;
+
+	crew_lock(&crew);
+	crew.dismissed = true;
+	b = crew.parked;
+	crew.parked = NULL;
+	for (next = b; next != NULL; next = next->next)
+		crew.n_called++;
+	crew_unlock(&crew);
+	for (; b != NULL; b = next) {
+		next = b->next;         /* its thread, once called, leaves it alone */
+		call(b);
+	}
 }
 
 /* Was it called in time? */

@@ -41,6 +41,10 @@ enum status thr_join(struct thr *t, nsec deadline) NODISCARD;
 /* The calling thread's name. */
 void thr_get_name(char dst[THR_NAME]);
 
+/* The process is about to end: parked threads end, and none parks any more. (A sanitizer that looks at all
+ * threads at the end of the process does not get on with them.) */
+void thr_dismiss(void);
+
 /* Rename the calling thread, e.g. once a connection's type is known. */
 void thr_rename(const char *name);
 
