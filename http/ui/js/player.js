@@ -255,8 +255,8 @@ async function playWebm(p, signal) {
 
 // What the browser fetches by itself; over when it says so.
 function playUrl(p, url, signal) {
-	p.use(null);
 	p.video.src = url;
+	p.use(null);
 	return new Promise((resolve, reject) => {
 		const stop = new AbortController();
 		const on = (name, f) => p.video.addEventListener(name, () => { stop.abort(); f(); }, { signal: stop.signal });
