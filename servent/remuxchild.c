@@ -356,9 +356,6 @@ static bool put_packet(struct child *c, struct track *t, AVPacket *p)
 	const bool key = t->video && (p->flags & AV_PKT_FLAG_KEY) != 0;
 	int64_t us, pts_us;
 
-	c->started = c->started || key || !c->video;
-	if (!c->started || (p->dts == AV_NOPTS_VALUE && p->pts == AV_NOPTS_VALUE && t->last_us < 0))
-		return ++c->strays < STRAY_MAX;
 	if (p->dts != AV_NOPTS_VALUE)
 		us = our_time(c, t, c->av->av_rescale_q(p->dts, from, micro));
 	else if (t->last_us >= 0)
@@ -400,8 +397,12 @@ static bool put_packet(struct child *c, struct track *t, AVPacket *p)
 	return c->av->av_write_frame(c->mp4, p) >= 0 || c->out.err == ST_OK;
 }
 
+/* Passes over what nobody can begin with: here, as the filter says with its first packet alone what it is. */
 static bool take_packet(struct child *c, struct track *t, AVPacket *p)
 {
+	c->started = c->started || !c->video || (t->video && (p->flags & AV_PKT_FLAG_KEY) != 0);
+	if (!c->started || (p->dts == AV_NOPTS_VALUE && p->pts == AV_NOPTS_VALUE && t->last_us < 0))
+		return ++c->strays < STRAY_MAX;
 	if (t->strip != NULL && (c->av->av_bsf_send_packet(t->strip, p) < 0 ||
 	    c->av->av_bsf_receive_packet(t->strip, p) < 0))
 		return ++c->strays < STRAY_MAX;
