@@ -150,14 +150,14 @@ static void share_info(struct source *s)
 
 /* May this encoder take the channel over? One of this machine may, or one that knows the password; another
  * only what came from its own address (http.md 13.2). */
-static bool may_take(const struct source *s)
+static bool may_take(const struct source *s, struct chan *c)
 {
 	struct chan_view v;
 	bool ok;
 
 	if (s->knows_password || servmgr_is_local(s->a->node.sm, &s->peer))
 		return true;
-	chan_view(s->c, &v);
+	chan_view(c, &v);
 	ok = !host_is_set(&v.source) || host_same_ip(&v.source, &s->peer);
 	chan_view_fini(&v);
 	return ok;
@@ -179,12 +179,13 @@ static void abandon(struct source *s)
 /* Become the source of the channel of this name. *again: it was there already. */
 static enum status join_channel(struct source *s, bool *again)
 {
+	struct chan *first;
 	enum status st;
 
 	*again = false;
 	s->c = chanmgr_find_broadcast(s->a->node.cm, s->key, s->kind);
 	if (s->c != NULL) {
-		if (!may_take(s)) {
+		if (!may_take(s, s->c)) {
 			chan_unref(&s->c);
 			s->not_its_own = true;
 			return fail(s, ST_PROTO, "the channel is another encoder's");
@@ -200,6 +201,15 @@ static enum status join_channel(struct source *s, bool *again)
 	st = list_channel(s);
 	if (st != ST_OK)
 		return st;
+	/* another encoder may have listed one of this name meanwhile: the first of them counts, for all */
+	first = chanmgr_find_broadcast(s->a->node.cm, s->key, s->kind);
+	if (first != NULL && first != s->c && may_take(s, first)) {
+		abandon(s);
+		s->c = first;
+		first = NULL;
+		*again = true;
+	}
+	chan_unref(&first);
 	if (attach(s) == ST_OK)
 		return ST_OK;
 	abandon(s);
