@@ -137,11 +137,15 @@ const char *transfer_fault(struct transfer *t, CURLcode rc, long *http)
 
 enum status transfer_run(struct transfer *t, struct mbox *mb, CURLcode *rc)
 {
-	CURLM *multi = t->curl->multi_init();
-	struct curl_waitfd wake = { .fd = mb->efd, .events = CURL_WAIT_POLLIN };
+	struct curl_waitfd wake = { .events = CURL_WAIT_POLLIN };
 	enum status st = ST_LIMIT;
 	int running = 1, left;
+	CURLM *multi;
 
+	if (mbox_ready(mb) != ST_OK)
+		return mbox_is_stopped(mb) ? ST_STOPPED : ST_LIMIT;
+	wake.fd = mb->efd;
+	multi = t->curl->multi_init();
 	if (multi == NULL || t->curl->multi_add_handle(multi, t->easy) != CURLM_OK)
 		goto out;
 	while (!mbox_is_stopped(mb)) {

@@ -45,7 +45,7 @@ void transfer_header(struct transfer *t, const char *name, const char *value);
 const char *transfer_fault(struct transfer *t, CURLcode rc, long *http);
 
 /* Run one alone, until its end or the mailbox says stop; other mail stays noted.
- * returns  ST_OK with *rc, ST_STOPPED, ST_LIMIT (memory) */
+ * returns  ST_OK with *rc, ST_STOPPED, ST_LIMIT (memory, or no eventfd to be had) */
 enum status transfer_run(struct transfer *t, struct mbox *mb, CURLcode *rc) NODISCARD;
 
 #endif

@@ -146,6 +146,7 @@ class Speedtest(BoxCase):
         self.assertEqual(self.command("take_speedtest&index=0")[0], 503)
         self.n.stop()
         first.join(WAIT)
+        self.assertNotIn("cut off", self.n.output())
 
     def quietly(self, query):
         try:
