@@ -23,14 +23,20 @@ struct kept {
 	char why[NODE_WHY];             /* it failed; "" = it did not */
 };
 
-struct boards {
-	struct mtx mtx;                                 /* lk_log */
-	struct cond changed;                            /* somebody is done */
-	struct kept kept[BOARDS_KEPT] GUARDED_BY(lk_log);
-	uint32_t asking, inside GUARDED_BY(lk_log);
+/* One who waits for another to be done; on his stack. */
+struct waiter {
+	struct mbox *mb;
+	struct waiter *prev, *next;
 };
 
-LOCK_DEFINE(bd, struct boards, mtx, lk_log)
+struct boards {
+	struct mtx mtx;                                 /* lk_app */
+	struct waiter *waiting GUARDED_BY(lk_app);      /* woken when somebody is done */
+	struct kept kept[BOARDS_KEPT] GUARDED_BY(lk_app);
+	uint32_t asking, inside GUARDED_BY(lk_app);
+};
+
+LOCK_DEFINE(bd, struct boards, mtx, lk_app)
 
 struct boards *boards_new(void)
 {
@@ -38,8 +44,7 @@ struct boards *boards_new(void)
 
 	if (b == NULL)
 		return NULL;
-	mtx_init(&b->mtx, &lk_log);
-	cond_init(&b->changed);
+	mtx_init(&b->mtx, &lk_app);
 	return b;
 }
 
@@ -59,7 +64,6 @@ void boards_free(struct boards **bp) LOCK_IMPL /* the only thread left */
 		return;
 	for (size_t i = 0; i < BOARDS_KEPT; i++)
 		forget(&b->kept[i]);
-	cond_fini(&b->changed);
 	mtx_fini(&b->mtx);
 	free(b);
 }
@@ -422,7 +426,7 @@ static bool is_same(const struct board *a, const struct board *b)
 }
 
 /* What is kept of it, if anything. */
-static struct kept *find_locked(struct boards *b, const struct board *of) REQUIRES(lk_log)
+static struct kept *find_locked(struct boards *b, const struct board *of) REQUIRES(lk_app)
 {
 	for (size_t i = 0; i < BOARDS_KEPT; i++)
 		if (b->kept[i].used && is_same(&b->kept[i].of, of))
@@ -431,7 +435,7 @@ static struct kept *find_locked(struct boards *b, const struct board *of) REQUIR
 }
 
 /* What nobody has looked at for long. */
-static void forget_old_locked(struct boards *b) REQUIRES(lk_log)
+static void forget_old_locked(struct boards *b) REQUIRES(lk_app)
 {
 	for (size_t i = 0; i < BOARDS_KEPT; i++)
 		if (b->kept[i].used && !b->kept[i].busy && clk_now() - b->kept[i].wanted >= BOARDS_OLD)
@@ -440,7 +444,7 @@ static void forget_old_locked(struct boards *b) REQUIRES(lk_log)
 
 /* A place for it: an empty one, or that of what nobody wanted for longest. There is one: callers at once
  * that are not in BOARDS_ASKING keep none busy. */
-static struct kept *place_locked(struct boards *b, const struct board *of) REQUIRES(lk_log)
+static struct kept *place_locked(struct boards *b, const struct board *of) REQUIRES(lk_app)
 {
 	struct kept *best = NULL;
 
@@ -479,12 +483,31 @@ static void tell(const struct kept *k, struct board_answer *out)
 		fail(out, "the board answers nothing");
 }
 
-/* Wait for one of those who ask. */
-static enum status wait_locked(struct boards *b, struct servent *sv, nsec deadline) REQUIRES(lk_log)
+/* Wait for one of those who ask, by the mailbox: a stop is heard there. */
+static enum status wait_locked(struct boards *b, struct servent *sv, nsec deadline) REQUIRES(lk_app)
 {
-	const enum status st = cond_wait(&b->changed, &b->mtx, deadline);
+	struct waiter w = { .mb = &sv->mbox, .next = b->waiting };
+	enum status st;
 
-	return mbox_is_stopped(&sv->mbox) ? ST_STOPPED : st;
+	if (w.next != NULL)
+		w.next->prev = &w;
+	b->waiting = &w;
+	bd_unlock(b);
+	st = mbox_wait(&sv->mbox, deadline);
+	bd_lock(b);
+	if (w.next != NULL)
+		w.next->prev = w.prev;
+	if (w.prev != NULL)
+		w.prev->next = w.next;
+	else
+		b->waiting = w.next;
+	return st;
+}
+
+static void wake_locked(struct boards *b) REQUIRES(lk_app)
+{
+	for (struct waiter *w = b->waiting; w != NULL; w = w->next)
+		mbox_wake(w->mb);
 }
 
 /* Ask, and keep what came. k is busy, and a copy of it in w. */
@@ -504,7 +527,7 @@ static enum status ask_and_keep(struct boards *b, struct kept *k, struct work *w
 	if (st == ST_OK)
 		tell(k, out);
 	b->asking--;
-	cond_broadcast(&b->changed);
+	wake_locked(b);
 	bd_unlock(b);
 	blob_unref(&old[0]);
 	blob_unref(&old[1]);
@@ -589,7 +612,7 @@ static enum status post(struct boards *b, struct servent *sv, const struct board
 	if (k != NULL)
 		k->tried = 0;           /* there is news */
 	b->asking--;
-	cond_broadcast(&b->changed);
+	wake_locked(b);
 	bd_unlock(b);
 	return st;
 }

@@ -8,7 +8,7 @@
  * has BOARDS_TIME for everything and BOARD_ANSWER bytes. No redirect is followed but the one from http to
  * https on the same host, and no board leads into this machine or its network, unless boardHosts names it.
  *
- * lock     lk_log guards what is kept; none is held while a board is asked.
+ * lock     lk_app guards what is kept; none is held while a board is asked.
  * source   boards.md
  */
 #ifndef SERVENT_BOARDS_H
@@ -33,6 +33,6 @@ void boards_free(struct boards **b);            /* nobody uses it any more; *b m
 
 /* As node_ops.board. */
 enum status boards_ask(struct boards *b, struct servent *sv, const struct board_ask *ask,
-	struct board_answer *out) EXCLUDES(lk_log) NODISCARD;
+	struct board_answer *out) EXCLUDES(lk_app) NODISCARD;
 
 #endif

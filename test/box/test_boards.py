@@ -182,6 +182,7 @@ class Boards(BoardCase):
         # no more than four at a time
         wait_until(lambda: len(b.seen) == 4, WAIT, "four requests")
         n.stop()
+        self.assertNotIn("cut off", n.output())         # neither those who ask nor those who wait for them
 
     @slow
     def test_one_that_hangs(self):
