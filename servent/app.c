@@ -719,9 +719,11 @@ void app_stop(struct app *a)
 	clean = livesync_stop(&a->livesync, deadline) && clean;
 	if (clean)
 		readyd_stop(&a->ready, deadline);
+	clean = feedd_stop(&a->feeds, deadline) && clean;
+	/* a connection that hangs has had all the time but this */
+	deadline += STOP_RECORDS;
 	chanlogd_stop(&a->chanlog, deadline);
 	historyd_stop(&a->history, deadline);
-	clean = feedd_stop(&a->feeds, deadline) && clean;
 	thr_dismiss();
 	sessions_save(a->node.conf);
 	st = conf_save(a->node.conf);

@@ -18,7 +18,8 @@
 #include "core/sys/tls.h"
 #include "pcp/push.h"
 
-#define STOP_DEADLINE (1700 * NSEC_PER_MSEC)    /* of an orderly end; the whole takes 2 s at most */
+#define STOP_DEADLINE (1500 * NSEC_PER_MSEC)    /* of an orderly end; the whole takes 2 s at most */
+#define STOP_RECORDS  (300 * NSEC_PER_MSEC)     /* for what is still to be written, after that */
 #define SHUTDOWN_AFTER (500 * NSEC_PER_MSEC)    /* so that who asked for it gets his answer */
 #define GOODBYE       (500 * NSEC_PER_MSEC)     /* for the last words to one peer */
 
