@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/sys/log.h"
+#include "core/sys/sock.h"
 #include "core/sys/text.h"
 
 #define FIRST_FD 3              /* SD_LISTEN_FDS_START */
@@ -78,6 +79,7 @@ static void take_in(int fd, const char *name)
 		return;
 	}
 	(void)!fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+	sock_set_opts(fd);
 	the.sock[the.n_sock].fd = fd;
 	(void)text_copy(the.sock[the.n_sock].name, NAME_MAX_LEN, name);
 	the.n_sock++;

@@ -83,7 +83,7 @@ static void set_opt(int fd, int level, int name, int v)
 	(void)setsockopt(fd, level, name, &v, sizeof(v));
 }
 
-static void set_opts(int fd)
+void sock_set_opts(int fd)
 {
 	set_opt(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	set_opt(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
@@ -115,7 +115,7 @@ void sock_init(struct sock *s, int fd, const struct host *peer, struct mbox *mb)
 	if ((fl & O_NONBLOCK) == 0) {
 		MUST_ZERO(fcntl(fd, F_SETFL, fl | O_NONBLOCK));
 		MUST_ZERO(fcntl(fd, F_SETFD, FD_CLOEXEC));
-		set_opts(fd);
+		sock_set_opts(fd);
 	}
 	set_fields(s, fd, peer, mb);
 	if (mb != NULL)
@@ -134,7 +134,7 @@ enum status sock_connect(struct sock *s, const struct host *to, struct mbox *mb,
 	fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1)
 		return ST_SYS;
-	set_opts(fd);
+	sock_set_opts(fd);
 	sock_init(s, fd, to, mb);
 	if (connect(fd, (const struct sockaddr *)&ss, len) == -1) {
 		/* EINTR too: the connection goes on being made (POSIX). */
@@ -705,7 +705,7 @@ static enum status listen_on(int *fd, int family, const struct sockaddr_storage 
 		errno = e;
 		return ST_SYS;
 	}
-	set_opts(l);                    /* Linux hands them down to what is accepted */
+	sock_set_opts(l);                    /* Linux hands them down to what is accepted */
 	*fd = l;
 	return ST_OK;
 }

@@ -43,7 +43,11 @@ struct sock {
 	_Atomic uint64_t nread, nwritten;       /* bytes; relaxed: statistics */
 };
 
-/* Take over a connected fd: non-blocking, TCP_NODELAY, keepalive 30/10/3, close-on-exec. */
+/* TCP_NODELAY and keepalive 30/10/3, where fd has them. What a listener accepts inherits them. */
+void sock_set_opts(int fd);
+
+/* Take over a connected fd: non-blocking, close-on-exec, sock_set_opts(). One that is non-blocking already
+ * comes from sock_connect() or sock_accept() and has them. */
 void sock_init(struct sock *s, int fd, const struct host *peer, struct mbox *mb);
 
 /* Connect. s is closed (fd -1) on failure.
