@@ -112,19 +112,24 @@ static void tell_alive(void)
 static void wait_signals(const sigset_t *set)
 {
 	const nsec every = manager_watchdog() / 3;
-	const struct timespec ts = { .tv_sec = every / NSEC_PER_SEC, .tv_nsec = every % NSEC_PER_SEC };
+	nsec next = clk_deadline(every);
 
 	for (;;) {
+		const nsec left = MAX(next - clk_now(), 0);
+		const struct timespec ts = { .tv_sec = left / NSEC_PER_SEC, .tv_nsec = left % NSEC_PER_SEC };
 		const int sig = every > 0 ? sigtimedwait(set, NULL, &ts) : sigwaitinfo(set, NULL);
 
 		if (sig == SIGINT || sig == SIGTERM)
 			return;
-		if (sig == -1 && errno == EAGAIN)
-			tell_alive();
-		else if (sig == SIGHUP)
+		if (sig == SIGHUP)
 			app_reload(&app);
 		else if (sig == SIGUSR1)
 			dump_state();
+		/* however many signals come */
+		if (every > 0 && clk_now() >= next) {
+			tell_alive();
+			next = clk_deadline(every);
+		}
 	}
 }
 

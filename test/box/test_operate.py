@@ -4,12 +4,14 @@ import contextlib
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 from harness import PATIENCE, PEERCAST, TOP, WAIT, BoxCase, free_port, http_request
@@ -180,11 +182,22 @@ class Service(BoxCase):
         n = self.node()
         self.assertIn("MAINPID=%d" % n.pid, self.said(m, "READY=1"))
         self.assertRegex("\n".join(self.said(m, "WATCHDOG=1")), r"STATUS=0 channels, 0 relays, 0 players, 0 trackers")
+        self.alive_under_signals(m, n)
         n.send_signal(signal.SIGHUP)
         self.assertRegex("\n".join(self.said(m, "RELOADING=1")), r"MONOTONIC_USEC=\d+")
         self.said(m, "READY=1")
         n.stop()
         self.said(m, "STOPPING=1")
+
+    def alive_under_signals(self, manager, node):
+        """Signals that come more often than the sign of life is due do not hold it up."""
+        until = time.monotonic() + WAIT * PATIENCE
+        while time.monotonic() < until:
+            node.send_signal(signal.SIGUSR1)
+            if select.select([manager], [], [], 0.2)[0]:
+                self.assertIn("WATCHDOG=1", manager.recv(4096).decode())
+                return
+        self.fail("no sign of life")
 
     def test_watchdog_of_another_process(self):
         """What is meant for somebody else is left alone."""
