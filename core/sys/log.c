@@ -198,15 +198,18 @@ void log_set_limits(uint64_t max_size, uint32_t files, uint32_t rate)
 
 /* --- rotation --------------------------------------------------------------------------------- */
 
-static void shift(const char *path, uint32_t keep)
+/* Returns whether a new file is to be opened: not when this one is still there. */
+static bool shift(const char *path, uint32_t keep)
 {
 	char from[PATH_MAX + 16], to[PATH_MAX + 16];
+	bool gone = false;
 
 	for (uint32_t i = keep; i > 0; i--) {
 		(void)snprintf(to, sizeof(to), "%s.%u", path, i);
 		(void)snprintf(from, sizeof(from), i > 1 ? "%s.%u" : "%s", path, i - 1);
-		(void)!rename(from, to);        /* what is not there need not go; else the file grows on */
+		gone = rename(from, to) == 0 || errno == ENOENT;        /* what is not there need not go */
 	}
+	return gone;
 }
 
 /* n bytes were written. One thread moves the file away when it is full, the others write on meanwhile. */
@@ -224,8 +227,8 @@ static void grown(size_t n)
 	memcpy(path, the.path, sizeof(path));
 	log_unlock(&the);
 	atomic_store_explicit(&size, 0, memory_order_relaxed);
-	if (path[0] != '\0') {
-		shift(path, atomic_load_explicit(&keep_files, memory_order_relaxed));
+	/* one that cannot be moved grows on, and is tried again when it has grown by as much once more */
+	if (path[0] != '\0' && shift(path, atomic_load_explicit(&keep_files, memory_order_relaxed))) {
 		const enum status st UNUSED = log_open(path);   /* failing that the old one goes on */
 	}
 	atomic_store_explicit(&rotating, false, memory_order_release);

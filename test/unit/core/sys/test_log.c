@@ -381,7 +381,7 @@ START_TEST(rotation)
 }
 END_TEST
 
-/* Nothing can be renamed: it goes on in the file it has. */
+/* Nothing can be renamed: it goes on in the file it has, and does not try at every line. */
 START_TEST(rotation_that_fails)
 {
 	char inside[128], block[100];
@@ -394,8 +394,14 @@ START_TEST(rotation_that_fails)
 	for (int i = 0; i < 10; i++)
 		log_info("line %d", i);
 	ck_assert_int_eq(count(file_text(path), "\n"), 10);
+	/* three lines make it full: the last try was at line 8 */
 	(void)rmdir(inside);
 	(void)rmdir(block);
+	log_info("line A");
+	ck_assert_int_eq(count(file_text(path), "\n"), 11);
+	log_info("line B");
+	ck_assert_int_eq(count(file_text(path), "\n"), 0);
+	ck_assert_int_eq(count(file_text(moved), "\n"), 12);
 }
 END_TEST
 
