@@ -100,6 +100,29 @@ static struct remux *join(const struct ask *q, struct chan *c)
 	return NULL;
 }
 
+/* A new viewer: he is let in before anything is begun for him. NULL after an answer; else *r is in use. */
+static struct servent *let_in(const struct ask *q, struct chan *c, struct remux **r)
+{
+	struct servent *rec, *who = NULL;
+	enum refusal why = remux_admit(q->app->remux, c, q->sv, &rec);
+
+	if (why != ADMIT_OK) {
+		refuse_viewer(q, why);
+		return NULL;
+	}
+	*r = join(q, c);
+	if (*r == NULL) {
+		servent_end(&rec);
+		return NULL;
+	}
+	why = remux_begin(q->app->remux, *r, q->target.token, &rec, &who);
+	if (why != ADMIT_OK) {
+		refuse_viewer(q, why);
+		remux_leave(q->app->remux, r);
+	}
+	return who;
+}
+
 /* Until there is something new: ST_OK, ST_TIMEOUT, ST_STOPPED; ST_SYS: the other end has gone. */
 static enum status wait_news(const struct ask *q, nsec deadline)
 {
@@ -182,34 +205,24 @@ static void send_playlist(const struct ask *q, struct remux *r)
 static void serve_list(const struct ask *q)
 {
 	struct remux *r = remux_find(q->app->remux, &q->target.chan.id);
-	enum refusal why = REFUSE_OTHER;
 	struct servent *who = NULL;
 	struct chan *c = NULL;
 
 	/* who is known goes on, also when the channel itself has ended */
 	if (r != NULL && q->target.token[0] != '\0')
-		why = remux_session(q->app->remux, r, q->target.token, q->sv, false, &who);
-	if (why != ADMIT_OK) {
+		(void)!remux_session(q->app->remux, r, q->target.token, q->sv, false, &who);
+	if (who == NULL) {
 		remux_leave(q->app->remux, &r);
 		c = find_channel(q);
-		if (c == NULL)
-			return;
-		if (q->target.token[0] == '\0') {
+		if (c != NULL && q->target.token[0] == '\0')
 			redirect(q);
-			goto out;
-		}
-		r = join(q, c);
-		if (r == NULL)
-			goto out;
-		why = remux_session(q->app->remux, r, q->target.token, q->sv, true, &who);
+		else if (c != NULL)
+			who = let_in(q, c, &r);
 	}
-	if (why == ADMIT_OK)
+	if (who != NULL)
 		send_playlist(q, r);
-	else
-		refuse_viewer(q, why);
 	servent_unref(&who);
 	remux_leave(q->app->remux, &r);
-out:
 	chan_unref(&c);
 }
 

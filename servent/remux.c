@@ -372,18 +372,18 @@ static struct servent *touch(struct remuxd *d, struct remux *r, const char *toke
 }
 
 /* A record without a connection, let in as any player is. */
-static enum refusal admit(struct remuxd *d, struct remux *r, struct servent *from, struct servent **out)
+enum refusal remux_admit(struct remuxd *d, struct chan *c, struct servent *sv, struct servent **out)
 {
-	struct chaninfo *info = chan_info(r->c);
+	struct chaninfo *info = chan_info(c);
 	struct node *n = &d->app->node;
 	enum refusal why = REFUSE_OTHER;
 
 	*out = NULL;
-	if (servent_new(n->sm, -1, &from->peer, false, out) == ST_OK) {
-		servent_set_agent(*out, from->agent);
-		servent_set_private(*out, node_is_private(n, &from->peer));
-		why = servmgr_admit(n->sm, *out, SV_DIRECT, chan_id(r->c), info->bitrate_kbps,
-			chan_is_playing(r->c));
+	if (servent_new(n->sm, -1, &sv->peer, false, out) == ST_OK) {
+		servent_set_agent(*out, sv->agent);
+		servent_set_private(*out, node_is_private(n, &sv->peer));
+		why = servmgr_admit(n->sm, *out, SV_DIRECT, chan_id(c), info->bitrate_kbps,
+			chan_is_playing(c));
 		if (why != ADMIT_OK)
 			servent_end(out);
 	}
@@ -391,30 +391,22 @@ static enum refusal admit(struct remuxd *d, struct remux *r, struct servent *fro
 	return why;
 }
 
-enum refusal remux_session(struct remuxd *d, struct remux *r, const char *token, struct servent *sv,
-	bool may_start, struct servent **who)
+enum refusal remux_begin(struct remuxd *d, struct remux *r, const char *token, struct servent **rec,
+	struct servent **who)
 {
-	struct remux_session *s;
-	struct servent *mine;
-	enum refusal why;
-	uint8_t key[16];
+	struct remux_session *s = calloc(1, sizeof(*s));
 	bool listed = false;
+	uint8_t key[16];
 
-	address_key(key, &sv->peer);
-	*who = touch(d, r, token, key);
-	if (*who != NULL)
-		return ADMIT_OK;
-	if (!may_start)
-		return REFUSE_NOT_PLAYING;
-	s = calloc(1, sizeof(*s));
-	why = s != NULL ? admit(d, r, sv, &mine) : REFUSE_OTHER;
-	if (why != ADMIT_OK) {
-		free(s);
-		return why;
+	address_key(key, &(*rec)->peer);
+	*who = NULL;
+	if (s == NULL) {
+		servent_end(rec);
+		return REFUSE_OTHER;
 	}
 	(void)text_copy(s->token, sizeof(s->token), token);
 	memcpy(s->key, key, sizeof(key));
-	s->sv = mine;
+	s->sv = *rec;
 	s->last = clk_now();
 	remuxd_lock(d);
 	/* two requests of one new viewer at once: one record */
@@ -422,17 +414,36 @@ enum refusal remux_session(struct remuxd *d, struct remux *r, const char *token,
 	    !r->over) {
 		DL_PREPEND(r->sessions, s);
 		r->n_sessions++;
-		*who = servent_ref(mine);
+		*who = servent_ref(s->sv);
 		listed = true;
 		mbox_wake(&r->mb);
 	}
 	remuxd_unlock(d);
-	if (listed)
+	if (listed) {
+		*rec = NULL;
 		return ADMIT_OK;
-	servent_end(&mine);
+	}
+	servent_end(rec);
 	free(s);
 	*who = touch(d, r, token, key);
 	return *who != NULL ? ADMIT_OK : REFUSE_FULL;
+}
+
+enum refusal remux_session(struct remuxd *d, struct remux *r, const char *token, struct servent *sv,
+	bool may_start, struct servent **who)
+{
+	struct servent *rec;
+	enum refusal why;
+	uint8_t key[16];
+
+	address_key(key, &sv->peer);
+	*who = touch(d, r, token, key);
+	if (*who != NULL)
+		return ADMIT_OK;
+	if (!may_start)
+		return REFUSE_NOT_PLAYING;
+	why = remux_admit(d, r->c, sv, &rec);
+	return why == ADMIT_OK ? remux_begin(d, r, token, &rec, who) : why;
 }
 
 enum status remux_playlist(struct remuxd *d, struct remux *r, const char *token, struct buf *out, int *status,

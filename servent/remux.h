@@ -77,6 +77,13 @@ enum status remux_next(struct remuxd *d, struct remux *r, struct remux_viewer *v
  * returns  ADMIT_OK, or why not */
 enum refusal remux_session(struct remuxd *d, struct remux *r, const char *token, struct servent *sv,
 	bool may_start, struct servent **who) EXCLUDES(lk_app, lk_servmgr) NODISCARD;
+/* The same in two steps, for a remuxer that is begun only for those who are let in. *out: the record of a new
+ * viewer of c, for remux_begin() or servent_end(). */
+enum refusal remux_admit(struct remuxd *d, struct chan *c, struct servent *sv, struct servent **out)
+	EXCLUDES(lk_app, lk_servmgr) NODISCARD;
+/* Makes it the session of that token, unless there is one already. *rec is taken in any case. */
+enum refusal remux_begin(struct remuxd *d, struct remux *r, const char *token, struct servent **rec,
+	struct servent **who) EXCLUDES(lk_app, lk_servmgr) NODISCARD;
 /* Append the playlist. As remux_next(): ST_TIMEOUT = there is no segment yet, and mb is woken when there is,
  * until remux_unwatch(). */
 enum status remux_playlist(struct remuxd *d, struct remux *r, const char *token, struct buf *out, int *status,

@@ -296,9 +296,15 @@ class Limits(NetCase):
         here, there = self.machine(), self.machine()
         one = "/hls/%s?session=%s" % (cid, "a" * 32)
         self.assertEqual(ask(here, one), 200)
+        # who is refused starts nothing
+        self.push(node, "d")
+        other = node.wait_channel("d", seconds=SLOW)["channelId"]
+        self.assertEqual(ask(there, "/hls/%s?session=%s" % (other, "a" * 32)), 503)
         for path in (one, one.replace("aa", "bb"), "/hls/%s/live.mp4" % cid, "/stream/" + cid):
             self.assertEqual(ask(there, path), 503, path)
             self.assertEqual(ask(here, one), 200)           # he is still there
+        self.assertNotIn("remux: %s begins" % other, node.output())
+        self.assertIn("remux: %s begins" % cid, node.output())
         # this machine itself may always
         self.assertEqual(node.get(one, seconds=SLOW).status, 200)
 
