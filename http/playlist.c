@@ -222,7 +222,9 @@ static bool leads_to_hls(struct node *n, const struct stream_target *t, struct r
 	}
 	response_header(rs, "Access-Control-Allow-Origin", "*");
 	response_header(rs, "Location", buf_cstr(&to));
-	rs->status = 301;
+	/* as long as the settings are what they are */
+	response_header(rs, "Cache-Control", "no-store");
+	rs->status = 302;
 	buf_fini(&to);
 	return true;
 }
