@@ -24,6 +24,17 @@ static void shut(int *fd)
 	*fd = -1;
 }
 
+int child_closes_rest(posix_spawn_file_actions_t *fa)
+{
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
+	/* ours are close-on-exec; a library's may not be */
+	return posix_spawn_file_actions_addclosefrom_np(fa, STDERR_FILENO + 1);
+#else
+	(void)fa;
+	return 0;
+#endif
+}
+
 /* What becomes of its descriptors. 0, or an errno. */
 static int redirect(posix_spawn_file_actions_t *fa, int out, int err)
 {
@@ -33,12 +44,7 @@ static int redirect(posix_spawn_file_actions_t *fa, int out, int err)
 		e = posix_spawn_file_actions_adddup2(fa, out, STDOUT_FILENO);
 	if (e == 0)
 		e = posix_spawn_file_actions_adddup2(fa, err, STDERR_FILENO);
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
-	/* ours are close-on-exec; a library's may not be */
-	if (e == 0)
-		e = posix_spawn_file_actions_addclosefrom_np(fa, STDERR_FILENO + 1);
-#endif
-	return e;
+	return e == 0 ? child_closes_rest(fa) : e;
 }
 
 /* Its own group, and signals as a shell would leave them. */

@@ -4,6 +4,7 @@
 #ifndef SERVENT_CHILD_H
 #define SERVENT_CHILD_H
 
+#include <spawn.h>
 #include <sys/types.h>
 
 #include "core/sys/clk.h"
@@ -16,6 +17,9 @@ struct child {
 	int pidfd;              /* readable when it has ended */
 	int out, err;           /* its standard output and error, non-blocking; -1 = closed */
 };
+
+/* The last of what a child does with descriptors: it has these three and no other. 0, or an errno. */
+int child_closes_rest(posix_spawn_file_actions_t *fa);
 
 /* argv[0] is looked up in PATH.
  * returns  ST_OK, ST_SYS (ENOENT, EACCES ...: nothing runs) */

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "servent/child.h"
 #include "servent/remuxchild.h"
 
 #define SAID_MORE ((uint64_t)4 << 20)   /* than twice what it was fed: then something is wrong */
@@ -53,8 +54,9 @@ static int spawn(pid_t *pid, int line, const char *format, const char *start)
 	e = posix_spawnattr_init(&attr);
 	if (e != 0)
 		goto no_attr;
-	/* all else of ours is closed on exec, but output and errors */
 	e = posix_spawn_file_actions_adddup2(&files, line, STDIN_FILENO);
+	if (e == 0)
+		e = child_closes_rest(&files);
 	if (e == 0)
 		e = posix_spawnattr_setsigmask(&attr, &none);
 	if (e == 0)

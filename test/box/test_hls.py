@@ -224,7 +224,9 @@ class Hls(BoxCase):
     def test_trouble(self):
         """The process is locked up. It dies: those who watch see a break and go on. The channel ends: the live
         answer is complete, and the playlist says so."""
-        node = self.node({"sourceGraceSec": 0})
+        # with a descriptor from elsewhere, as a library's may be: open, and not closed on exec
+        node = self.node({"sourceGraceSec": 0}, command=["sh", "-c", 'exec "$0" "$@" 9</dev/null', PEERCAST])
+        self.assertIn("9", os.listdir("/proc/%d/fd" % node.pid))
         push = self.ffmpeg(node, "c")
         cid = node.wait_channel("c", seconds=SLOW)["channelId"]
         v = self.live(node, cid)
