@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "core/sys/cc.h"
 
@@ -26,7 +27,7 @@
 
 #if defined(__x86_64__)
 #define ARCH AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
+#elif defined(__aarch64__) && defined(__AARCH64EL__)
 #define ARCH AUDIT_ARCH_AARCH64
 #endif
 
@@ -40,11 +41,18 @@ static bool limit(unsigned int what, rlim_t n)
 #ifdef ARCH
 #define PASS(nr) \
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (nr), 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+/* Only with this first argument, of which the kernel takes the low half (we are little-endian). */
+#define PASS_WITH(nr, arg) \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (nr), 0, 4), \
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args)), \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (arg), 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW), \
+	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM)
 
 /* Everything else fails with EPERM; what another kind of processor calls ends the process. */
 static bool filter_calls(void)
 {
-	static struct sock_filter f[] = {
+	const uint32_t self = (uint32_t)getpid();
+	struct sock_filter f[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
@@ -54,7 +62,8 @@ static bool filter_calls(void)
 		PASS(__NR_madvise), PASS(__NR_brk), PASS(__NR_futex), PASS(__NR_rt_sigreturn),
 		PASS(__NR_rt_sigprocmask),
 		PASS(__NR_clock_gettime), PASS(__NR_gettimeofday), PASS(__NR_getrandom), PASS(__NR_getrusage),
-		PASS(__NR_prlimit64), PASS(__NR_getpid), PASS(__NR_gettid), PASS(__NR_tgkill),
+		PASS_WITH(__NR_prlimit64, 0), PASS(__NR_getpid), PASS(__NR_gettid),
+		PASS_WITH(__NR_tgkill, self),
 		PASS(__NR_restart_syscall), PASS(__NR_exit), PASS(__NR_exit_group),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
 	};
