@@ -200,11 +200,9 @@ static struct remux *start(struct remuxd *d, struct chan *c, int *status, char w
 	if (app_task(d->app, "remux", remux_run, r) == ST_OK)
 		return got;
 	say(status, why, 503, "no thread for it");
-	remuxd_lock(d);
-	remux_unlist_locked(d, r);
 	/* who has joined meanwhile hears it, too */
-	r->state = REMUX_FAILED_STATE;
-	say(&r->status, r->why, 503, "no thread for it");
+	remux_give_up(d, r, why);
+	remuxd_lock(d);
 	r->users--;
 	r->refs--;
 	remuxd_unlock(d);

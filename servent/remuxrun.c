@@ -63,51 +63,66 @@ static void wake_viewers_locked(struct remux *r) REQUIRES(lk_app)
 		mbox_wake(v->mb);
 }
 
-static void set_state(struct worker *w, enum remux_state state, int status, const char *why)
+static void set_state_locked(struct remux *r, enum remux_state state, int status, const char *why)
+	REQUIRES(lk_app)
 {
-	struct remux *r = w->r;
-
-	remuxd_lock(w->d);
 	r->state = state;
 	r->status = status;
 	(void)text_copy(r->why, sizeof(r->why), why);
 	if (state == REMUX_ENDED)
 		hls_end(&r->hls);
 	wake_viewers_locked(r);
+}
+
+static void set_state(struct worker *w, enum remux_state state, int status, const char *why)
+{
+	remuxd_lock(w->d);
+	set_state_locked(w->r, state, status, why);
 	remuxd_unlock(w->d);
 }
 
 /* Sessions that have not been used for so long, or are to end: off the list. all: every one. */
-static struct remux_session *take_expired(struct worker *w, nsec now, bool all, nsec *next)
+static struct remux_session *take_expired(struct remuxd *d, struct remux *r, nsec now, bool all, nsec *next)
 {
 	struct remux_session *s, *tmp, *out = NULL;
 	nsec limit;
 
-	remuxd_lock(w->d);
-	limit = hls_is_ready(&w->r->hls) ? 3 * (nsec)hls_target_s(&w->r->hls) * NSEC_PER_SEC :
+	remuxd_lock(d);
+	limit = hls_is_ready(&r->hls) ? 3 * (nsec)hls_target_s(&r->hls) * NSEC_PER_SEC :
 		HLS_WAIT + NSEC_PER_SEC;
-	w->r->over = w->r->over || all;
-	DL_FOREACH_SAFE(w->r->sessions, s, tmp) {
+	r->over = r->over || all;
+	DL_FOREACH_SAFE(r->sessions, s, tmp) {
 		if (all || now - s->last >= limit || mbox_is_stopped(&s->sv->mbox)) {
-			DL_DELETE(w->r->sessions, s);
-			w->r->n_sessions--;
+			DL_DELETE(r->sessions, s);
+			r->n_sessions--;
 			DL_PREPEND(out, s);
 		} else {
 			*next = MIN(*next, s->last + limit);
 		}
 	}
-	remuxd_unlock(w->d);
+	remuxd_unlock(d);
 	return out;
 }
 
-static void end_sessions(struct worker *w, nsec now, bool all, nsec *next)
+static void end_sessions(struct remuxd *d, struct remux *r, nsec now, bool all, nsec *next)
 {
-	struct remux_session *s, *tmp, *gone = take_expired(w, now, all, next);
+	struct remux_session *s, *tmp, *gone = take_expired(d, r, now, all, next);
 
 	DL_FOREACH_SAFE(gone, s, tmp) {
 		servent_end(&s->sv);
 		free(s);
 	}
+}
+
+void remux_give_up(struct remuxd *d, struct remux *r, const char *why)
+{
+	nsec never = NSEC_NEVER;
+
+	remuxd_lock(d);
+	set_state_locked(r, REMUX_FAILED_STATE, 503, why);
+	remux_unlist_locked(d, r);
+	remuxd_unlock(d);
+	end_sessions(d, r, clk_now(), true, &never);
 }
 
 /* Look who is there. false: nobody has been for `patience`, and nobody will find us any more. *until: when to
@@ -118,7 +133,7 @@ static bool look(struct worker *w, nsec patience, nsec *until)
 	bool stay = true, sessions;
 
 	*until = NSEC_NEVER;
-	end_sessions(w, now, false, until);
+	end_sessions(w->d, w->r, now, false, until);
 	remuxd_lock(w->d);
 	sessions = w->r->n_sessions > 0;
 	if (w->r->users > 0 || sessions)
@@ -479,13 +494,7 @@ void remux_run(struct app *a, void *arg)
 	nsec never;
 
 	if (w == NULL) {
-		remuxd_lock(a->remux);
-		r->state = REMUX_FAILED_STATE;
-		r->status = 503;
-		(void)text_copy(r->why, sizeof(r->why), "out of memory");
-		wake_viewers_locked(r);
-		remux_unlist_locked(a->remux, r);
-		remuxd_unlock(a->remux);
+		remux_give_up(a->remux, r, "out of memory");
 		remux_unref(a->remux, &r);
 		return;
 	}
@@ -515,7 +524,7 @@ void remux_run(struct app *a, void *arg)
 	remuxd_lock(w->d);
 	remux_unlist_locked(w->d, r);
 	remuxd_unlock(w->d);
-	end_sessions(w, clk_now(), true, &never);
+	end_sessions(w->d, r, clk_now(), true, &never);
 	log_info("remux: %s ends", w->id);
 	free(w);
 	remux_unref(a->remux, &r);

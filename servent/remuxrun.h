@@ -50,6 +50,9 @@ const char *remux_format(const char *type);
 /* The task. arg: a struct remux with one reference, listed. */
 void remux_run(struct app *a, void *arg);
 
+/* There will be no thread, or it has nothing to work with: who uses it hears why, its sessions end, and
+ * nobody finds it any more. */
+void remux_give_up(struct remuxd *d, struct remux *r, const char *why) EXCLUDES(lk_app, lk_servmgr);
 /* Nobody finds it any more. */
 void remux_unlist_locked(struct remuxd *d, struct remux *r) REQUIRES(lk_app);
 void remux_unref(struct remuxd *d, struct remux **r) EXCLUDES(lk_app);
