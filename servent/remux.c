@@ -369,17 +369,45 @@ static struct servent *touch(struct remuxd *d, struct remux *r, const char *toke
 	return sv;
 }
 
+/* It has as many viewers by HLS as it may. */
+static bool is_crowded_locked(const struct remuxd *d, const uint8_t key[16]) REQUIRES(lk_app)
+{
+	const struct remux *r;
+	const struct remux_session *s;
+	unsigned n = 0;
+
+	DL_FOREACH(d->list, r)
+		DL_FOREACH(r->sessions, s)
+			n += memcmp(s->key, key, 16) == 0 && !mbox_is_stopped(&s->sv->mbox);
+	return n >= REMUX_ADDRESS;
+}
+
+static bool is_crowded(struct remuxd *d, const struct host *peer)
+{
+	uint8_t key[16];
+	bool yes;
+
+	address_key(key, peer);
+	remuxd_lock(d);
+	yes = is_crowded_locked(d, key);
+	remuxd_unlock(d);
+	return yes;
+}
+
 /* A record without a connection, let in as any player is. */
 enum refusal remux_admit(struct remuxd *d, struct chan *c, struct servent *sv, struct servent **out)
 {
 	struct chaninfo *info = chan_info(c);
 	struct node *n = &d->app->node;
+	const bool private = node_is_private(n, &sv->peer);
 	enum refusal why = REFUSE_OTHER;
 
 	*out = NULL;
-	if (servent_new(n->sm, -1, &sv->peer, false, out) == ST_OK) {
+	if (!private && is_crowded(d, &sv->peer)) {
+		why = REFUSE_FULL;
+	} else if (servent_new(n->sm, -1, &sv->peer, false, out) == ST_OK) {
 		servent_set_agent(*out, sv->agent);
-		servent_set_private(*out, node_is_private(n, &sv->peer));
+		servent_set_private(*out, private);
 		why = servmgr_admit(n->sm, *out, SV_DIRECT, chan_id(c), info->bitrate_kbps,
 			chan_is_playing(c));
 		if (why != ADMIT_OK)
@@ -393,6 +421,7 @@ enum refusal remux_begin(struct remuxd *d, struct remux *r, const char *token, s
 	struct servent **who)
 {
 	struct remux_session *s = calloc(1, sizeof(*s));
+	const bool private = node_is_private(&d->app->node, &(*rec)->peer);
 	bool listed = false;
 	uint8_t key[16];
 
@@ -409,7 +438,7 @@ enum refusal remux_begin(struct remuxd *d, struct remux *r, const char *token, s
 	remuxd_lock(d);
 	/* two requests of one new viewer at once: one record */
 	if (session_locked(r, token, key) == NULL && r->n_sessions < REMUX_SESSIONS && !d->stopping &&
-	    !r->over) {
+	    !r->over && (private || !is_crowded_locked(d, key))) {
 		DL_PREPEND(r->sessions, s);
 		r->n_sessions++;
 		*who = servent_ref(s->sv);

@@ -9,7 +9,8 @@
  *
  * A viewer by HLS makes requests and has no connection. His session, a token he brings along, is a DIRECT
  * in the servent table like any other, with his address and agent; it goes when he has not asked for
- * anything in three target durations.
+ * anything in three target durations. Tokens cost nothing, so an address from outside has only REMUX_ADDRESS
+ * of them.
  *
  * lock     lk_app, a mutex of its own: all that is shared here; under it the wake.
  * life     remuxd_stop() before the servents are waited for; tasks have ended before remuxd_free().
@@ -26,6 +27,7 @@
 
 #define REMUX_MAX       16              /* channels at once */
 #define REMUX_SESSIONS  2000            /* of a channel */
+#define REMUX_ADDRESS   8               /* sessions of an outside address (IPv6: a /64), of all channels */
 #define REMUX_LINGER    (10 * NSEC_PER_SEC)
 #define REMUX_REMEMBER  (3 * NSEC_PER_SEC)
 #define REMUX_HANGS     (15 * NSEC_PER_SEC) /* so long it may take without saying anything */

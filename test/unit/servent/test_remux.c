@@ -137,14 +137,49 @@ START_TEST(does_not_begin)
 }
 END_TEST
 
+/* An address does not take all places with tokens it makes up; one of our own may. */
+START_TEST(one_address)
+{
+	const struct host here = v4(1), there = v4(2), own = host_v4(127, 0, 0, 1, 4000);
+	struct host v6[2] = { { .ip = { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 }, .port = 1 } };
+	char why[REMUX_WHY];
+	struct remux *r;
+	int status;
+
+	v6[1] = v6[0];
+	v6[1].ip[15] = 2;
+	thread = NEVER_RUNS;
+	ck_assert_int_eq(remux_join(app.remux, chan, &r, &status, why), ST_OK);
+	for (unsigned i = 0; i < REMUX_ADDRESS; i++) {
+		ck_assert_int_eq(ask(r, &here, i), ADMIT_OK);
+		ck_assert_int_eq(ask(r, &v6[i % 2], i), ADMIT_OK);
+	}
+	ck_assert_int_eq(ask(r, &here, REMUX_ADDRESS), REFUSE_FULL);
+	ck_assert_int_eq(ask(r, &v6[0], REMUX_ADDRESS), REFUSE_FULL);
+	ck_assert_int_eq(ask(r, &v6[1], REMUX_ADDRESS), REFUSE_FULL);
+	ck_assert_int_eq(ask(r, &here, 0), ADMIT_OK);           /* who is there stays */
+	ck_assert_int_eq(ask(r, &there, 0), ADMIT_OK);
+	ck_assert_uint_eq(directs(), 2 * REMUX_ADDRESS + 1);
+	for (unsigned i = 0; i < 2 * REMUX_ADDRESS; i++)
+		ck_assert_int_eq(ask(r, &own, i), ADMIT_OK);
+	held = r;                       /* what the thread does at last */
+	remux_give_up(app.remux, r, "");
+	remux_unref(app.remux, &r);
+	ck_assert_uint_eq(directs(), 0);
+	remux_leave(app.remux, &held);
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
 	Suite *s = suite_create("servent/remux");
 	TCase *t = tcase_create("remux");
 
 	tcase_add_checked_fixture(t, setup, teardown);
-	if (MADE)
+	if (MADE) {
 		tcase_add_loop_test(t, does_not_begin, 0, (int)NELEM(failures));
+		tcase_add_test(t, one_address);
+	}
 	suite_add_tcase(s, t);
 	return s;
 }
