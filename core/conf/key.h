@@ -63,7 +63,7 @@ enum key_flag {
 	KEY_OPTIONAL = 8,       /* written only when it is not the default */
 	KEY_SECRET = 16,        /* never quoted in a message */
 	KEY_NONZERO = 32,       /* a zero id is made anew; strict refuses it */
-	KEY_HERE = 64,          /* names files or a program's input, or who may: for who sits at this machine */
+	KEY_HERE = 64,          /* names files, programs, or who may: for who sits at this machine */
 };
 
 struct key {
