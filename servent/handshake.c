@@ -142,6 +142,8 @@ static void dispatch(struct app *a, struct servent *sv, nsec patience)
 	st = sock_fill(&sv->sock, deadline);
 	if (st == ST_SYS && !can_stay(sv))
 		handshake_error(sv, 503, NULL);
+	else if (st == ST_SYS)
+		st = sock_fill(&sv->sock, deadline);    /* a file has become free meanwhile */
 	if (st != ST_OK || !listen_serves(a, sv))
 		goto out;               /* a probe, or nothing to say */
 	deadline = clk_deadline(sv->local ? HEAD_LOCAL : WHOLE_HEAD);
