@@ -85,11 +85,27 @@ START_TEST(locked_up)
 }
 END_TEST
 
+/* From what it has used. */
+START_TEST(processor_time)
+{
+	struct rlimit was, now;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_CPU, &was), 0);
+	sandbox_allow_cpu(2000);
+	sandbox_allow_cpu(1000);
+	ck_assert_int_eq(getrlimit(RLIMIT_CPU, &now), 0);
+	ck_assert_int_eq(setrlimit(RLIMIT_CPU, &was), 0);
+	ck_assert(now.rlim_cur >= 1000 && now.rlim_cur < 2000);
+	ck_assert(now.rlim_max == was.rlim_max);
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
 	Suite *s = suite_create("servent/sandbox");
 	TCase *t = tcase_create("sandbox");
 
+	tcase_add_test(t, processor_time);
 	/* builds with sanitizers cannot be locked up */
 	if (FILTERED && can_fork())
 		tcase_add_loop_test(t, locked_up, 0, (int)NELEM(calls));
