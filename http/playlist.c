@@ -224,7 +224,7 @@ static bool leads_to_hls(struct node *n, const struct stream_target *t, struct r
 	response_header(rs, "Location", buf_cstr(&to));
 	/* as long as the settings are what they are */
 	response_header(rs, "Cache-Control", "no-store");
-	rs->status = 302;
+	rs->status = 301;
 	buf_fini(&to);
 	return true;
 }

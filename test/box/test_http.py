@@ -329,7 +329,7 @@ class Playlists(Raw):
             with self.subTest(path):
                 self.assertEqual(self.n.get("/pls/" + path).status, 404)
         # where HLS is made its playlists are had there, found or not
-        self.assertIn(self.n.get("/pls/%s.m3u8" % new_id()).status, (302, 404))
+        self.assertIn(self.n.get("/pls/%s.m3u8" % new_id()).status, (301, 404))
 
     def test_tip_starts_a_relay(self):
         other = self.node(name="relay")

@@ -286,8 +286,8 @@ static const struct {
 	{ "GET /pls/wm HTTP/1.0\n" LO END, true, 404, NULL },
 	{ "GET /pls/ HTTP/1.0\n" END, false, 404, NULL },
 #ifdef HAVE_AVFORMAT
-	{ "GET /pls/" FLV_ID ".m3u8 HTTP/1.0\n" LO END, false, 302, "Location: /hls/" FLV_ID "\r\n" },
-	{ "GET /pls/" FLV_ID "?pls=m3u8&auth=a%20b&tip=192.0.2.1:7144 HTTP/1.0\n" LO END, true, 302,
+	{ "GET /pls/" FLV_ID ".m3u8 HTTP/1.0\n" LO END, false, 301, "Location: /hls/" FLV_ID "\r\n" },
+	{ "GET /pls/" FLV_ID "?pls=m3u8&auth=a%20b&tip=192.0.2.1:7144 HTTP/1.0\n" LO END, true, 301,
 		"Location: /hls/" FLV_ID "?tip=192.0.2.1%3A7144&auth=a%20b\r\n" },
 #else
 	{ "GET /pls/" FLV_ID ".m3u8 HTTP/1.0\n" LO END, false, 200,
