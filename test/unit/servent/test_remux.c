@@ -23,7 +23,8 @@ static struct chan *chan;
 
 /* --- what becomes of the thread ----------------------------------------------------------------- */
 
-static enum { NO_THREAD, NO_MEMORY, NEVER_RUNS } thread;
+enum fate { NO_THREAD, NO_MEMORY, NEVER_RUNS };
+static enum fate thread;
 static bool no_memory;
 static struct remux *held;              /* by another request, which came meanwhile */
 
@@ -111,7 +112,7 @@ static void teardown(void)
 /* --- tests -------------------------------------------------------------------------------------- */
 
 static const struct {
-	int thread;
+	enum fate thread;
 	const char *why;
 } failures[] = { { NO_THREAD, "no thread for it" }, { NO_MEMORY, "out of memory" } };
 
