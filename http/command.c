@@ -19,6 +19,8 @@ bool command_stop(struct node *n, const struct servent *sv, const struct gnuid *
 	if (c == NULL)
 		return false;
 	say(sv, id, "stopped");
+	if (chan_set_keep(c, false))
+		n->ops.kept_changed(n);
 	chan_close(c);
 	/* Its source would do this too, a moment later; who asks now must not see it any more. */
 	chanmgr_remove(n->cm, c);

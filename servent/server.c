@@ -6,8 +6,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,10 +22,12 @@
 #define PAUSE    (100 * NSEC_PER_MSEC)          /* after an accept that failed */
 #define LISTEN_AGAIN (10 * NSEC_PER_SEC)
 #define LOG_TIME (10 * NSEC_PER_SEC)            /* between two lines about that */
+#define LAST_FDS 64                             /* numbers of files that this thread alone gives away */
 
 /* Accepting without files or memory to do it. */
 struct trouble {
 	int spare;                      /* held back to turn clients away with; -1 = none */
+	int scarce;                     /* from this number of a file on there may be none to wait with */
 	nsec told;                      /* when it was logged last; 0 = never */
 	uint32_t untold;                /* failures since */
 };
@@ -46,12 +50,29 @@ static void turn_away(int fd)
 	close(fd);
 }
 
-static void admit(struct app *a, int fd, const struct host *peer)
+/* Who waits needs a second file. The threads make theirs when they wait; of the last ones this thread makes
+ * them, or another would take the one it holds back (no_files()), and nobody else would be answered. */
+static bool can_wait(int fd)
+{
+	const int other = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	if (other != -1)
+		close(other);
+	return other != -1;
+}
+
+static void admit(struct app *a, int fd, const struct host *peer, bool scarce)
 {
 	struct incoming *in = malloc(sizeof(*in));
 	struct servent *sv = NULL;
-	enum status st = in != NULL ? servent_new(a->node.sm, fd, peer, false, &sv) : ST_LIMIT;
+	enum status st = ST_LIMIT;
 
+	if (in != NULL && scarce && !can_wait(fd))
+		st = ST_SYS;
+	else if (in != NULL)
+		st = servent_new(a->node.sm, fd, peer, false, &sv);
+	if (st == ST_OK && scarce && mbox_ready(&sv->mbox) != ST_OK)
+		log_debug("servent %u: its file went to another", sv->id);      /* it says so when it waits */
 	if (st != ST_OK) {
 		if (st != ST_STOPPED)
 			log_peer(LOG_WARN, peer, "server: no room for %s: %s",
@@ -114,7 +135,12 @@ void server_run(void *arg)
 {
 	struct app *a = arg;
 	struct trouble t = { .spare = open_spare() };
+	struct rlimit files;
 	enum status st;
+
+	t.scarce = INT_MAX;
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < INT_MAX)
+		t.scarce = (int)files.rlim_cur - LAST_FDS;
 
 	do {
 		struct host peer;
@@ -128,7 +154,7 @@ void server_run(void *arg)
 		}
 		st = sock_accept(a->listen_fd, &a->server_mb, &fd, &peer, NSEC_NEVER);
 		if (st == ST_OK)
-			admit(a, fd, &peer);
+			admit(a, fd, &peer, fd >= t.scarce);
 		else if (st == ST_SYS)
 			st = no_files(a, &t);
 	} while (st != ST_STOPPED);

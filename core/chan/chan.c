@@ -520,11 +520,15 @@ void chan_set_patience(struct chan *c, nsec span)
 	chan_unlock(c);
 }
 
-void chan_set_keep(struct chan *c, bool keep)
+bool chan_set_keep(struct chan *c, bool keep)
 {
+	bool was;
+
 	chan_lock(c);
+	was = c->keep;
 	c->keep = keep;
 	chan_unlock(c);
+	return was;
 }
 
 bool chan_toggle_keep(struct chan *c)

@@ -133,7 +133,7 @@ enum chan_status chan_get_status(struct chan *c) EXCLUDES(lk_chan);
 bool chan_is_playing(struct chan *c) EXCLUDES(lk_chan);
 /* Without a packet for longer than this it counts as dry; 0, the default = never. */
 void chan_set_patience(struct chan *c, nsec span) EXCLUDES(lk_chan);
-void chan_set_keep(struct chan *c, bool keep) EXCLUDES(lk_chan);
+bool chan_set_keep(struct chan *c, bool keep) EXCLUDES(lk_chan);       /* the old value */
 bool chan_toggle_keep(struct chan *c) EXCLUDES(lk_chan);        /* the new value */
 /* A broadcast's announcements to the YP: as usual, one at once, or none. CHAN_SILENT stays; NOW is taken by
  * whoever announces. */
