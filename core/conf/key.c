@@ -200,7 +200,7 @@ const struct key key_table[] = {
 	HOSTS(SECT_CLIENT, "boardHosts", board_hosts, "", FORM_HOSTS,
 		"Further hosts whose boards may be shown, comma separated; they may be in your own network."),
 	BOOL(SECT_CLIENT, "portMapping", port_mapping, "No",
-		"Ask the router to open the port (UPnP, NAT-PMP)."),
+		"Ask the router to open the port (UPnP, NAT-PMP): not there yet, without effect."),
 	BOOL(SECT_CLIENT, "hls", hls, "Yes", "Channels for browsers and phones, as MP4 and HLS (/hls/)."),
 
 	SECRET(SECT_PRIVACY, "password", password, "", 0,
