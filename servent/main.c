@@ -13,6 +13,7 @@
 #include "core/sys/lock.h"
 #include "core/sys/log.h"
 #include "core/sys/text.h"
+#include "core/sys/thr.h"
 #include "http/password.h"
 #include "servent/app.h"
 #include "servent/checkconf.h"
@@ -184,6 +185,9 @@ int main(int argc, char **argv)
 		free(ini);
 		return EXIT_START;
 	}
+#ifdef __SANITIZE_ADDRESS__
+	thr_dismiss();          /* LeakSanitizer stumbles over threads that end as the process does */
+#endif
 	if (app_start(&app, ini, &code) == ST_OK) {
 		daemon_tell_parent(ready, EXIT_SUCCESS);
 		snprintf(ready_lines, sizeof(ready_lines), "READY=1\nMAINPID=%ld", (long)getpid());
