@@ -524,14 +524,15 @@ static enum status open_port(struct app *a, const struct settings *set, int *exi
 	return st;
 }
 
+/* The server last: a node that answers has started. */
 static enum status start_threads(struct app *a)
 {
 	enum status st = thr_start(&a->house_thr, "house", house_run, a);
 
 	if (st == ST_OK)
-		st = thr_start(&a->server_thr, "server", server_run, a);
-	if (st == ST_OK)
 		st = rtmpd_start(a->rtmp);
+	if (st == ST_OK)
+		st = thr_start(&a->server_thr, "server", server_run, a);
 	return st;
 }
 
