@@ -19,6 +19,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -37,8 +38,18 @@ ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 BACKSPACE = "\ue003"
 KEYS = {"enter": "\ue007", "tab": "\ue004", "escape": "\ue00c", "left": "\ue012", "right": "\ue014", "down": "\ue015", "up": "\ue013"}
 
+
+def knows_itself():
+    """chromedriver calls its browser by the name of this machine; without /etc/hosts there may be none."""
+    try:
+        return socket.gethostbyname("localhost") != ""
+    except OSError:
+        return False
+
+
 why_not = "Chromium and chromedriver are not installed" if not (CHROMIUM and DRIVER) else \
-    "a browser is not for sanitizers" if SANITIZED else None
+    "a browser is not for sanitizers" if SANITIZED else None if knows_itself() else \
+    "localhost has no address here, and chromedriver wants one"
 
 # Runs in every page before its own scripts.
 WATCH = """
