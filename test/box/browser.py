@@ -73,7 +73,7 @@ class Browser:
         env.pop("DISPLAY", None)
         self.log = open(os.path.join(self.dir, "driver.log"), "wb")
         self.proc = subprocess.Popen([DRIVER, "--port=%d" % self.port], stdin=subprocess.DEVNULL, stdout=self.log,
-                                     stderr=self.log, env=env, start_new_session=True)
+                                     stderr=self.log, env=env)
         self.session = None
         try:
             wait_until(self._is_up, WAIT, "chromedriver")
