@@ -23,7 +23,7 @@ class Play(BrowserCase):
 
     def test_flv(self):
         """A second behind, its words, keys and buttons; then the channel ends, and comes again."""
-        node = self.node({"sourceGraceSec": 0})
+        node = self.node({"sourceGraceSec": 0}, blocks="[Flags]\nrandomizeBroadcastingChannelID = No\n[End]\n")
         push = self.ffmpeg(node, HOSTILE, genre="talk", desc="<i>what it is</i>")
         cid = node.wait_channel(HOSTILE, seconds=SLOW)["channelId"]
         self.open(node, "/html/en/play.html?id=" + cid)
@@ -45,9 +45,10 @@ class Play(BrowserCase):
         self.wait_js(VIDEO + "return !v.muted && localStorage.getItem('player.muted') === '';")
         push.stop()
         self.wait_text(".player-state", "The channel has ended", SLOW)
-        self.ffmpeg(node, HOSTILE)
-        node.wait_channel(HOSTILE, seconds=SLOW)
-        self.open(node, "/html/ja/play.html?id=" + node.find_channel(HOSTILE)["channelId"])
+        self.ffmpeg(node, HOSTILE, genre="talk", desc="<i>what it is</i>")
+        self.assertEqual(node.wait_channel(HOSTILE, seconds=SLOW)["channelId"], cid)
+        self.plays()
+        self.open(node, "/html/ja/play.html?id=" + cid)
         self.plays()
         self.shots("play")
 

@@ -62,6 +62,7 @@ const refresh = live(["channel"], async () => {
 		setBadge($("state"), "", channel ? t("ended") : t("not carried here"));
 	}
 	play();
+	player.look();
 }, { every: 5000 });
 
 setLink($("playlist"), `/pls/${id}${tip ? "?" + new URLSearchParams({ tip }) : ""}`);

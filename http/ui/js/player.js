@@ -297,9 +297,10 @@ const store = (name, value) => {
 	} catch { /* then not */ }
 };
 
-const sleep = (ms, signal) => new Promise((resolve, reject) => {
+// Between two tries to connect; shorter when the signal comes.
+const pause = (ms, signal) => new Promise((resolve) => {
 	const timer = setTimeout(resolve, ms);
-	signal.addEventListener("abort", () => { clearTimeout(timer); reject(signal.reason); }, { once: true });
+	signal.addEventListener("abort", () => { clearTimeout(timer); resolve(); }, { once: true });
 });
 
 function button(name, label, key, action) {
@@ -568,11 +569,25 @@ class Player {
 					n = 0;
 				this.state(!(e instanceof Refused && e.status) ? "lost" : e.status === 404 ? "absent" : "refused");
 			}
+			await pause(1000 * RETRY[Math.min(n, RETRY.length - 1)], signal);
 			// what has ended is asked for again when it is there again
-			do
-				await sleep(1000 * RETRY[Math.min(n, RETRY.length - 1)], signal).catch(() => {});
-			while (!signal.aborted && ["ended", "absent"].includes(this.now) && !this.isThere());
+			if (["ended", "absent"].includes(this.now))
+				await this.untilThere(signal);
 		}
+	}
+
+	untilThere(signal) {
+		return new Promise((resolve) => {
+			this.arrived = resolve;
+			signal.addEventListener("abort", resolve, { once: true });
+			this.look();
+		});
+	}
+
+	// What isThere() says may have changed.
+	look() {
+		if (this.isThere())
+			this.arrived?.();
 	}
 
 	// What is buffered is still seen to its end.
@@ -587,6 +602,7 @@ class Player {
 	}
 }
 
-// typeOf() says the channel's type, "" while it is not known; isThere() whether the node receives it; onstate(name) is
+// typeOf() says the channel's type, "" while it is not known; isThere() whether the node receives it, and look() is to be
+// called when that may have changed; onstate(name) is
 // told of "waiting", "buffering", "playing", "paused", "lost", "refused", "cannot", "ended" and "absent".
 export const mount = (element, options) => new Player(element, options);

@@ -47,13 +47,13 @@ function showList(list) {
 
 const wanted = new URLSearchParams(location.search).get("id")?.toUpperCase();
 
-let shown = null, there = false, playing = false;
+let shown = null, there = false, playing = false, player = null;
 
 async function play() {
 	playing = true;
 	document.head.append(el("link", { rel: "stylesheet", href: "/assets/css/play.css" }));
 	const { mount } = await import("/assets/js/player.js");
-	mount($("player"), { id: wanted, typeOf: () => shown?.type ?? "", isThere: () => there });
+	player = mount($("player"), { id: wanted, typeOf: () => shown?.type ?? "", isThere: () => there });
 }
 
 function showOne(list) {
@@ -63,6 +63,7 @@ function showOne(list) {
 	shown = ch ?? shown;
 	if (!playing)
 		play();
+	player?.look();
 	if (!ch)
 		throw new Error(t("This channel is not on the air here any more."));
 	document.title = ch.name;
