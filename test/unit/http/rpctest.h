@@ -53,6 +53,21 @@ static inline json_t *rpc_call(struct node *n, struct servent *sv, const char *m
 	return v;
 }
 
+/* Its result, or {code, message, data} of the error, is this text. */
+static inline void rpc_expect(struct node *n, struct servent *sv, const char *method, const char *params, const char *want)
+{
+	json_t *v = rpc_call(n, sv, method, params), *r = json_object_get(v, "result");
+	char *text = json_dumps(r != NULL ? r : json_object_get(v, "error"),
+		JSON_ENCODE_ANY | JSON_SORT_KEYS | JSON_COMPACT);
+
+	ck_assert_ptr_nonnull(text);
+	ck_assert_msg(strcmp(text, want) == 0, "%s(%.200s)\n gives %s\n wants %s", method, params, text, want);
+	free(text);
+	json_decref(v);
+}
+
+#define RPC_BAD(why) "{\"code\":-32602,\"data\":\"" why "\",\"message\":\"Invalid params\"}"
+
 /* The body behind a marker line and an HTTP head of a captured exchange. */
 static inline json_t *rpc_captured(const char *path)
 {

@@ -33,20 +33,12 @@ static void down(void)
 	node_down(&node);
 }
 
-/* The result, or the error, as text to compare. */
 static void expect(const char *method, const char *params, const char *want)
 {
-	json_t *v = rpc_call(&node, sv, method, params), *r = json_object_get(v, "result");
-	char *text = json_dumps(r != NULL ? r : json_object_get(v, "error"),
-		JSON_ENCODE_ANY | JSON_SORT_KEYS | JSON_COMPACT);
-
-	ck_assert_ptr_nonnull(text);
-	ck_assert_msg(strcmp(text, want) == 0, "%s(%.200s)\n gives %s\n wants %s", method, params, text, want);
-	free(text);
-	json_decref(v);
+	rpc_expect(&node, sv, method, params, want);
 }
 
-#define BAD(why) "{\"code\":-32602,\"data\":\"" why "\",\"message\":\"Invalid params\"}"
+#define BAD RPC_BAD
 
 /* --- describing --- */
 
