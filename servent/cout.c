@@ -26,31 +26,19 @@
 #include "servent/giv.h"
 #include "servent/pcpio.h"
 #include "servent/proc.h"
+#include "servent/yptalk.h"
 
 #define LINGER        (60 * NSEC_PER_SEC)
 #define CONNECT_TIME  (5 * NSEC_PER_SEC)
 #define RESOLVE_TIME  (5 * NSEC_PER_SEC)
 #define WRITE_TIME    (30 * NSEC_PER_SEC)
 
-#define YP_SPACING_MAX (120 * NSEC_PER_SEC)     /* between two turns to the YP, after many failures */
-#define YP_TWIN       (30 * NSEC_PER_SEC)       /* 1002: an old session of ours is alive there */
-#define YP_BANNED     (600 * NSEC_PER_SEC)      /* 1011, dis */
-#define YP_JITTER_MS  3000                      /* a thousand trackers do not come back as one */
 #define TRACKER_WAIT  (10 * NSEC_PER_SEC)       /* between two tries of one tracker */
-
-#define FIRST_AFTER_OK   (2 * NSEC_PER_SEC)     /* the first update, when nobody asked for it */
-#define FIRST_AFTER_OLEH (5 * NSEC_PER_SEC)
-#define UPDATE_MAX    120                       /* seconds between two updates */
-#define UPDATE_PACE   (30 * NSEC_PER_SEC)       /* between two because of new info */
-#define ASK_PACE      (5 * NSEC_PER_SEC)        /* between two that the root asked for */
-#define ROOT_GRACE    (30 * NSEC_PER_SEC)       /* behind the root's own promise */
 
 /* One of the roots. */
 struct yproot {
 	char name[SETTINGS_TEXT];
-	nsec turned;                    /* when we last turned to it; 0 = never */
-	nsec next;                      /* not before this */
-	uint32_t fails;                 /* one after the other */
+	struct ypturn turn;
 };
 
 /* A broadcast of ours. */
@@ -86,10 +74,7 @@ struct cout {
 	bool line;                      /* we have the line to it (firewall.h) */
 	bool reached;                   /* it took the call, */
 	bool ok;                        /* and accepted us */
-	uint32_t interval_s;
-	nsec first_at;                  /* of the first updates */
-	nsec silent_at;                 /* the root is given up then */
-	nsec asked_at;                  /* its last request that was obeyed */
+	struct yptalk talk;
 	struct own told;                /* of ourselves, in what was sent */
 	uint32_t quit;                  /* said by the peer, or to say; 0 = none */
 	bool quit_theirs;
@@ -200,11 +185,11 @@ static void note_roots(struct cout *x, const char *list)
 
 	text_copy(now, sizeof(now), x->n_roots > 0 ? x->roots[x->at_root].name : "");
 	if (x->n_roots > 0)
-		turned = x->roots[x->at_root].turned;
+		turned = x->roots[x->at_root].turn.turned;
 	(void)text_copy(x->root_host, sizeof(x->root_host), list);
 	x->n_roots = roots_count(list);
 	for (size_t i = 0; i < x->n_roots; i++) {
-		x->roots[i] = (struct yproot){ .next = 0 };
+		x->roots[i] = (struct yproot){ .turn = { .next = 0 } };
 		(void)roots_get(list, i, x->roots[i].name);
 	}
 	x->at_root = roots_find(list, now);
@@ -212,7 +197,7 @@ static void note_roots(struct cout *x, const char *list)
 	if (x->moved)
 		x->at_root = 0;
 	else
-		x->roots[x->at_root].turned = turned;
+		x->roots[x->at_root].turn.turned = turned;
 }
 
 /* Is there anything to announce, and somebody to announce it to? Notes a new rootHost. */
@@ -266,19 +251,14 @@ static bool has_news(const struct show *s)
 	return news;
 }
 
-/* When the next update of that broadcast goes out: a farewell before all others. */
 static nsec due(const struct cout *x, const struct show *s)
 {
-	nsec at;
+	const struct ypshow what = {
+		.gone = !s->seen, .told = s->told != NULL, .asked = s->asked, .news = has_news(s),
+		.sent = s->sent,
+	};
 
-	if (!s->seen)
-		return s->told != NULL ? -1 : NSEC_NEVER;
-	if (s->told == NULL)
-		return x->first_at;
-	if (s->asked)
-		return 0;
-	at = s->sent + (nsec)x->interval_s * NSEC_PER_SEC;
-	return has_news(s) ? MIN(at, s->sent + UPDATE_PACE) : at;
+	return yptalk_due(&x->talk, &what);
 }
 
 /* Our address changed, or whether it can be reached: everybody has to hear it. ST_EOF: not by way of
@@ -360,13 +340,7 @@ static void bid_farewell(struct cout *x)
 static void on_root(void *ctx, const struct root *r)
 {
 	struct cout *x = ctx;
-	const nsec now = clk_now();
 
-	if (r->has & ROOT_UINT)
-		x->interval_s = MIN(r->uint_s, (uint32_t)UPDATE_MAX);
-	if (r->has & ROOT_NEXT)
-		x->silent_at = r->next_s == 0 ? NSEC_NEVER :
-			now + (nsec)r->next_s * NSEC_PER_SEC + ROOT_GRACE;
 	if ((r->has & ROOT_CHKV) && r->chkv > PCP_ROOT_VERSION && r->chkv != x->last_chkv) {
 		x->last_chkv = r->chkv;
 		log_info("cout: the yellow page knows version %u", r->chkv);
@@ -380,9 +354,7 @@ static void on_root(void *ctx, const struct root *r)
 				"The yellow page says: %s", r->asci);
 		}
 	}
-	if ((r->has & ROOT_UPD) && (x->asked_at == 0 || now - x->asked_at >= ASK_PACE)) {
-		x->asked_at = now;
-		x->first_at = now;
+	if (yptalk_root(&x->talk, r, clk_now())) {
 		for (size_t i = 0; i < x->n_shows; i++)
 			x->shows[i].asked = true;
 	}
@@ -406,7 +378,7 @@ static enum status obey(struct cout *x)
 	while ((st = pcpio_next(&x->io, &at)) == ST_OK) {
 		if (at.id == ATOM_OK && !x->ok) {
 			x->ok = true;
-			x->first_at = MIN(x->first_at, clk_deadline(FIRST_AFTER_OK));
+			yptalk_accepted(&x->talk, clk_now());
 			drop_line(x);
 		}
 		st = proc_atom(&x->proc, &at, &x->quit);
@@ -427,7 +399,7 @@ static enum status timed_out(struct cout *x)
 		x->quit = PCP_QUIT_BADRESPONSE;
 		return ST_TIMEOUT;
 	}
-	if (now >= x->silent_at) {
+	if (now >= x->talk.silent_at) {
 		x->quit = PCP_QUIT_NOROOT;
 		return ST_TIMEOUT;
 	}
@@ -446,7 +418,7 @@ static enum status converse(struct cout *x)
 		bool wanted;
 
 		st = send_due(x, &next);
-		if (clk_now() >= x->first_at)
+		if (clk_now() >= x->talk.first_at)
 			drop_line(x);           /* one that never says ok */
 		wanted = is_wanted(x);
 		if (st == ST_OK && (!wanted || x->moved || clk_now() >= x->until)) {
@@ -456,7 +428,7 @@ static enum status converse(struct cout *x)
 		if (st != ST_OK)
 			break;
 		next = MIN(MIN(next, x->until), pcpio_mail_due(&x->io, &x->sv->mbox));
-		st = sock_wait(s, SOCK_IN, &got, MIN(next, MIN(x->silent_at, pcpio_deadline(&x->io))));
+		st = sock_wait(s, SOCK_IN, &got, MIN(next, MIN(x->talk.silent_at, pcpio_deadline(&x->io))));
 		if (st == ST_TIMEOUT)
 			st = timed_out(x);
 		if (st == ST_OK && (got & SOCK_IN))
@@ -503,7 +475,7 @@ static NOINLINE enum status shake_hands(struct cout *x, const char *who)
 		node_count(&x->a->node, NODE_YP_CONNECTED);
 	}
 	servmgr_own(x->a->node.sm, &x->told);
-	x->first_at = clk_deadline(FIRST_AFTER_OLEH);
+	yptalk_begin(&x->talk, clk_now());
 	log_info("cout: connected to %s %s (%s)", x->yp ? "yellow page" : "tracker", who, oleh.agent);
 	return ST_OK;
 }
@@ -556,9 +528,6 @@ static enum status connection(struct cout *x, const struct host *to)
 	x->until = x->given.fd == -1 ? NSEC_NEVER : clk_deadline(GIV_HELD);
 	x->quit = 0;
 	x->quit_theirs = x->reached = x->ok = false;
-	x->interval_s = UPDATE_MAX;
-	x->silent_at = NSEC_NEVER;
-	x->asked_at = 0;
 	st = servent_new(x->a->node.sm, -1, to, true, &x->sv);
 	if (st != ST_OK) {
 		sock_close(&x->given);
@@ -626,35 +595,29 @@ static bool pick_tracker(struct cout *x, struct host *to)
 	return false;
 }
 
-/* Not before `wait` from the last turn; longer with every failure when `more`. */
-static void put_off(struct yproot *r, nsec wait, bool more)
+/* How the turn that is over ended. */
+static enum ypturn_end end_of_turn(const struct cout *x, enum status st)
 {
-	for (uint32_t i = 1; more && i < r->fails && wait < YP_SPACING_MAX; i++)
-		wait += wait / 2;
-	if (more)
-		wait = MIN(wait, YP_SPACING_MAX) + (nsec)rng_below(YP_JITTER_MS) * NSEC_PER_MSEC;
-	r->next = r->turned + wait;
+	if (st == ST_OK || st == ST_STOPPED)
+		return YPTURN_LEFT;
+	if (x->quit_theirs && x->quit == PCP_QUIT_BANNED)
+		return YPTURN_IS_BANNED;
+	if (x->quit_theirs && x->quit == PCP_QUIT_ALREADYCONNECTED)
+		return YPTURN_IS_TWIN;
+	return x->ok ? YPTURN_LOST : YPTURN_FAILED;
 }
 
 /* What that turn means for the next one to this root. */
 static void after_yp(struct cout *x, struct yproot *r, enum status st)
 {
-	if (st == ST_OK || st == ST_STOPPED) {
-		r->fails = 0;
-		put_off(r, YP_SPACING, false);
+	const enum ypturn_end end = end_of_turn(x, st);
+
+	ypturn_over(&r->turn, end, clk_now(), rng_below);
+	if (end != YPTURN_IS_BANNED)
 		return;
-	}
-	r->fails = x->ok ? 1 : r->fails + 1;
-	if (x->quit_theirs && x->quit == PCP_QUIT_BANNED) {
-		r->next = clk_deadline(YP_BANNED);
-		servmgr_rest_yp(x->a->node.sm, r->name, r->next);
-		log_error("cout: banned by the yellow page %s; the next try is in %d minutes", r->name,
-			(int)(YP_BANNED / NSEC_PER_SEC / 60));
-	} else if (x->quit_theirs && x->quit == PCP_QUIT_ALREADYCONNECTED) {
-		r->next = clk_deadline(YP_TWIN);
-	} else {
-		put_off(r, YP_SPACING, true);
-	}
+	servmgr_rest_yp(x->a->node.sm, r->name, r->turn.next);
+	log_error("cout: banned by the yellow page %s; the next try is in %d minutes", r->name,
+		(int)(YPTURN_BANNED / NSEC_PER_SEC / 60));
 }
 
 /* A YP with addresses of both kinds: the one of what is broadcast, as it tests the port there; IPv4 for
@@ -693,9 +656,9 @@ static struct yproot *pick_root(struct cout *x, nsec *at)
 	for (size_t i = 0; i < x->n_roots; i++) {
 		const size_t k = (x->at_root + i) % x->n_roots;
 		struct yproot *r = &x->roots[k];
-		nsec when = r->next;
+		nsec when = r->turn.next;
 
-		if (clk_now() >= r->next && servmgr_take_turn(x->a->node.sm, r->name, &when)) {
+		if (clk_now() >= r->turn.next && servmgr_take_turn(x->a->node.sm, r->name, &when)) {
 			x->at_root = k;
 			return r;
 		}
@@ -711,7 +674,7 @@ static bool is_fresh_root(const struct cout *x)
 	bool yes = false;
 
 	for (size_t i = 0; i < x->n_roots; i++)
-		yes = yes || (now >= x->roots[i].next && x->roots[i].fails == 0 &&
+		yes = yes || (now >= x->roots[i].turn.next && x->roots[i].turn.fails == 0 &&
 			!servmgr_yp_rests(x->a->node.sm, x->roots[i].name));
 	return yes && x->n_roots > 1;
 }
@@ -724,7 +687,7 @@ static nsec serve_root(struct cout *x, struct yproot *root)
 	nsec next;
 
 	text_copy(name, sizeof(name), root->name);      /* the table may change meanwhile */
-	root->turned = clk_now();
+	root->turn.turned = clk_now();
 	x->yp = true;
 	x->reached = x->ok = x->quit_theirs = false;
 	st = turn_to_yp(x, name);
@@ -733,11 +696,11 @@ static nsec serve_root(struct cout *x, struct yproot *root)
 		return 0;
 	root = &x->roots[x->at_root];
 	after_yp(x, root, st);
-	next = root->next;
+	next = root->turn.next;
 	if (st != ST_OK && st != ST_STOPPED)
 		x->at_root = (x->at_root + 1) % x->n_roots;
 	for (size_t i = 0; i < x->n_roots; i++)
-		next = MIN(next, x->roots[i].next);
+		next = MIN(next, x->roots[i].turn.next);
 	return next > clk_now() ? next : 0;
 }
 
@@ -765,7 +728,7 @@ static nsec try_somebody(struct cout *x)
 	}
 	x->line = yp_line_take(a);
 	if (!x->line)
-		return clk_deadline(YP_SPACING_MAX);    /* we are woken before */
+		return clk_deadline(YPTURN_SPACING_MAX);    /* we are woken before */
 	root = pick_root(x, &at);
 	if (root == NULL) {
 		drop_line(x);
