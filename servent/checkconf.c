@@ -188,6 +188,22 @@ static void check_media_folder(struct check *c)
 		say(c, line_of_key(c, "mediaDir"), "mediaDir: %s is no folder", c->set->media_dir);
 }
 
+static void check_record_folder(struct check *c)
+{
+	const char *dir = c->set->record_dir;
+	struct stat sb;
+
+	if (dir[0] == '\0') {
+		if (strcmp(c->set->record_auto, "none") != 0)
+			say(c, line_of_key(c, "recordAuto"), "recordAuto: nothing is recorded without recordDir");
+		return;
+	}
+	if (stat(dir, &sb) == 0 && !S_ISDIR(sb.st_mode))
+		say(c, line_of_key(c, "recordDir"), "recordDir: %s is no folder", dir);
+	else if (access(dir, W_OK | X_OK) == -1)
+		say(c, line_of_key(c, "recordDir"), "recordDir: %s: %s", dir, strerror(errno));
+}
+
 static void check_tls(struct check *c)
 {
 	char *crt, *key;
@@ -245,6 +261,7 @@ int checkconf(const char *ini, FILE *out, FILE *err)
 	check_chanlog(&c);
 	check_bans(&c);
 	check_media_folder(&c);
+	check_record_folder(&c);
 	check_tls(&c);
 	check_livesync(&c);
 	settings_free(&set);

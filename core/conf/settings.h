@@ -174,6 +174,16 @@ struct settings {
 	bool port_mapping;
 	bool hls;
 
+	/* [Record]; MB of 1000000 bytes */
+	char record_dir[SETTINGS_LONG]; /* empty = nothing is recorded */
+	char record_auto[SETTINGS_LONG];
+	uint32_t record_max;
+	uint32_t record_rotate_minutes; /* 0 = never, as the next */
+	uint32_t record_rotate_mb;
+	uint32_t record_keep_mb;        /* 0 = no limit, as the next */
+	uint32_t record_keep_files;
+	uint32_t record_min_free_mb;
+
 	/* [Privacy] */
 	char password[SETTINGS_TEXT];
 	uint32_t max_uptime;            /* seconds; 0 = no cap */

@@ -298,7 +298,9 @@ class Service(BoxCase):
                 ("rootHost = a.example:7146,192.0.2.1", None), ("chanLog = /nonexistent/a/log.xml", "chanLog: /nonexistent/a/: "),
                 ("chanLog = %s/log.xml" % n.dir, None), ("chanLog = " + n.dir, "chanLog: .* is no file"),
                 ("chanLog = log.xml\nchanLogGroup = nobody-has-this", "chanLogGroup: no group"), ("banList = /nonexistent", "banList: "),
-                ("mediaDir = " + text, "mediaDir: .* is no folder"), ("mediaDir = /nonexistent", "mediaDir: "), ("fetchAllow = ftp", "fetchAllow"),
+                ("mediaDir = " + text, "mediaDir: .* is no folder"), ("mediaDir = /nonexistent", "mediaDir: "),
+                ("recordDir = " + text, "recordDir: .* is no folder"), ("recordDir = /nonexistent", "recordDir: "),
+                ("recordDir = .\nrecordAuto = own", None), ("recordAuto = all", "recordAuto: nothing is recorded"), ("fetchAllow = ftp", "fetchAllow"),
                 ("[Filter]\nip = 192.0.2.1\n[End]\n[Filter]\nban = Yes\nip = 300.0.0.1", r"\[Filter\]: 300.0.0.1 is no"),
                 ("[Flags]\nenableSSLServer = Yes", "enableSSLServer: server.crt"), ("isRoot = Yes\nlivesync = Yes", None))
         for keys, want in rows:

@@ -7,8 +7,8 @@ import { live } from "/assets/js/events.js";
 import { Fields, draftOf, onSubmit, takeDraft, told } from "/assets/js/fields.js";
 
 const NAMES = {
-	Server: t("Node and port"), Broadcast: t("Broadcasting"), Client: t("Pages and players"), Privacy: t("Privacy"),
-	Root: t("Root (YP)"), LiveSync: t("Live sync"), Server1: t("Who may use the port"), Debug: t("Log and metrics"),
+	Server: t("Node and port"), Broadcast: t("Broadcasting"), Client: t("Pages and players"), Record: t("Recording"),
+	Privacy: t("Privacy"), Root: t("Root (YP)"), LiveSync: t("Live sync"), Server1: t("Who may use the port"), Debug: t("Log and metrics"),
 	Flags: t("Flags"), Notify: t("Notifications"),
 };
 const SHUT = ["Root", "LiveSync"];      // of little interest to most

@@ -131,6 +131,14 @@ static const struct {
 	{ "rtmpPort", "1935", "1936", "1936" },
 	{ "rtmpBind", "127.0.0.1", "0.0.0.0", "0.0.0.0" },
 	{ "rtmpKey", "", "k1,k2", "k1,k2" },
+	{ "recordDir", "", "/srv/rec", "/srv/rec" },
+	{ "recordAuto", "none", "own", "own" },
+	{ "recordMax", "8", "64", "64" },
+	{ "recordRotateMinutes", "60", "0", "0" },
+	{ "recordRotateMB", "0", "700", "700" },
+	{ "recordKeepMB", "0", "100000", "100000" },
+	{ "recordKeepFiles", "0", "20", "20" },
+	{ "recordMinFreeMB", "512", "0", "0" },
 	{ "fetchAllow", "http", "pipe, HTTP rtmp", "http,rtmp,pipe" },
 	{ "mediaDir", "", "/srv/media", "/srv/media" },
 	{ "onHeaderChange", "continue", "drop", "drop" },
@@ -775,7 +783,8 @@ static void strip_ours(char *text)
 
 		if (strncmp(from, "\n[", 2) == 0)
 			drop = ours_sect = strncmp(from, "\n[Root]", 7) == 0 ||
-				strncmp(from, "\n[LiveSync]", 11) == 0;
+				strncmp(from, "\n[LiveSync]", 11) == 0 ||
+				strncmp(from, "\n[Record]", 9) == 0;
 		for (size_t i = 0; i < NELEM(ours); i++)
 			drop |= strncmp(from, ours[i], strlen(ours[i])) == 0 &&
 				from[strlen(ours[i])] == ' ';
