@@ -23,7 +23,7 @@ struct options {
 	const char *name;               /* channel name of a source */
 	const char *path;               /* of HTTP requests */
 	const char *body;               /* JSON they POST; NULL = GET */
-	unsigned int n;                 /* connections */
+	unsigned int n;                 /* connections; bytes of an answer */
 	unsigned int kbps;              /* 0 = as fast as the node takes it */
 	unsigned int rate;              /* units per second; with kbps 0: bytes per unit */
 	unsigned int key;               /* a key frame every so many units */
@@ -43,6 +43,7 @@ int role_relay(const struct options *o);
 int role_control(const struct options *o);
 int role_http(const struct options *o);
 int role_ideal(const struct options *o);
+int role_answer(const struct options *o);
 int role_launch(const struct options *o);
 int role_parse(const struct options *o);
 

@@ -21,6 +21,7 @@ static const char usage[] =
 	"  http     -n clients ask for a path: -p PORT [-u PATH] [-j JSON to POST] [-t S] [-P PID]\n"
 	"           -a REQUESTS/S of all together; else each asks again once it has its answer\n"
 	"  ideal    the baseline: one thread, epoll, the same bytes to everybody: -p PORT\n"
+	"  answer   the baseline of short requests: one thread, epoll, -n bytes to each: -p PORT\n"
 	"  launch   start a node, time its first answer and its end: -p PORT -- COMMAND...\n"
 	"  parse    a file through its parser, over and over: [-N TYPE] [-t S] -- FILE\n";
 
@@ -86,7 +87,7 @@ int main(int argc, char **argv)
 	} roles[] = {
 		{ "source", role_source }, { "view", role_view },   { "relay", role_relay },
 		{ "control", role_control }, { "http", role_http }, { "ideal", role_ideal },
-		{ "launch", role_launch }, { "parse", role_parse },
+		{ "answer", role_answer }, { "launch", role_launch }, { "parse", role_parse },
 	};
 	struct options o = {
 		.name = "bench", .path = "/api/1", .n = 1, .chans = 1, .kbps = 1000, .rate = 30, .key = 30,
