@@ -93,12 +93,15 @@ HAVE_sqlite3 := $(shell pkg-config --exists sqlite3 2>/dev/null && echo yes)
 HAVE_libcurl := $(shell pkg-config --atleast-version=7.68 libcurl 2>/dev/null && echo yes)
 HAVE_gnutls  := $(shell pkg-config --atleast-version=3.6.5 gnutls 2>/dev/null && echo yes)
 HAVE_avformat := $(shell pkg-config --atleast-version=59 libavformat 2>/dev/null && echo yes)
+HAVE_miniupnpc := $(shell pkg-config --atleast-version=2.1 miniupnpc 2>/dev/null && echo yes)
+# libnatpmp brings no file for pkg-config.
+HAVE_natpmp  := $(shell $(CC) -E -include natpmp.h -x c -o /dev/null /dev/null 2>/dev/null && echo yes)
 FEATURES := $(if $(HAVE_sqlite3),-DHAVE_SQLITE) $(if $(HAVE_libcurl),-DHAVE_CURL) $(if $(HAVE_gnutls),-DHAVE_GNUTLS) \
-            $(if $(HAVE_avformat),-DHAVE_AVFORMAT)
+            $(if $(HAVE_avformat),-DHAVE_AVFORMAT) $(if $(HAVE_miniupnpc),-DHAVE_MINIUPNPC) $(if $(HAVE_natpmp),-DHAVE_NATPMP)
 
 # Looked up when the first recipe runs, not when this file is read: plain make looks at what is there.
-# libcurl, GnuTLS and libavformat are loaded when they are needed (servent/curl.h, core/sys/tls.h,
-# servent/avlib.h): their headers alone are asked for.
+# libcurl, GnuTLS, libavformat, miniupnpc and libnatpmp are loaded when they are needed (servent/curl.h,
+# core/sys/tls.h, servent/avlib.h, servent/maplib.h): their headers alone are asked for.
 PKGS     := libxml-2.0 jansson nettle $(if $(HAVE_sqlite3),sqlite3)
 PKGS_HDR := $(PKGS) $(if $(HAVE_libcurl),libcurl) $(if $(HAVE_gnutls),gnutls) $(if $(HAVE_avformat),libavformat)
 no_pkgs   = $(error $(PKGS) not found by pkg-config; `make run` installs what is missing, or see dist/setup)

@@ -24,6 +24,7 @@ enum status node_init(struct node *n, struct conf *conf, struct chanmgr *cm, str
 	notices_init(&n->notices);
 	chandir_init(&n->chandir);
 	speedtests_init(&n->speedtests);
+	portmaps_init(&n->portmaps);
 	node_lock(n);
 	n->filters = none;
 	node_unlock(n);
@@ -37,6 +38,7 @@ void node_fini(struct node *n) LOCK_IMPL /* the only thread left */
 	notices_fini(&n->notices);
 	chandir_fini(&n->chandir);
 	speedtests_fini(&n->speedtests);
+	portmaps_fini(&n->portmaps);
 	names_free(&n->names);
 	mtx_fini(&n->mtx);
 }

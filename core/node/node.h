@@ -16,6 +16,7 @@
 #include "core/node/history.h"
 #include "core/node/names.h"
 #include "core/node/notice.h"
+#include "core/node/portmap.h"
 #include "core/node/servmgr.h"
 #include "core/node/speedtest.h"
 #include "core/sys/host.h"
@@ -164,6 +165,7 @@ struct node {
 	struct notices notices;
 	struct chandir chandir;         /* what the user's yellow pages list */
 	struct speedtests speedtests;   /* and what they say of our upload */
+	struct portmaps portmaps;       /* how the router leads to our port */
 };
 
 static inline void node_count(struct node *n, enum node_count c)
