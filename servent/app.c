@@ -40,6 +40,7 @@
 #include "servent/speedtest.h"
 #include "xml/xmlout.h"
 
+#define LARGE (128 * 1024)              /* bytes; glibc's own figure, before it grows by itself */
 #define REPORT_TIME (2 * NSEC_PER_SEC)  /* for live sync to tell how it stands */
 
 /* --- tasks ------------------------------------------------------------------------------------ */
@@ -553,6 +554,10 @@ enum status app_start(struct app *a, const char *ini, int *exit_code)
 #ifdef M_ARENA_MAX
 	/* thousands of threads, two cores: arenas of their own would only cost memory */
 	(void)mallopt(M_ARENA_MAX, 2);
+#endif
+#ifdef M_MMAP_THRESHOLD
+	/* what is large goes back to the system when it is freed: glibc would soon keep it, and in pieces */
+	(void)mallopt(M_MMAP_THRESHOLD, LARGE);
 #endif
 	xml_init();
 	mtx_init(&a->mtx, &lk_app);

@@ -4,7 +4,8 @@
  *
  * A detached one whose function has ended parks for a moment, and runs the function of the next detached
  * start: making a thread costs more than most of what a connection's does. No start ever waits for a
- * function to end. A parked thread goes by the name it had last. */
+ * function to end. A parked thread goes by the name it had last. None gets old: what it has touched of its
+ * stack, and what libraries keep for it, would only ever grow. */
 #ifndef CORE_SYS_THR_H
 #define CORE_SYS_THR_H
 
@@ -17,6 +18,7 @@
 #define THR_NAME   16             /* with the NUL, a limit of the kernel */
 #define THR_PARK   NSEC_PER_SEC   /* unused for so long, a parked thread ends */
 #define THR_PARKED 64             /* at a time */
+#define THR_RUNS   32             /* functions after which it ends, parked or not */
 
 struct thr_run;
 

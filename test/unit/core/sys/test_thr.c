@@ -148,6 +148,28 @@ START_TEST(used_again)
 }
 END_TEST
 
+#define AGES (20 * THR_RUNS)
+
+/* However often it is used: none gets old. */
+START_TEST(threads_are_renewed)
+{
+	static pid_t seen[AGES];
+	struct visit v;
+
+	sem_init(&v.done, 0, 0);
+	for (size_t i = 0; i < AGES; i++) {
+		unsigned runs = 1;
+
+		ck_assert_int_eq(thr_start(NULL, "age", visit_main, &v), ST_OK);
+		sem_wait(&v.done);
+		seen[i] = v.tid;
+		for (size_t k = 0; k < i; k++)
+			runs += seen[k] == v.tid;
+		ck_assert_uint_le(runs, THR_RUNS);
+	}
+}
+END_TEST
+
 struct meeting {
 	pthread_barrier_t all;
 	sem_t left;
@@ -301,6 +323,7 @@ Suite *unit_suite(void)
 	tcase_add_test(t, joined);
 	tcase_add_test(t, detached);
 	tcase_add_test(t, used_again);
+	tcase_add_test(t, threads_are_renewed);
 	tcase_add_test(t, nobody_waits);
 	tcase_add_test(t, starts_from_everywhere);
 	tcase_add_test(t, parked_threads_end);
