@@ -45,7 +45,8 @@ unsigned pull_scheme(const char *url)
 	for (size_t i = 0; i < NELEM(schemes); i++) {
 		const size_t n = strlen(schemes[i].prefix);
 
-		if (ascii_ncasecmp(url, schemes[i].prefix, n) == 0 && url[n] != '\0' && url[n] != '/')
+		if (ascii_ncasecmp(url, schemes[i].prefix, n) == 0 && url[n] != '\0' &&
+		    (url[n] != '/' || schemes[i].allow == FETCHALLOW_PIPE))
 			return schemes[i].allow;
 	}
 	return 0;

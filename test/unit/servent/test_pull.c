@@ -18,7 +18,8 @@ static const struct {
 	{ "file:///x", FETCHALLOW_FILE }, { "file://localhost/x", FETCHALLOW_FILE }, { "FILE:x", FETCHALLOW_FILE },
 	{ "file:/x", FETCHALLOW_FILE }, { "file://h/x", 0 }, { "file://", 0 }, { "file:", 0 }, { "file:///", 0 },
 	{ "/etc/passwd", FETCHALLOW_FILE }, { "x", FETCHALLOW_FILE }, { "x/y:z", FETCHALLOW_FILE }, { "x:y", 0 },
-	{ "", 0 }, { "rtmps://h/a", 0 }, { "pipe:id", FETCHALLOW_PIPE }, { "pipe:", 0 }, { "Pipe: id", FETCHALLOW_PIPE },
+	{ "", 0 }, { "rtmps://h/a", 0 }, { "pipe:id", FETCHALLOW_PIPE }, { "pipe:/bin/id", FETCHALLOW_PIPE },
+	{ "pipe:", 0 }, { "Pipe: id", FETCHALLOW_PIPE },
 	{ "gopher://h", 0 }, { " http://h/", 0 },
 };
 
