@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "core/conf/roots.h"
+#include "core/sys/heap.h"
 #include "core/sys/log.h"
 #include "http/pastcast.h"
 #include "pcp/bcst.h"
@@ -29,6 +30,7 @@
 #define FORCE_IP_TIME (60 * NSEC_PER_SEC)       /* between two look-ups of its name */
 #define ADDR_TIME     (60 * NSEC_PER_SEC)       /* between two looks at the interfaces, without news */
 #define ADDR_PACE     (1 * NSEC_PER_SEC)        /* and with them */
+#define TRIM_TIME     (60 * NSEC_PER_SEC)       /* between two looks at what malloc keeps */
 #define SLEPT         (60 * NSEC_PER_SEC)       /* a machine that has slept that long may be elsewhere */
 #define COUT_LEAD     (2 * NSEC_PER_SEC)        /* its handshake tells of our port, too */
 #define ENDED         64                        /* lists that end in one sweep */
@@ -38,7 +40,7 @@ struct house {
 	struct app *a;
 	const struct settings *set;     /* of this round */
 	nsec sampled;
-	nsec sweep_at, sample_at, cout_at, addr_at, force_at;
+	nsec sweep_at, sample_at, cout_at, addr_at, force_at, trim_at;
 
 	uint32_t root_interval;         /* seconds, as last told; 0 = not a root yet */
 	nsec root_sent;
@@ -216,6 +218,16 @@ static nsec sample(struct house *h, nsec now)
 	return h->sample_at;
 }
 
+/* Whoever has left needs no memory any more. Nothing wakes us for it. */
+static void trim(struct house *h, nsec now)
+{
+	if (now < h->trim_at)
+		return;
+	h->trim_at = now + TRIM_TIME;
+	if (heap_trim())
+		log_debug("house: memory given back to the system");
+}
+
 static nsec save(struct house *h, nsec now)
 {
 	nsec since = conf_dirty_since(h->a->node.conf);
@@ -353,6 +365,7 @@ static nsec tick(struct house *h)
 	next = MIN(next, root_round(h, now));
 	next = MIN(next, sweep(h, now));
 	next = MIN(next, sample(h, now));
+	trim(h, now);
 	next = MIN(next, air_round(h, now));
 	next = MIN(next, save(h, now));
 	next = MIN(next, addr_round(h, now));
