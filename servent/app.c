@@ -2,7 +2,6 @@
 #include "servent/app.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 
 #include "core/conf/roots.h"
 #include "core/sys/file.h"
+#include "core/sys/heap.h"
 #include "core/sys/log.h"
 #include "http/session.h"
 #include "http/storage.h"
@@ -21,6 +21,7 @@
 #include "servent/banlist.h"
 #include "servent/boards.h"
 #include "servent/chanlogd.h"
+#include "servent/confine.h"
 #include "servent/conn.h"
 #include "servent/daemon.h"
 #include "servent/feedd.h"
@@ -40,7 +41,6 @@
 #include "servent/speedtest.h"
 #include "xml/xmlout.h"
 
-#define LARGE (128 * 1024)              /* bytes; glibc's own figure, before it grows by itself */
 #define REPORT_TIME (2 * NSEC_PER_SEC)  /* for live sync to tell how it stands */
 
 /* --- tasks ------------------------------------------------------------------------------------ */
@@ -264,6 +264,7 @@ void app_apply_settings(struct app *a)
 	log_set_level((enum log_level)set->log_level);
 	log_pause(set->pause_log);
 	conf_set_log(set);
+	confine_look(set);
 	memcpy(bcid.b, set->broadcast_id, sizeof(bcid.b));
 	servmgr_set_bcid(a->node.sm, &bcid);
 	settings_unref(&set);
@@ -537,7 +538,7 @@ static enum status start_threads(struct app *a)
 	return st;
 }
 
-enum status app_start(struct app *a, const char *ini, int *exit_code)
+enum status app_start(struct app *a, const char *ini, const struct confine_paths *paths, int *exit_code)
 {
 	char sid[GNUID_STRLEN], bcid[GNUID_STRLEN];
 	const struct settings *set;
@@ -551,14 +552,7 @@ enum status app_start(struct app *a, const char *ini, int *exit_code)
 	a->passed_fd = manager_take_socket("");
 	*exit_code = EXIT_START;
 	raise_file_limit();
-#ifdef M_ARENA_MAX
-	/* thousands of threads, two cores: arenas of their own would only cost memory */
-	(void)mallopt(M_ARENA_MAX, 2);
-#endif
-#ifdef M_MMAP_THRESHOLD
-	/* what is large goes back to the system when it is freed: glibc would soon keep it, and in pieces */
-	(void)mallopt(M_MMAP_THRESHOLD, LARGE);
-#endif
+	heap_init();
 	xml_init();
 	mtx_init(&a->mtx, &lk_app);
 	cond_init(&a->idle);
@@ -619,6 +613,11 @@ enum status app_start(struct app *a, const char *ini, int *exit_code)
 	if (st != ST_OK)
 		return st;
 	addr_read(a);
+	if (paths != NULL) {
+		set = conf_get(conf);
+		confine(set, paths);
+		settings_unref(&set);
+	}
 	a->remux = remuxd_new(a);
 	st = a->remux != NULL ? chanlogd_start(&a->chanlog, conf) : ST_LIMIT;
 	if (st == ST_OK)

@@ -25,6 +25,7 @@
 
 struct boards;
 struct chanlogd;
+struct confine_paths;
 struct feedd;
 struct historyd;
 struct livesync;
@@ -111,10 +112,12 @@ void app_own_changed(struct app *a) EXCLUDES(lk_app);
 /* The housekeeper has something new to time (settings changed ...). */
 void app_wake_house(struct app *a);
 
-/* Start everything on these settings. On failure *exit_code says what main() returns, and a line has
+/* Start everything on these settings. paths: what must stay open when files are closed (confine.h), NULL =
+ * nothing is closed. On failure *exit_code says what main() returns, and a line has
  * been written to stderr. The signals are blocked already.
  * returns  ST_OK, or the reason */
-enum status app_start(struct app *a, const char *ini, int *exit_code) NODISCARD;
+enum status app_start(struct app *a, const char *ini, const struct confine_paths *paths, int *exit_code)
+	NODISCARD;
 /* End the process when somebody asked for it and the moment has come. Returns when it will. */
 nsec app_end_round(struct app *a, nsec now) EXCLUDES(lk_app);
 /* SIGHUP: log and channel log are opened again, the ini is read again. */

@@ -17,6 +17,7 @@
 #include "http/password.h"
 #include "servent/app.h"
 #include "servent/checkconf.h"
+#include "servent/confine.h"
 #include "servent/daemon.h"
 #include "servent/health.h"
 #include "servent/healthask.h"
@@ -139,6 +140,7 @@ int main(int argc, char **argv)
 	int code, pid_fd, ready = -1;
 	char ready_lines[64];
 	char *ini;
+	struct confine_paths paths;
 	struct opts o;
 	sigset_t set;
 
@@ -188,7 +190,8 @@ int main(int argc, char **argv)
 #ifdef __SANITIZE_ADDRESS__
 	thr_dismiss();          /* LeakSanitizer stumbles over threads that end as the process does */
 #endif
-	if (app_start(&app, ini, &code) == ST_OK) {
+	paths = (struct confine_paths){ .ini = ini, .log = o.log, .pid = o.pid, .ui = o.ui_path };
+	if (app_start(&app, ini, o.no_sandbox ? NULL : &paths, &code) == ST_OK) {
 		daemon_tell_parent(ready, EXIT_SUCCESS);
 		snprintf(ready_lines, sizeof(ready_lines), "READY=1\nMAINPID=%ld", (long)getpid());
 		manager_tell(ready_lines);

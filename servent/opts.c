@@ -18,6 +18,7 @@ static void usage(FILE *out)
 	      "  -d, --daemon           go to the background once the port is open\n"
 	      "  -p, --pidfile <file>   write the process number here\n"
 	      "      --user <name>      started by root, be this user from then on\n"
+	      "      --no-sandbox       keep the right to open any file and call anything\n"
 	      "      --check-config     read the settings, tell what is wrong with them, and end\n"
 	      "      --check-health     ask the node that runs on these settings whether it is ready\n"
 	      "      --hash-password    read a password, print it hashed, for `password` in the ini\n"
@@ -42,6 +43,7 @@ int opts_parse(int argc, char **argv, struct opts *o, FILE *out, FILE *err)
 			{ "-p", "--pidfile", &o->pid, NULL },
 			{ NULL, "--user", &o->user, NULL },
 			{ "-d", "--daemon", NULL, &o->daemon },
+			{ NULL, "--no-sandbox", NULL, &o->no_sandbox },
 			{ NULL, "--check-config", NULL, &o->check_config },
 			{ NULL, "--check-health", NULL, &o->check_health },
 			{ NULL, "--hash-password", NULL, &o->hash_password },

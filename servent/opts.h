@@ -16,7 +16,7 @@ struct opts {
 	const char *ui_path;            /* NULL = not given */
 	const char *pid;                /* NULL = none */
 	const char *user;               /* NULL = stay who we are */
-	bool daemon, check_config, check_health, hash_password, notify_send;
+	bool daemon, no_sandbox, check_config, check_health, hash_password, notify_send;
 };
 
 /* Read the arguments; texts point into argv. Help and version go to out, complaints to err.

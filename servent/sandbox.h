@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "core/sys/cc.h"
+
 /* From here on: no files, no processes, no sockets but those that are open, at most `memory` bytes of address
  * space, and the end when the parent goes. What is loaded must be loaded by now.
  *
@@ -16,5 +18,11 @@ bool sandbox_enter(size_t memory);
 
 /* Of processor time so many seconds more, until it is called again; then the system ends the process. */
 void sandbox_allow_cpu(unsigned seconds);
+
+/* For the node itself: what it never calls fails from here on, in this thread, those it starts, and the programs
+ * they start: to look into other processes, mount, load modules, make namespaces, be somebody else, get memory
+ * that can be written and run, speak other than IP, change modes by name ... Needs PR_SET_NO_NEW_PRIVS.
+ * returns  false: this kernel or processor cannot (errno) */
+bool sandbox_calls(void) NODISCARD;
 
 #endif

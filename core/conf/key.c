@@ -125,6 +125,10 @@ const struct key key_table[] = {
 		"Channels at once; 0 = no limit."),
 	U32(SECT_SERVER, "maxPerAddress", max_per_address, "64", 1, UINT32_MAX,
 		"Connections at once from one address, served relays and players not counted."),
+	{ SECT_SERVER, KEY_WORD, KEY_HERE, .name = "sandbox", .dflt = "auto",
+	  .off = PLACE(struct settings, sandbox, unsigned int), .words = "auto strict off",
+	  .doc = "Open only files it needs: auto (not if it may run commands), strict, off; from the next "
+	  "start on." },
 	{ SECT_SERVER, KEY_OCTAL, KEY_HERE, .name = "chanLogMode", .dflt = "0640", .max = 0777,
 	  .off = PLACE(struct settings, chan_log_mode, unsigned int),
 	  .doc = "File mode of the channel log, octal." },

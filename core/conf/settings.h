@@ -45,6 +45,7 @@ enum announcepolicy { ANNOUNCE_OPEN, ANNOUNCE_SAMEIP, ANNOUNCE_PORTOPEN };
 enum rootfwd    { ROOTFWD_PUSH, ROOTFWD_ALL, ROOTFWD_NONE };
 enum headchange { HEADCHANGE_CONTINUE, HEADCHANGE_DROP };
 enum logformat  { LOGFORMAT_TEXT, LOGFORMAT_JSON };
+enum sandbox    { SANDBOX_AUTO, SANDBOX_STRICT, SANDBOX_OFF };
 enum metrics    { METRICS_LOCAL, METRICS_LOGIN, METRICS_ALL, METRICS_OFF };
 enum hosttype   { HOSTTYPE_NONE, HOSTTYPE_STREAM, HOSTTYPE_CHANNEL, HOSTTYPE_SERVENT,
 		  HOSTTYPE_TRACKER };
@@ -127,6 +128,7 @@ struct settings {
 	bool trust_localhost;
 	uint32_t max_channels;          /* 0 = no limit */
 	uint32_t max_per_address;
+	enum sandbox sandbox;           /* as it was at the start is what counts */
 	uint32_t chan_log_mode;         /* as of chmod(2) */
 	char chan_log_group[SETTINGS_TEXT];
 	bool chan_log_compat;

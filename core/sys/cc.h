@@ -16,6 +16,19 @@
 #define SENTINEL            __attribute__((sentinel))
 #define NOINLINE            __attribute__((noinline))
 #define UNUSED              __attribute__((unused))
+#define PACKED              __attribute__((packed))
+
+/* 1 when a sanitizer is built in: it needs more of the system than we do. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
 
 #define NELEM(a)            (sizeof(a) / sizeof((a)[0]))
 #define MIN(a, b)           ((a) < (b) ? (a) : (b))

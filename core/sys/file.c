@@ -50,9 +50,8 @@ static enum status name_too_long(void)
 	return ST_SYS;
 }
 
-/* The file a path names once its last part is no symbolic link; it need not exist. (realpath()
- * would refuse a link to a file not yet there.) */
-static enum status follow_links(char *dst, size_t cap, const char *path)
+/* (realpath() would refuse a link to a file not yet there.) */
+enum status file_follow(char *dst, size_t cap, const char *path)
 {
 	char to[PATH_MAX];
 
@@ -99,7 +98,7 @@ enum status file_replace(const char *path, const void *p, size_t n, mode_t mode)
 	enum status st;
 	int fd, e;
 
-	st = follow_links(real, sizeof(real), path);
+	st = file_follow(real, sizeof(real), path);
 	if (st != ST_OK)
 		return st;
 	(void)snprintf(tmp, sizeof(tmp), "%s" TEMPORARY, real);
@@ -148,7 +147,7 @@ void file_sweep(const char *path)
 	size_t n;
 	DIR *d;
 
-	if (follow_links(real, sizeof(real), path) != ST_OK)
+	if (file_follow(real, sizeof(real), path) != ST_OK)
 		return;
 	n = folder_len(real);
 	if (n > 0) {

@@ -14,6 +14,10 @@
  * returns  ST_OK, ST_SYS */
 enum status file_replace(const char *path, const void *p, size_t n, mode_t mode) NODISCARD;
 
+/* The file a path names once its last part is no symbolic link; it need not be there.
+ * returns  ST_OK, ST_SYS (ELOOP, ENAMETOOLONG ...) */
+enum status file_follow(char *dst, size_t cap, const char *path) NODISCARD;
+
 /* Take away what file_replace() of this path left when a process was killed in it. Only while nobody else may
  * be replacing it. */
 void file_sweep(const char *path);

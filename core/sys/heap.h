@@ -8,8 +8,8 @@
 /* Before there are threads. */
 void heap_init(void);
 
-/* Give back to the system what malloc keeps, if that is more than is in use, as it is when a crowd has left. Others
- * may have to wait for memory meanwhile, a moment for each MiB. Returns whether it was done. */
+/* Give back to the system what malloc keeps, if that is more than is in use, as it is when a crowd has left.
+ * Others may have to wait for memory meanwhile, a moment for each MiB. Returns whether it was done. */
 bool heap_trim(void);
 
 #endif

@@ -16,6 +16,7 @@ Every node is stopped with SIGINT at the end of its test; the test fails when it
 wait_log() wait for an event up to a deadline, and TEST_PATIENCE multiplies every deadline.
 """
 import contextlib
+import ctypes
 import fcntl
 import http.client
 import json
@@ -77,6 +78,11 @@ def wait_until(predicate, seconds=WAIT, what=None):
 # --- ports ------------------------------------------------------------------------------------------
 
 _ports = []
+
+
+def landlock():
+    """What version of it this kernel has; 0 = none."""
+    return max(0, ctypes.CDLL(None).syscall(444, None, 0, 1))     # landlock_create_ruleset(2)
 
 
 def free_port():

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import PATIENCE, PEERCAST, TOP, slow, wait_until
+from harness import PATIENCE, PEERCAST, TOP, landlock, slow, wait_until
 
 # What lintian may say of a package that nobody uploads: its maintainer's address, its first entry, the ini's mode.
 KNOWN = {"bogus-mail-host", "bogus-mail-host-in-debian-changelog", "root-in-contact", "initial-upload-closes-no-bugs",
@@ -315,6 +315,9 @@ exec env -i container=lxc "PATH=$PATH" chroot . /lib/systemd/systemd --system --
         got = dict(part.split("\n", 1) for part in text.split("== ")[1:])
         self.assertEqual(got["start"], "0\n", text)
         self.assertTrue(got["health"].startswith("ok\n"), text)
+        if landlock():
+            with open(os.path.join(out, "log"), encoding="utf-8", errors="replace") as f:
+                self.assertIn("sandbox: files: on, system calls: on", f.read())
         self.assertEqual(got["status"], "0 channels, 0 relays, 0 players, 0 trackers\n")
         self.assertEqual(got["reload"], "0\nactive\n")
         self.assertEqual(got["stuck"], "0\n", text)

@@ -68,7 +68,7 @@ static void node_up(void)
 
 		ASSERT(fd != -1 && dprintf(fd, ini, 15000 + rng_below(17000)) > 0);
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-		st = app_start(&app, path, &code);
+		st = app_start(&app, path, NULL, &code);
 		ASSERT(st == ST_OK || code == 3);       /* that port is taken */
 	}
 	ASSERT(st == ST_OK && atexit(node_down) == 0);

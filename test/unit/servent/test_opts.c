@@ -25,6 +25,7 @@ static const struct parse_case {
 	  { .ini = "a", .log = "b", .ui_path = "c", .daemon = true }, NULL, NULL },
 	{ "long, rest", { "--pidfile", "p", "--check-config", "--enable-notify-send" }, -1,
 	  { .pid = "p", .check_config = true, .notify_send = true }, NULL, NULL },
+	{ "sandbox", { "--no-sandbox" }, -1, { .no_sandbox = true }, NULL, NULL },
 	{ "hash", { "--hash-password" }, -1, { .hash_password = true }, NULL, NULL },
 	{ "health", { "--check-health" }, -1, { .check_health = true }, NULL, NULL },
 	{ "later wins", { "-i", "a", "--inifile", "b" }, -1, { .ini = "b" }, NULL, NULL },
@@ -79,6 +80,7 @@ START_TEST(parse_table)
 	              same(o.ui_path, c->want.ui_path), "%s: a text differs", c->name);
 	ck_assert_msg(o.daemon == c->want.daemon && o.check_config == c->want.check_config &&
 	              o.check_health == c->want.check_health &&
+		o.no_sandbox == c->want.no_sandbox &&
 		o.hash_password == c->want.hash_password &&
 	              o.notify_send == c->want.notify_send, "%s: a flag differs", c->name);
 	begins(c->name, out, c->out);

@@ -4,8 +4,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <spawn.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -85,6 +93,141 @@ START_TEST(locked_up)
 }
 END_TEST
 
+/* --- the node itself --- */
+
+static long two_uses(void)
+{
+	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? -1 : 0;
+}
+
+static long run_code(void)
+{
+	void *p = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? -1 : 0;
+}
+
+static long make_code(void)
+{
+	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? -1 : mprotect(p, 4096, PROT_READ | PROT_EXEC);
+}
+
+static long keep_data(void)
+{
+	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? -1 : mprotect(p, 4096, PROT_READ);
+}
+
+static long inet(void)
+{
+	return socket(AF_INET6, SOCK_STREAM, 0);
+}
+
+static long local(void)
+{
+	return socket(AF_UNIX, SOCK_STREAM, 0);
+}
+
+static long other_net(void)
+{
+	return socket(AF_INET + 1000, SOCK_STREAM, 0);
+}
+
+static long crypto(void)
+{
+	return socket(AF_ALG, SOCK_SEQPACKET, 0);
+}
+
+static long namespace(void)
+{
+	return unshare(CLONE_FS);
+}
+
+static long type_in(void)
+{
+	return ioctl(-1, TIOCSTI, "x");
+}
+
+static long ask_size(void)
+{
+	struct winsize w;
+
+	return ioctl(-1, TIOCGWINSZ, &w);
+}
+
+static long clone3(void)
+{
+	return syscall(SYS_clone3, NULL, (size_t)0);
+}
+
+static long user_space(void)
+{
+	return syscall(SYS_clone, (long)(CLONE_NEWUSER | SIGCHLD), 0L, 0L, 0L, 0L);
+}
+
+static void *nothing(void *arg)
+{
+	return arg;
+}
+
+static long thread(void)
+{
+	pthread_t t;
+
+	return pthread_create(&t, NULL, nothing, NULL) == 0 && pthread_join(t, NULL) == 0 ? 0 : -1;
+}
+
+static long program(void)
+{
+	char name[] = "true";
+	char *const argv[] = { name, NULL };
+	pid_t pid;
+	int how = 1;
+
+	if (posix_spawnp(&pid, "true", NULL, NULL, argv, NULL) != 0 || waitpid(pid, &how, 0) != pid)
+		return -1;
+	return how == 0 ? 0 : -1;
+}
+
+static long rename_mode(void)
+{
+	return chmod("/dev/null/nowhere", 0600);
+}
+
+static const struct {
+	long (*call)(void);
+	int error;                      /* 0 = it may */
+} node_calls[] = {
+	{ two_uses, EPERM }, { run_code, 0 }, { make_code, EPERM }, { keep_data, 0 }, { inet, 0 },
+	{ local, 0 },
+	{ other_net, EAFNOSUPPORT }, { crypto, EAFNOSUPPORT }, { namespace, EPERM }, { type_in, EPERM },
+	{ ask_size, EBADF }, { clone3, ENOSYS }, { user_space, EPERM }, { thread, 0 }, { program, 0 },
+	{ rename_mode, EPERM },
+};
+
+START_TEST(node_locked_up)
+{
+	const pid_t child = fork();
+	int how;
+
+	ck_assert_int_ne(child, -1);
+	if (child == 0) {
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || !sandbox_calls())
+			_exit(201);
+		errno = 0;
+		_exit(node_calls[_i].call() == -1 ? errno : 0);
+	}
+	ck_assert_int_eq(waitpid(child, &how, 0), child);
+	ck_assert(WIFEXITED(how));
+	ck_assert_int_eq(WEXITSTATUS(how), node_calls[_i].error);
+}
+END_TEST
+
 /* From what it has used. */
 START_TEST(processor_time)
 {
@@ -109,6 +252,8 @@ Suite *unit_suite(void)
 	/* builds with sanitizers cannot be locked up */
 	if (FILTERED && can_fork())
 		tcase_add_loop_test(t, locked_up, 0, (int)NELEM(calls));
+	if (FILTERED && can_fork())
+		tcase_add_loop_test(t, node_locked_up, 0, (int)NELEM(node_calls));
 	suite_add_tcase(s, t);
 	return s;
 }

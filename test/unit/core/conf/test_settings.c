@@ -113,6 +113,7 @@ static const struct {
 	{ "trustLocalhost", "Yes", "off", "No" },
 	{ "maxChannels", "200", "0", "0" },
 	{ "maxPerAddress", "64", "1", "1" },
+	{ "sandbox", "auto", "strict", "strict" },
 	{ "chanLogMode", "0640", "644", "0644" },
 	{ "chanLogGroup", "", "www-data", "www-data" },
 	{ "chanLogCompat", "Yes", "false", "No" },
@@ -768,7 +769,7 @@ END_TEST
 static void strip_ours(char *text)
 {
 	static const char *const ours[] = {
-		"bindAddress", "allowedHosts", "trustLocalhost", "maxChannels", "maxPerAddress",
+		"bindAddress", "allowedHosts", "trustLocalhost", "maxChannels", "maxPerAddress", "sandbox",
 		"chanLogMode", "chanLogGroup", "chanLogCompat", "chanLogEvents", "chanLogAfterHost",
 		"chanLogMaxSize", "chanLogSynced", "sourceGraceSec", "rtmpServer", "rtmpPort",
 		"rtmpBind", "rtmpKey", "fetchAllow", "mediaDir", "onHeaderChange", "boardHosts",
