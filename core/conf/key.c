@@ -31,6 +31,10 @@ const struct sect_info sect_info[SECT_N] = {
 	[SECT_UPTEST] = { "Uptest", SECT_LIST, offsetof(struct settings, uptests),
 		sizeof(struct settings_uptest), SETTINGS_UPTESTS,
 		"A YP's upload speed test, one block each: url of its yp4g.xml." },
+	[SECT_HOOK] = { "Hook", SECT_LIST, offsetof(struct settings, hooks),
+		sizeof(struct settings_hook), SETTINGS_HOOKS,
+		"What to run, or whom to tell by HTTP, when something happens, one block each: a command "
+		"or a\n# url. Only this file makes hooks; SIGHUP reads it again." },
 	[SECT_NOTIFY] = { "Notify", SECT_BLOCK,
 		.doc = "Kinds of notifications. Kept for other versions: without effect." },
 	[SECT_SERVER1] = { "Server1", SECT_BLOCK, .doc = "What the port serves." },
@@ -294,6 +298,22 @@ const struct key key_table[] = {
 		KEY_WHOLE | KEY_OPTIONAL, "Root of this YP, host or host:port."),
 
 	T_TEXT(SECT_UPTEST, "url", struct settings_uptest, url, "", KEY_WHOLE, "http."),
+
+	{ .sect = SECT_HOOK, .type = KEY_WORDS, .name = "event", .dflt =
+	  "channelStart,channelStop,listed,unlisted,portChange,childJoin,childLeave",
+	  .off = PLACE(struct settings_hook, events, unsigned int), .words = "channelStart channelStop "
+	  "listed unlisted portChange childJoin childLeave viewerJoin viewerLeave",
+	  .doc = "Of which events; viewerJoin and viewerLeave are there, too." },
+	T_TEXT(SECT_HOOK, "command", struct settings_hook, command, "", KEY_WHOLE | KEY_OPTIONAL,
+		"Program and its arguments, started without a shell; the event is on its input."),
+	T_TEXT(SECT_HOOK, "url", struct settings_hook, url, "", KEY_WHOLE | KEY_OPTIONAL | KEY_SECRET,
+		"Where the event is posted to as JSON, http or https."),
+	T_TEXT(SECT_HOOK, "secret", struct settings_hook, secret, "",
+		KEY_WHOLE | KEY_OPTIONAL | KEY_SECRET, "Signs what goes to url; empty = unsigned."),
+	T_U32(SECT_HOOK, "timeout", struct settings_hook, timeout_s, "10", 1, 300, 0,
+		"Seconds one try may take, 1-300."),
+	T_U32(SECT_HOOK, "retries", struct settings_hook, retries, "5", 0, 20, 0,
+		"Tries after the first one fails, 0-20; the waits between them grow."),
 
 	BOOL(SECT_NOTIFY, "PeerCast", notify_peercast, "Yes", "Of the node itself."),
 	BOOL(SECT_NOTIFY, "Broadcasters", notify_broadcasters, "Yes", "Messages of broadcasters."),

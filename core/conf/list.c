@@ -8,11 +8,13 @@
 #include "core/conf/ini.h"
 #include "core/sys/assert.h"
 #include "core/sys/text.h"
+#include "core/sys/words.h"
 
 /* settings_relay.kept beyond the header stays unused: its comments are pairs without a name. */
 _Static_assert(offsetof(struct settings_filter, kept) == 0 &&
 	offsetof(struct settings_feed, kept) == 0 && offsetof(struct settings_uptest, kept) == 0 &&
-	offsetof(struct settings_host, kept) == 0 && offsetof(struct settings_relay, kept) == 0,
+	offsetof(struct settings_hook, kept) == 0 && offsetof(struct settings_host, kept) == 0 &&
+	offsetof(struct settings_relay, kept) == 0,
 	"entries begin with what is kept");
 
 static bool is_list(enum sect s)
@@ -363,6 +365,29 @@ static bool entry_is_there(const struct settings_list *l, enum sect s, const voi
 	return false;
 }
 
+/* What is wrong with a hook; "" = nothing. The url is not quoted. */
+static const char *hook_fault(const struct settings_hook *h)
+{
+	char line[SETTINGS_LONG], *words[SETTINGS_HOOK_WORDS + 1];
+	size_t n = 0;
+	enum status st = ST_OK;
+
+	if ((h->command[0] != '\0') == (h->url[0] != '\0'))
+		return h->url[0] != '\0' ? "it has both a command and a url" : "it has no command and no url";
+	if (h->events == 0)
+		return "it names no event";
+	if (h->url[0] != '\0')
+		return !has_scheme(h->url, "http://") && !has_scheme(h->url, "https://") ?
+			"its url is not an http or https URL" : "";
+	(void)text_copy(line, sizeof(line), h->command);
+	st = words_split(line, words, SETTINGS_HOOK_WORDS, &n);
+	if (st == ST_PROTO)
+		return "a quote in its command is not closed";
+	if (st != ST_OK)
+		return "its command has too many words";
+	return words[0][0] == '\0' ? "its command names no program" : "";
+}
+
 static enum status entry_check(const struct settings_list *l, enum sect s, const void *entry,
 	char *why)
 {
@@ -375,6 +400,8 @@ static enum status entry_check(const struct settings_list *l, enum sect s, const
 		fault = "its url is not an http URL";
 	else if (s == SECT_RELAYCHANNEL && !settings_relay_id(entry, id))
 		fault = "it has no usable id";
+	else if (s == SECT_HOOK)
+		fault = hook_fault(entry);
 	else if (s != SECT_FILTER && s != SECT_HOST && entry_is_there(l, s, entry))
 		fault = "it is there already";
 	(void)text_copy(why, SETTINGS_WHY, fault);
@@ -433,6 +460,7 @@ enum status list_take(struct settings *st, enum sect s, void **entry, char *why)
 LIST_GETTER(settings_filters, settings_filter, filters)
 LIST_GETTER(settings_feeds, settings_feed, feeds)
 LIST_GETTER(settings_uptests, settings_uptest, uptests)
+LIST_GETTER(settings_hooks, settings_hook, hooks)
 LIST_GETTER(settings_hosts, settings_host, hosts)
 LIST_GETTER(settings_relays, settings_relay, relays)
 

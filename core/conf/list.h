@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The lists inside struct settings, for settings.c alone: entries of [Filter], [Feed], [Uptest],
- * [Host] and [RelayChannel] handled by their row in sect_info. The rest of the node uses
+ * [Hook], [Host] and [RelayChannel] handled by their row in sect_info. The rest of the node uses
  * settings.h.
  *
  * Every entry begins with its `kept` texts: of the header, of each key in the order of the table,

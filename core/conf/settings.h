@@ -33,6 +33,8 @@
 #define SETTINGS_FILTERS  1000          /* entries of each list */
 #define SETTINGS_FEEDS    100
 #define SETTINGS_UPTESTS  100
+#define SETTINGS_HOOKS    32
+#define SETTINGS_HOOK_WORDS 64           /* of a command */
 #define SETTINGS_HOSTS    100
 #define SETTINGS_RELAYS   1000
 #define SETTINGS_PAIRS    64            /* names in one saved channel */
@@ -47,6 +49,12 @@ enum headchange { HEADCHANGE_CONTINUE, HEADCHANGE_DROP };
 enum logformat  { LOGFORMAT_TEXT, LOGFORMAT_JSON };
 enum sandbox    { SANDBOX_AUTO, SANDBOX_STRICT, SANDBOX_OFF };
 enum metrics    { METRICS_LOCAL, METRICS_LOGIN, METRICS_ALL, METRICS_OFF };
+/* Bits of settings_hook.events. */
+enum hookwhat {
+	HOOK_CHANNEL_START = 1, HOOK_CHANNEL_STOP = 2, HOOK_LISTED = 4, HOOK_UNLISTED = 8,
+	HOOK_PORT_CHANGE = 16, HOOK_CHILD_JOIN = 32, HOOK_CHILD_LEAVE = 64, HOOK_VIEWER_JOIN = 128,
+	HOOK_VIEWER_LEAVE = 256
+};
 enum hosttype   { HOSTTYPE_NONE, HOSTTYPE_STREAM, HOSTTYPE_CHANNEL, HOSTTYPE_SERVENT,
 		  HOSTTYPE_TRACKER };
 /* Bits of fetch_allow. */
@@ -54,7 +62,7 @@ enum fetchallow { FETCHALLOW_HTTP = 1, FETCHALLOW_MMS = 2, FETCHALLOW_RTMP = 4,
 		  FETCHALLOW_FILE = 8, FETCHALLOW_PIPE = 16 };
 
 /* Entries of lists. `kept` belongs to this module: zero in an entry you make. */
-#define SETTINGS_KEPT 7
+#define SETTINGS_KEPT 8
 
 struct settings_filter {
 	char *kept[SETTINGS_KEPT];
@@ -71,6 +79,18 @@ struct settings_feed {
 struct settings_uptest {
 	char *kept[SETTINGS_KEPT];
 	char url[SETTINGS_LONG];        /* http */
+};
+
+/* Exactly one of command and url is set, and at least one event. Only the file makes one: nothing that comes
+ * over the network may. */
+struct settings_hook {
+	char *kept[SETTINGS_KEPT];
+	uint32_t events;                /* enum hookwhat */
+	char command[SETTINGS_LONG];    /* words_split() takes it */
+	char url[SETTINGS_LONG];        /* http or https; as secret as the next one */
+	char secret[SETTINGS_TEXT];     /* signs what goes to url; empty = unsigned */
+	uint32_t timeout_s;             /* of one try */
+	uint32_t retries;
 };
 
 struct settings_host {                  /* of the host cache: kept, not used */
@@ -247,7 +267,7 @@ struct settings {
 	bool send_port_atom_when_firewall_unknown;
 	bool start_playing_from_key_frame;
 
-	struct settings_list filters, feeds, uptests, hosts, relays;
+	struct settings_list filters, feeds, uptests, hooks, hosts, relays;
 	char **kept;                    /* comments and unknown lines, by the key they precede */
 };
 
@@ -329,6 +349,7 @@ const char *settings_yp_name(const struct settings *st);
 const struct settings_filter *settings_filters(const struct settings *st, size_t *n);
 const struct settings_feed *settings_feeds(const struct settings *st, size_t *n);
 const struct settings_uptest *settings_uptests(const struct settings *st, size_t *n);
+const struct settings_hook *settings_hooks(const struct settings *st, size_t *n);
 const struct settings_host *settings_hosts(const struct settings *st, size_t *n);
 const struct settings_relay *settings_relays(const struct settings *st, size_t *n);
 

@@ -107,11 +107,12 @@ files == 1 {
 	next
 }
 # a block that is there as an example
-/^# [A-Za-z]+ = / && (section == "Feed" || section == "Uptest") {
+/^# [A-Za-z]+ = / && (section == "Feed" || section == "Uptest" || section == "Hook") {
 	pair(substr($0, 3))
 	next
 }
 /^#/ {
+	sub(/^# # /, "# ")     # in a block that is there as an example
 	doc = doc (doc != "" ? " " : "") substr($0, 3)
 	next
 }

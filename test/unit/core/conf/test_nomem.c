@@ -95,6 +95,7 @@ static const char rich[] =
 	"# first\nserverPort = 81\nunknown = 1\n[Filter]\n# in\nip = 1.2.3.4\n[End]\n"
 	"[Filter]\nip = 1.2.3.5\n[Filter]\nip = 1.2.3.6\n[End]\n[Filter]\nip = 1.2.3.7\n[End]\n"
 	"[Filter]\nip = 1.2.3.8\n[End]\n[Feed]\nurl = http://a/\n[End]\n[Feed]\nurl = ftp://a/\n[End]\n"
+	"[Hook]\n# h\ncommand = a\n# i\n[End]\n[Hook]\nurl = b\n[End]\n"
 	"[X]\nserverPort = 9\n[End]\n[Flags]\n# f\nforceFirewalled = 1\n# e\n[End]\n"
 	"[RelayChannel]\n# r\nid = " ID_B "\nname = x\nname = y\n[End]\n[Host]\ntype = SERVENT\n[End]\n"
 	"# last\n";

@@ -319,7 +319,8 @@ START_TEST(key_table_is_complete)
 		const struct key *k = &key_table[i];
 		char want[1024];
 
-		if (k->sect == SECT_HOST || (k->flags & (KEY_READONLY | KEY_OPTIONAL)) != 0)
+		if (k->sect == SECT_HOST || k->sect == SECT_HOOK ||
+		    (k->flags & (KEY_READONLY | KEY_OPTIONAL)) != 0)
 			continue;
 		ck_assert_msg(k->doc != NULL && strlen(k->doc) > 3, "%s", k->name);
 		ck_assert_msg(strlen(k->doc) <= 98 && strchr(k->doc, '\n') == NULL, "%s", k->name);
@@ -864,7 +865,7 @@ START_TEST(shipped_file)
 		char want[512];
 
 		if ((k->flags & (KEY_READONLY | KEY_OPTIONAL)) != 0 || k->sect == SECT_HOST ||
-		    k->sect == SECT_FEED || k->sect == SECT_UPTEST)
+		    k->sect == SECT_FEED || k->sect == SECT_UPTEST || k->sect == SECT_HOOK)
 			continue;
 		snprintf(want, sizeof(want), "\n%s = ", k->name);
 		head = strstr(text, want);
@@ -977,6 +978,7 @@ static const char *const layouts[] = {
 	"[Feed]\nurl = http://a/\n[End]\n[Feed]\nurl = http://a/\n[End]\n",
 	"[Feed]\nurl = http://a/\n# 1\n[End]\n[Feed]\nurl = http://a/\n[End]\nserverPort = 5\n",
 	"[Feed]\nurl = http://a/\nrootHost = a:1\n[End]\n",
+	"[Hook]\n# x\nevent = listed\n# y\ncommand = a\nurl =\n[Hook]\nurl = x\nsecret = b\n",
 	"[Host]\ntype = TRACKER\naddress = 1.2.3.4:7144\ntime = 1700000000\n[End]\n",
 	"[X]\nserverPort = 4\n[Y]\n[Z]\nq\n[End]\n[End]\n",
 	"junk\x02\tbinary\x01\n\xff\xfe\n",
@@ -1163,6 +1165,75 @@ START_TEST(feeds)
 	memset(add.url, 'h', sizeof(add.url));
 	ck_assert_int_eq(settings_feed_add(st, &add, why), ST_PROTO);
 	settings_free(&st);
+}
+END_TEST
+
+START_TEST(hooks)
+{
+	struct settings *st = parse(QUIET
+		"[Hook]\nevent = viewerJoin, channelstop\ncommand = a 'b c'\n[End]\n"
+		"# mine\n[Hook]\nurl = HTTPS://a/\n# key\nsecret = s\ntimeout = 300\nretries = 0\n[End]\n"
+		"[Hook]\ncommand = a\nurl = http://a/\n[End]\n"
+		"[Hook]\nevent = listed\n[End]\n"
+		"[Hook]\nurl = gopher://secret/\n[End]\n"
+		"[Hook]\nevent = moon\ncommand = a\n[End]\n"
+		"[Hook]\ncommand = 'a\n[End]\n"
+		"[Hook]\ncommand = '' a\n[End]\n"
+		"[Hook]\ncommand = a 'b c'\nurl =\ntimeout = 301\n[End]\n"), *again;
+	const struct settings_hook *h;
+	char *out, *twice;
+	size_t n;
+
+	h = settings_hooks(st, &n);
+	ck_assert_uint_eq(n, 3);
+	ck_assert_uint_eq(h[0].events, HOOK_VIEWER_JOIN | HOOK_CHANNEL_STOP);
+	ck_assert_str_eq(h[0].command, "a 'b c'");
+	ck_assert_str_eq(h[0].url, "");
+	ck_assert_uint_eq(h[0].timeout_s, 10);
+	ck_assert_uint_eq(h[0].retries, 5);
+	/* all but those of viewers */
+	ck_assert_uint_eq(h[1].events, HOOK_VIEWER_JOIN - 1);
+	ck_assert_str_eq(h[1].url, "HTTPS://a/");
+	ck_assert_str_eq(h[1].secret, "s");
+	ck_assert_uint_eq(h[1].timeout_s, 300);
+	ck_assert_uint_eq(h[1].retries, 0);
+	ck_assert_str_eq(h[2].command, "a 'b c'");
+	ck_assert_uint_eq(h[2].timeout_s, 10);
+	ck_assert_str_eq(buf_cstr(&warned),
+		"17: [Hook]: it has both a command and a url; not used\n"
+		"21: [Hook]: it has no command and no url; not used\n"
+		"24: [Hook]: its url is not an http or https URL; not used\n"
+		"28: event: holds words other than: channelStart channelStop listed unlisted portChange "
+		"childJoin childLeave viewerJoin viewerLeave\n"
+		"27: [Hook]: it names no event; not used\n"
+		"31: [Hook]: a quote in its command is not closed; not used\n"
+		"34: [Hook]: its command names no program; not used\n"
+		"40: timeout: out of range 1-300; stays 10\n");
+	out = emit(st);
+	ck_assert_ptr_nonnull(strstr(out, "[Hook]\nevent = channelStop,viewerJoin\ncommand = a 'b c'\n"
+		"timeout = 10\nretries = 5\n[End]\n\n# mine\n[Hook]\nevent = channelStart,"));
+	ck_assert_ptr_nonnull(strstr(out, "# key\nsecret = s\ntimeout = 300\nretries = 0\n[End]\n"));
+	ck_assert_ptr_nonnull(strstr(out, "gopher://secret/"));         /* the operator's line stays */
+	again = parse(out);
+	twice = emit(again);
+	ck_assert_str_eq(out, twice);
+	free(out);
+	free(twice);
+	settings_free(&st);
+	settings_free(&again);
+
+	/* by no other way than the file */
+	st = settings_new(false);
+	ck_assert_int_eq(settings_set(st, "command", "a", NULL), ST_PROTO);
+	ck_assert_int_eq(settings_set(st, "Hook/command", "a", NULL), ST_PROTO);
+	ck_assert_int_eq(settings_set(st, "serverName", "a\n[Hook]\ncommand = a\n[End]", NULL), ST_OK);
+	out = emit(st);
+	again = parse(out);
+	(void)settings_hooks(again, &n);
+	ck_assert_uint_eq(n, 0);
+	free(out);
+	settings_free(&st);
+	settings_free(&again);
 }
 END_TEST
 
@@ -1532,6 +1603,7 @@ Suite *unit_suite(void)
 	tcase_add_test(l, filters);
 	tcase_add_test(l, list_limits);
 	tcase_add_test(l, feeds);
+	tcase_add_test(l, hooks);
 	tcase_add_test(l, hosts);
 	tcase_add_test(l, relays_of_a_file);
 	tcase_add_test(l, relay_limits);
