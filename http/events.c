@@ -22,7 +22,8 @@ static const struct {
 	enum event_topic topic;
 } topics[] = {
 	{ "channel", EVENT_CHANNEL }, { "connection", EVENT_CONNECTION },
-	{ "notification", EVENT_NOTIFICATION }, { "feed", EVENT_FEED }, { "log", EVENT_LOG },
+	{ "notification", EVENT_NOTIFICATION }, { "feed", EVENT_FEED }, { "port", EVENT_PORT },
+	{ "log", EVENT_LOG },
 };
 
 struct stream {
@@ -131,6 +132,9 @@ static json_t *event_json(const struct event *e)
 			id_or_null(e->id));
 	case EVENT_FEED:
 		return json_pack("{ss ss si}", "action", e->what, "url", e->text, "channels", (int)e->n);
+	case EVENT_PORT:
+		return json_pack("{ss si ss ss}", "family", e->kind, "port", (int)e->n, "state", e->what,
+			"reason", e->text);
 	case EVENT_CHANNEL:
 	case EVENT_LOG:
 	case EVENT_ALL:
@@ -285,7 +289,7 @@ enum status events_serve(struct node *n, struct servent *sv, const struct reques
 	enum status st;
 
 	if (query_get(rq->query, "events", value, sizeof(value)) && !take_topics(&s, value)) {
-		response_error(rs, 400, "events: channel, connection, notification, feed, log");
+		response_error(rs, 400, "events: channel, connection, notification, feed, port, log");
 		return ST_OK;
 	}
 	/* from here on nothing is missed */

@@ -2,7 +2,7 @@
 /* GET /api/1/events: what happens in the node, as it happens, as a stream of server-sent events.
  *
  *	id: <run>-<event>-<line>
- *	event: channel | connection | notification | feed | log | reset
+ *	event: channel | connection | notification | feed | port | log | reset
  *	data: {...}
  *
  * `?events=channel,log` asks for some of them. A reader that was cut off names the last id it has

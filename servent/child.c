@@ -24,6 +24,17 @@ static void shut(int *fd)
 	*fd = -1;
 }
 
+void child_shut_in(struct child *c)
+{
+	shut(&c->in);
+}
+
+void child_signal(const struct child *c, int sig)
+{
+	if (c->pid > 0)
+		(void)kill(-c->pid, sig);
+}
+
 int child_closes_rest(posix_spawn_file_actions_t *fa)
 {
 #if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
@@ -35,10 +46,11 @@ int child_closes_rest(posix_spawn_file_actions_t *fa)
 #endif
 }
 
-/* What becomes of its descriptors. 0, or an errno. */
-static int redirect(posix_spawn_file_actions_t *fa, int out, int err)
+/* What becomes of its descriptors; in -1 = nothing to read. 0, or an errno. */
+static int redirect(posix_spawn_file_actions_t *fa, int in, int out, int err)
 {
-	int e = posix_spawn_file_actions_addopen(fa, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+	int e = in != -1 ? posix_spawn_file_actions_adddup2(fa, in, STDIN_FILENO) :
+		posix_spawn_file_actions_addopen(fa, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 
 	if (e == 0)
 		e = posix_spawn_file_actions_adddup2(fa, out, STDOUT_FILENO);
@@ -64,7 +76,7 @@ static int detach(posix_spawnattr_t *at)
 	return e == 0 ? posix_spawnattr_setsigdefault(at, &all) : e;
 }
 
-static int spawn(struct child *c, char *const argv[], int out, int err)
+static int spawn(struct child *c, char *const argv[], char *const env[], int in, int out, int err)
 {
 	posix_spawn_file_actions_t fa;
 	posix_spawnattr_t at;
@@ -74,11 +86,11 @@ static int spawn(struct child *c, char *const argv[], int out, int err)
 		return e;
 	e = posix_spawnattr_init(&at);
 	if (e == 0) {
-		e = redirect(&fa, out, err);
+		e = redirect(&fa, in, out, err);
 		if (e == 0)
 			e = detach(&at);
 		if (e == 0)
-			e = posix_spawnp(&c->pid, argv[0], &fa, &at, argv, environ);
+			e = posix_spawnp(&c->pid, argv[0], &fa, &at, argv, env);
 		(void)posix_spawnattr_destroy(&at);
 	}
 	(void)posix_spawn_file_actions_destroy(&fa);
@@ -90,19 +102,21 @@ static bool unblock(int fd)
 	return fcntl(fd, F_SETFL, O_NONBLOCK) != -1;
 }
 
-enum status child_start(struct child *c, char *const argv[])
+static enum status start(struct child *c, char *const argv[], char *const env[], bool fed)
 {
-	int out[2] = { -1, -1 }, err[2] = { -1, -1 }, e;
+	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, err[2] = { -1, -1 }, e;
 	char how[CHILD_HOW];
 
-	*c = (struct child){ .pidfd = -1, .out = -1, .err = -1 };
-	if (pipe2(out, O_CLOEXEC) == -1 || pipe2(err, O_CLOEXEC) == -1 || !unblock(out[0]) ||
-	    !unblock(err[0]))
+	*c = (struct child){ .pidfd = -1, .in = -1, .out = -1, .err = -1, .status = -1 };
+	if ((fed && (pipe2(in, O_CLOEXEC) == -1 || !unblock(in[1]))) || pipe2(out, O_CLOEXEC) == -1 ||
+	    pipe2(err, O_CLOEXEC) == -1 || !unblock(out[0]) || !unblock(err[0]))
 		e = errno;
 	else
-		e = spawn(c, argv, out[1], err[1]);
+		e = spawn(c, argv, env, in[0], out[1], err[1]);
+	shut(&in[0]);
 	shut(&out[1]);
 	shut(&err[1]);
+	c->in = in[1];
 	c->out = out[0];
 	c->err = err[0];
 	if (e == 0) {
@@ -114,6 +128,16 @@ enum status child_start(struct child *c, char *const argv[])
 	child_end(c, 0, how);
 	errno = e;
 	return ST_SYS;
+}
+
+enum status child_start(struct child *c, char *const argv[])
+{
+	return start(c, argv, environ, false);
+}
+
+enum status child_start_fed(struct child *c, char *const argv[], char *const env[])
+{
+	return start(c, argv, env, true);
 }
 
 /* Has it ended, or does it within the time? Without a pidfd nobody knows. */
@@ -131,12 +155,18 @@ static bool has_ended(const struct child *c, nsec time)
 	return n == 1;
 }
 
+bool child_has_ended(const struct child *c)
+{
+	return has_ended(c, 0);
+}
+
 void child_end(struct child *c, nsec patience, char how[CHILD_HOW])
 {
 	int status = 0;
 	pid_t pid;
 
 	(void)snprintf(how, CHILD_HOW, "it never ran");
+	shut(&c->in);
 	shut(&c->out);
 	if (c->pid > 0) {
 		if (!has_ended(c, patience)) {
@@ -153,6 +183,8 @@ void child_end(struct child *c, nsec patience, char how[CHILD_HOW])
 			(void)snprintf(how, CHILD_HOW, "signal %d", WTERMSIG(status));
 		else
 			(void)snprintf(how, CHILD_HOW, "exit status %d", WEXITSTATUS(status));
+		if (pid == c->pid && WIFEXITED(status))
+			c->status = WEXITSTATUS(status);
 	}
 	c->pid = 0;
 	shut(&c->err);

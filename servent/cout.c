@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "core/conf/roots.h"
+#include "core/sys/event.h"
 #include "core/sys/log.h"
 #include "core/sys/rng.h"
 #include "pcp/bcst.h"
@@ -48,6 +49,7 @@ struct show {
 	nsec sent;                      /* last update */
 	bool asked;                     /* by root.upd, or something of ours changed that it tells */
 	bool v6;                        /* its family */
+	bool listed;                    /* the YP has heard of it */
 	bool seen;                      /* scratch of refresh() */
 };
 
@@ -60,6 +62,7 @@ struct cout {
 	struct yproot roots[ROOTS_MAX]; /* its roots */
 	size_t n_roots;
 	size_t at_root;                 /* the one we talk to, or try to, or last did */
+	char with[SETTINGS_TEXT];       /* its name, while we are with it, whatever becomes of the table */
 	bool moved;                     /* that one is none of them any more */
 	uint32_t last_chkv;
 	char message[TEXT_MAX];         /* the root's last */
@@ -167,10 +170,22 @@ static void forget_ended(struct cout *x)
 	}
 }
 
+/* The YP has heard of a broadcast, or it will forget it: for those who watch (event.h). why: "announced",
+ * "ended", "left", "lost" */
+static void tell_listed(struct cout *x, struct show *s, bool listed, const char *why)
+{
+	if (!x->yp || s->listed == listed)
+		return;
+	s->listed = listed;
+	event_tell(EVENT_CHANNEL, listed ? "listed" : "unlisted", why, chan_id(s->c)->b, 0, NULL,
+		x->with);
+}
+
 /* The connection is over: whoever is next knows of none. */
 static void forget_told(struct cout *x)
 {
 	for (size_t i = 0; i < x->n_shows; i++) {
+		tell_listed(x, &x->shows[i], false, "lost");
 		chaninfo_unref(&x->shows[i].told);
 		x->shows[i].asked = false;
 	}
@@ -232,6 +247,8 @@ static NOINLINE enum status send_update(struct cout *x, struct show *s, bool rec
 		node_count(&x->a->node, NODE_YP_UPDATES);
 	buf_fini(&b);
 	pcpio_pace_spend(&x->io);
+	if (st == ST_OK || !recv)
+		tell_listed(x, s, recv, recv ? "announced" : s->seen ? "left" : "ended");
 	chaninfo_unref(&s->told);
 	if (recv)
 		s->told = info;
@@ -682,17 +699,16 @@ static bool is_fresh_root(const struct cout *x)
 /* The turn of that root: until it is over, however that ends. Returns when to look for the next one. */
 static nsec serve_root(struct cout *x, struct yproot *root)
 {
-	char name[SETTINGS_TEXT];
 	enum status st;
 	nsec next;
 
-	text_copy(name, sizeof(name), root->name);      /* the table may change meanwhile */
+	text_copy(x->with, sizeof(x->with), root->name);
 	root->turn.turned = clk_now();
 	x->yp = true;
 	x->reached = x->ok = x->quit_theirs = false;
-	st = turn_to_yp(x, name);
+	st = turn_to_yp(x, x->with);
 	drop_line(x);
-	if (x->moved || ascii_casecmp(x->roots[x->at_root].name, name) != 0)
+	if (x->moved || ascii_casecmp(x->roots[x->at_root].name, x->with) != 0)
 		return 0;
 	root = &x->roots[x->at_root];
 	after_yp(x, root, st);

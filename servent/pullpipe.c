@@ -9,70 +9,25 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/sys/bucket.h"
-#include "core/sys/log.h"
 #include "core/sys/words.h"
 #include "servent/child.h"
+#include "servent/childsay.h"
 #include "servent/intake.h"
 
 #define WORDS     64
 #define READ      (64 * 1024)
-#define LINE      256           /* bytes of what it says that are logged as one line */
-#define LAST_READS 4
+#define LAST_READS 16
 #define LAST_TIME (500 * NSEC_PER_MSEC)         /* between the end of its output and its own */
-
-static const struct budget complaints = { 6 * NSEC_PER_SEC, 10 };       /* lines in the log */
 
 struct piped {
 	struct pull *x;
 	struct child child;
 	struct intake_drip drip;
 	nsec last_byte;
-	char line[LINE];                /* of its standard error, not whole yet */
-	size_t len;
-	struct bucket said;
-	uint32_t unsaid;
+	char who[TEXT_MAX + 8];
+	struct childsay says;           /* on its standard error */
 	uint8_t buf[READ];
 };
-
-/* --- what it says ----------------------------------------------------------------------------- */
-
-static void say(struct piped *p)
-{
-	if (p->len > 0 && bucket_take(&p->said, &complaints, 1, clk_now())) {
-		if (p->unsaid > 0)
-			log_warn("pull %s: %u lines are left out here", p->x->shown, p->unsaid);
-		p->unsaid = 0;
-		log_warn("pull %s: says: %.*s", p->x->shown, (int)p->len, p->line);
-	} else if (p->len > 0) {
-		p->unsaid++;
-	}
-	p->len = 0;
-}
-
-/* Lines end as on a terminal: progress is written over itself. */
-static void hear(struct piped *p, const uint8_t *b, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (b[i] == '\n' || b[i] == '\r' || b[i] == '\0') {
-			say(p);
-			continue;
-		}
-		p->line[p->len++] = (char)b[i];
-		if (p->len == sizeof(p->line))
-			say(p);
-	}
-}
-
-/* One reading of its standard error; false = that has ended. */
-static bool listen_to(struct piped *p)
-{
-	const ssize_t got = read(p->child.err, p->buf, sizeof(p->buf));
-
-	if (got > 0)
-		hear(p, p->buf, (size_t)got);
-	return got > 0 || (got == -1 && (errno == EAGAIN || errno == EINTR));
-}
 
 /* --- the stream ------------------------------------------------------------------------------- */
 
@@ -101,13 +56,14 @@ static enum status play(struct piped *p)
 			{ .fd = s->mbox.efd, .events = POLLIN }, { .fd = p->child.out, .events = POLLIN },
 			{ .fd = p->child.err, .events = POLLIN },
 		};
+		bool empty;
 		const nsec wake = MIN(p->last_byte + SOURCE_IDLE, source_deadline(s));
 
 		if (poll(fd, NELEM(fd), clk_left_ms(wake)) == -1 && errno != EINTR)
 			return ST_SYS;
 		if (fd[0].revents != 0)
 			mbox_drain(&s->mbox);
-		if (fd[2].revents != 0 && !listen_to(p)) {
+		if (fd[2].revents != 0 && !childsay_read(&p->says, p->child.err, &empty)) {
 			(void)close(p->child.err);
 			p->child.err = -1;
 		}
@@ -125,6 +81,7 @@ static enum status run(struct piped *p, char *const argv[])
 {
 	char how[CHILD_HOW], why[CHILD_HOW + 32];
 	enum status st;
+	bool empty;
 
 	if (child_start(&p->child, argv) != ST_OK)
 		return pull_fail(p->x, ST_SYS, strerror(errno));
@@ -132,14 +89,11 @@ static enum status run(struct piped *p, char *const argv[])
 	st = play(p);
 	/* its last words; who never stops talking is not waited for */
 	for (int i = 0; i < LAST_READS && p->child.err != -1; i++) {
-		errno = 0;
-		if (!listen_to(p) || errno == EAGAIN)
+		if (!childsay_read(&p->says, p->child.err, &empty) || empty)
 			break;
 	}
-	say(p);
 	child_end(&p->child, st == ST_EOF ? LAST_TIME : 0, how);
-	if (p->unsaid > 0)
-		log_warn("pull %s: %u lines are left out here", p->x->shown, p->unsaid);
+	childsay_end(&p->says);
 	if (st == ST_EOF) {
 		(void)snprintf(why, sizeof(why), "the command has ended (%s)", how);
 		return pull_fail(p->x, st, why);
@@ -164,6 +118,8 @@ enum status pull_pipe(struct pull *x, const char *url)
 	st = ST_LIMIT;
 	if (p != NULL && source_restart(&x->src, x->type) == ST_OK) {
 		p->x = x;
+		(void)snprintf(p->who, sizeof(p->who), "pull %s", x->shown);
+		p->says = (struct childsay){ .who = p->who, .level = LOG_WARN };
 		st = run(p, argv);
 	}
 	free(p);

@@ -96,6 +96,7 @@ void event_tell(enum event_topic topic, const char *what, const char *kind, cons
 {
 	const size_t len = text != NULL ? strlen(text) : 0;
 	struct event *e, *old;
+	struct ring *r;
 
 	if (!event_is_on())
 		return;
@@ -115,7 +116,9 @@ void event_tell(enum event_topic topic, const char *what, const char *kind, cons
 		memcpy(e->text, text, len);
 	ev_lock(&the);
 	e->number = ++the.newest;
-	old = ring_put(&the.rings[ring_of(topic)], e);
+	r = &the.rings[ring_of(topic)];
+	e->nth = r->n + 1;
+	old = ring_put(r, e);
 	wake_locked(topic);
 	ev_unlock(&the);
 	event_unref(&old);

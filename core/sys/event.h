@@ -27,18 +27,19 @@
 
 enum event_topic {
 	EVENT_CHANNEL = 1, EVENT_CONNECTION = 2, EVENT_NOTIFICATION = 4, EVENT_LOG = 8, EVENT_FEED = 16,
-	EVENT_ALL = 31
+	EVENT_PORT = 32, EVENT_ALL = 63
 };
-#define EVENT_TOPICS    5
+#define EVENT_TOPICS    6
 
 struct event {
 	_Atomic uint32_t refs;          /* relaxed up, acq_rel down */
 	uint64_t number;                /* 1, 2, 3 ... */
+	uint64_t nth;                   /* of its topic, from 1 on: what is missing between two was missed */
 	enum event_topic topic;
 	const char *what;               /* static: "added", "closed" ... */
 	const char *kind;               /* static: of what; "" */
 	uint8_t id[EVENT_ID];           /* of the channel; zeros = none */
-	uint32_t n;                     /* the connection's number; 0 */
+	uint32_t n;                     /* the connection's number, or a port; 0 */
 	struct host peer;               /* its other end; unset */
 	char text[];
 };

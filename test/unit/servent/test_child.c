@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -83,6 +84,48 @@ START_TEST(no_such_program)
 }
 END_TEST
 
+/* What it is given to read, and an environment of its own; one that does not read is no trouble. */
+START_TEST(fed)
+{
+	char sh[] = "sh", c[] = "-c", script[] = "echo $A $B; cat", deaf[] = "exec <&-; sleep 0.01; exit 7";
+	char a[] = "A=1 2", path[] = "PATH=/usr/bin:/bin", out[64], how[CHILD_HOW];
+	char *argv[] = { sh, c, script, NULL }, *argv2[] = { sh, c, deaf, NULL };
+	char *const env[] = { a, path, NULL };
+	struct pollfd p = { .events = POLLIN };
+	struct child x;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	ck_assert_int_eq(setenv("B", "not inherited", 1), 0);
+	ck_assert_int_eq(child_start_fed(&x, argv, env), ST_OK);
+	ck_assert(!child_has_ended(&x));
+	ck_assert_int_eq(write(x.in, "abc", 3), 3);
+	child_shut_in(&x);
+	read_all(x.out, out, sizeof(out));
+	ck_assert_str_eq(out, "1 2\nabc");
+	child_end(&x, 20 * NSEC_PER_SEC, how);
+	ck_assert_int_eq(x.status, 0);
+
+	ck_assert_int_eq(child_start_fed(&x, argv2, env), ST_OK);
+	p.fd = x.pidfd;
+	ck_assert_int_eq(poll(&p, 1, 20000), 1);
+	ck_assert(child_has_ended(&x));
+	ck_assert_int_eq(write(x.in, "abc", 3), -1);
+	ck_assert_int_eq(errno, EPIPE);
+	child_end(&x, 0, how);
+	ck_assert_int_eq(x.status, 7);
+
+	(void)snprintf(deaf, sizeof(deaf), "sleep 1000");
+	ck_assert_int_eq(child_start_fed(&x, argv2, env), ST_OK);
+	child_signal(&x, SIGUSR1);
+	p.fd = x.pidfd;
+	ck_assert_int_eq(poll(&p, 1, 20000), 1);
+	child_end(&x, 0, how);
+	ck_assert_str_eq(how, "signal 10");
+	ck_assert_int_eq(x.status, -1);
+	ck_assert(x.in == -1);
+}
+END_TEST
+
 /* One that is deaf to SIGTERM, and its child. Both hold the pipe: it closes when both are gone. */
 START_TEST(ends_the_group)
 {
@@ -117,6 +160,7 @@ Suite *unit_suite(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, runs, 0, NELEM(scripts));
 	tcase_add_test(t, no_such_program);
+	tcase_add_test(t, fed);
 	tcase_add_test(t, ends_the_group);
 	suite_add_tcase(s, t);
 	return s;

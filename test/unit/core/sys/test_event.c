@@ -97,6 +97,7 @@ START_TEST(ring_is_bounded)
 	uint64_t at = event_newest();
 	const uint64_t first = at + 1;
 	struct event *e;
+	uint64_t nth;
 	bool missed;
 
 	for (uint32_t i = 0; i < EVENT_RING; i++)
@@ -104,12 +105,18 @@ START_TEST(ring_is_bounded)
 	e = event_next(&at, EVENT_ALL, &missed);
 	ck_assert(!missed);
 	ck_assert_uint_eq(e->number, first);
+	nth = e->nth;
 	event_unref(&e);
 	event_tell(EVENT_CHANNEL, "info", NULL, id, 0, NULL, NULL);
 	event_tell(EVENT_CHANNEL, "info", NULL, id, 0, NULL, NULL);
 	e = event_next(&at, EVENT_ALL, &missed);
 	ck_assert(missed);
 	ck_assert_uint_eq(e->number, first + 2);
+	ck_assert_uint_eq(e->nth, nth + 2);     /* one was missed */
+	nth = e->nth;
+	event_unref(&e);
+	e = event_next(&at, EVENT_ALL, &missed);
+	ck_assert_uint_eq(e->nth, nth + 1);
 	event_unref(&e);
 }
 END_TEST
