@@ -354,6 +354,19 @@ static void put_yp(struct prom *p, struct node *n)
 		counted(n, NODE_YP_UPDATES));
 }
 
+static void put_hooks(struct prom *p, struct node *n)
+{
+	static const struct counter events[] = {
+		{ "done", NODE_HOOK_DONE }, { "failed", NODE_HOOK_FAILED }, { "dropped", NODE_HOOK_DROPPED },
+	};
+
+	prom_one(p, PROM_COUNTER, "peercast_hook_tries", "Commands run, and requests sent, for hooks.",
+		counted(n, NODE_HOOK_TRIED));
+	prom_family(p, PROM_COUNTER, "peercast_hook_events",
+		"Events for hooks, by what became of them: dropped = they came too fast.");
+	put_counters(p, n, "result", events, NELEM(events));
+}
+
 static void put_feeds(struct prom *p, struct node *n)
 {
 	struct dirview *v = chandir_get(&n->chandir);
@@ -516,6 +529,7 @@ enum status metrics_serve(struct node *n, const struct request *rq, struct respo
 	put_upstreams(&p, n);
 	put_yp(&p, n);
 	put_feeds(&p, n);
+	put_hooks(&p, n);
 	put_root(&p, n);
 	put_chanlog(&p, n);
 	put_sync(&p, n);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/conf/roots.h"
+#include "core/sys/event.h"
 #include "core/sys/file.h"
 #include "core/sys/heap.h"
 #include "core/sys/log.h"
@@ -28,6 +29,7 @@
 #include "servent/firewall.h"
 #include "servent/health.h"
 #include "servent/historyd.h"
+#include "servent/hookd.h"
 #include "servent/listen.h"
 #include "servent/livesync.h"
 #include "servent/manager.h"
@@ -138,6 +140,9 @@ static bool tell_own(const struct own *was, const struct own *now)
 			log_info("own: our IPv%d address is %s", v6 ? 6 : 4,
 				host_ip_str(&now->global[v6], ip));
 		if (was->fw[v6] != now->fw[v6])
+			event_tell(EVENT_PORT, firewall_str(now->fw[v6]), v6 ? "IPv6" : "IPv4", NULL,
+				now->port, &now->global[v6], fwwhy_str(now->fw[v6], now->fw_why[v6]));
+		if (was->fw[v6] != now->fw[v6])
 			log_info("own: port %u is %s over IPv%d: %s", now->port, firewall_str(now->fw[v6]),
 				v6 ? 6 : 4, fwwhy_str(now->fw[v6], now->fw_why[v6]));
 	}
@@ -188,6 +193,7 @@ static void op_settings_changed(struct node *n)
 	historyd_wake(app_of(n)->history);
 	rtmpd_wake(app_of(n)->rtmp);
 	feedd_wake(app_of(n)->feeds);
+	hookd_wake(app_of(n)->hooks);
 	livesync_settings(app_of(n)->livesync);
 }
 
@@ -619,7 +625,9 @@ enum status app_start(struct app *a, const char *ini, const struct confine_paths
 		settings_unref(&set);
 	}
 	a->remux = remuxd_new(a);
-	st = a->remux != NULL ? chanlogd_start(&a->chanlog, conf) : ST_LIMIT;
+	st = a->remux != NULL ? hookd_start(&a->hooks, &a->node) : ST_LIMIT;     /* before there are events */
+	if (st == ST_OK)
+		st = chanlogd_start(&a->chanlog, conf);
 	if (st == ST_OK)
 		st = historyd_start(&a->history, &a->node);
 	if (st == ST_OK)
@@ -725,6 +733,7 @@ void app_stop(struct app *a)
 	if (clean)
 		readyd_stop(&a->ready, deadline);
 	clean = feedd_stop(&a->feeds, deadline) && clean;
+	clean = hookd_stop(&a->hooks, deadline) && clean;
 	/* a connection that hangs has had all the time but this */
 	deadline += STOP_RECORDS;
 	chanlogd_stop(&a->chanlog, deadline);

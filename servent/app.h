@@ -28,6 +28,7 @@ struct chanlogd;
 struct confine_paths;
 struct feedd;
 struct historyd;
+struct hookd;
 struct livesync;
 struct readyd;
 struct remuxd;
@@ -40,6 +41,7 @@ struct app {
 	struct historyd *history;       /* the same; NULL = built without */
 	struct rtmpd *rtmp;             /* the same */
 	struct feedd *feeds;            /* the same */
+	struct hookd *hooks;            /* the same */
 	struct boards *boards;          /* the same */
 	struct tls_cert *tls;           /* the same: server.crt and server.key beside the ini */
 	struct readyd *ready;           /* the same */

@@ -18,6 +18,8 @@
 #include "core/sys/log.h"
 #include "core/sys/text.h"
 #include "core/sys/tls.h"
+#include "core/sys/words.h"
+#include "servent/curl.h"
 #include "servent/opts.h"
 #include "servent/syncconf.h"
 
@@ -48,6 +50,27 @@ static void say(struct check *c, unsigned line, const char *fmt, ...)
 static void on_parser(void *ctx, unsigned line, const char *text)
 {
 	say(ctx, line, "%s", text);
+}
+
+/* Where the key has this value in a block of that name; 0 = nowhere. */
+static unsigned line_saying(const struct check *c, const char *block, const char *key, const char *value)
+{
+	unsigned found = 0;
+	bool inside = false;
+	struct ini_line l;
+	struct ini r;
+
+	if (ini_init(&r, c->text->p, c->text->len) != ST_OK)
+		return 0;
+	while (found == 0 && ini_next(&r, &l)) {
+		if (l.kind == INI_HEADER || l.kind == INI_END)
+			inside = l.kind == INI_HEADER && ascii_casecmp(l.name, block) == 0;
+		if (inside && l.kind == INI_PAIR && ascii_casecmp(l.name, key) == 0 && l.value != NULL &&
+		    strcmp(l.value, value) == 0)
+			found = l.number;
+	}
+	ini_fini(&r);
+	return found;
 }
 
 /* Where the key stands that counts: the last of that name, or with a block, in the nth block of that name.
@@ -223,6 +246,49 @@ static void check_tls(struct check *c)
 	free(key);
 }
 
+/* Could it be started? NULL = yes, as far as that can be told. */
+static const char *program_fault(const char *name)
+{
+	const char *path = getenv("PATH");
+	char at[SETTINGS_LONG * 2];
+
+	if (strchr(name, '/') != NULL)
+		return access(name, X_OK) == 0 ? NULL : strerror(errno);
+	for (const char *p = path != NULL ? path : ""; *p != '\0'; p += *p == ':') {
+		const size_t n = strcspn(p, ":");
+
+		(void)snprintf(at, sizeof(at), "%.*s/%s", (int)MIN(n, sizeof(at)), p, name);
+		if (access(at, X_OK) == 0)
+			return NULL;
+		p += n;
+	}
+	return "not in PATH";
+}
+
+/* The url is not quoted: it may be as secret as a password. */
+static void check_hooks(struct check *c)
+{
+	char line[SETTINGS_LONG], *words[SETTINGS_HOOK_WORDS + 1];
+	const struct settings_hook *h;
+	const char *fault;
+	size_t n, n_words;
+
+	h = settings_hooks(c->set, &n);
+	for (size_t i = 0; i < n; i++) {
+		if (h[i].url[0] != '\0' && curl_missing() != NULL)
+			say(c, line_saying(c, "Hook", "url", h[i].url), "[Hook]: url: %s", curl_missing());
+		if (h[i].command[0] == '\0')
+			continue;
+		(void)text_copy(line, sizeof(line), h[i].command);
+		if (words_split(line, words, SETTINGS_HOOK_WORDS, &n_words) != ST_OK || n_words == 0)
+			continue;               /* the parser has refused it */
+		fault = program_fault(words[0]);
+		if (fault != NULL)
+			say(c, line_saying(c, "Hook", "command", h[i].command), "[Hook]: command: %s: %s",
+				words[0], fault);
+	}
+}
+
 static void check_livesync(struct check *c)
 {
 	char why[SYNCCONF_WHY];
@@ -263,6 +329,7 @@ int checkconf(const char *ini, FILE *out, FILE *err)
 	check_media_folder(&c);
 	check_record_folder(&c);
 	check_tls(&c);
+	check_hooks(&c);
 	check_livesync(&c);
 	settings_free(&set);
 	buf_fini(&b);

@@ -146,6 +146,10 @@ enum node_count {
 	NODE_UPSTREAM_LAGS,
 	NODE_UPSTREAM_BETTER,           /* for one that is better */
 	NODE_UPSTREAM_BUMPED,           /* because a user wanted another */
+	NODE_HOOK_TRIED,                /* commands run for hooks and requests sent */
+	NODE_HOOK_DONE,                 /* messages delivered, */
+	NODE_HOOK_FAILED,               /* given up, */
+	NODE_HOOK_DROPPED,              /* and that never had their turn, or were missed */
 	NODE_COUNTS
 };
 

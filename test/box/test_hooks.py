@@ -1,0 +1,364 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Hooks: commands and signed webhooks ([Hook] in the ini)."""
+import contextlib
+import hashlib
+import hmac
+import http.server
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+from harness import AGENT, PATIENCE, PEERCAST, BoxCase, RpcError, free_port
+
+LONG = 25
+SECRET = "top secret"
+ALL = "channelStart,channelStop,listed,unlisted,portChange,childJoin,childLeave,viewerJoin,viewerLeave"
+
+
+def hook(**keys):
+    return "[Hook]\n%s[End]\n" % "".join("%s = %s\n" % (k, v) for k, v in keys.items())
+
+
+class Sink:
+    """A web server that takes events: `status` is what it answers, `hold` keeps it from answering."""
+
+    def __init__(self, port=0):
+        self.got = []           # (event, headers), in order, of what was answered with 200
+        self.tries = []         # names, of everything
+        self.faults = []
+        self.status = [200]     # the last one stays
+        self.headers = {}
+        self.held = threading.Event()
+        self.held.set()
+        sink = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                sink._post(self)
+
+            def log_message(self, *args):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self.server.daemon_threads = True
+        self.port = self.server.server_address[1]
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02})
+        self.thread.start()
+
+    def _post(self, r):
+        body = r.rfile.read(int(r.headers["Content-Length"]))
+        event = json.loads(body)
+        self.tries.append(event["event"])
+        self.held.wait(LONG * PATIENCE)
+        self._check(r.headers, body, event)
+        status = self.status.pop(0) if len(self.status) > 1 else self.status[0]
+        if status == 200:
+            self.got.append((event, dict(r.headers)))
+        try:
+            r.send_response(status)
+            for k, v in self.headers.items():
+                r.send_header(k, v)
+            r.send_header("Content-Length", "0")
+            r.end_headers()
+        except OSError:
+            pass                # it no longer waits
+
+    def _check(self, headers, body, event):
+        """As the manual has it."""
+        sent = dict(part.split("=", 1) for part in headers.get("PeerCast-Signature", "").split(","))
+        mac = hmac.new(SECRET.encode(), sent["t"].encode() + b"." + body, hashlib.sha256).hexdigest()
+        if not hmac.compare_digest(mac, sent["v1"]) or abs(time.time() - int(sent["t"])) > 300:
+            self.faults.append("signature of %r" % event)
+        if headers["PeerCast-Event"] != event["event"] or headers["PeerCast-Event-Id"] != event["id"] or \
+                headers["Content-Type"] != "application/json":
+            self.faults.append("headers %r" % headers)
+
+    @property
+    def url(self):
+        return "http://127.0.0.1:%d/in/token-like-a-password" % self.port
+
+    def names(self):
+        return [e["event"] for e, _ in self.got]
+
+    def close(self):
+        self.held.set()
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join(5)
+
+
+class HookCase(BoxCase):
+    def sink(self, port=0):
+        s = Sink(port)
+        self.addCleanup(lambda: self.assertEqual(s.faults, []))
+        self.addCleanup(s.close)
+        return s
+
+    def metric(self, node, name):
+        m = re.search(r"^%s (\S+)$" % re.escape(name), node.get("/metrics").text, re.M)
+        return float(m.group(1))
+
+    def result(self, node, what):
+        return self.metric(node, 'peercast_hook_events_total{result="%s"}' % what)
+
+
+def lines_of(path):
+    try:
+        with open(path, encoding="utf-8") as f:
+            return [line for line in f.read().split("\n") if line]
+    except FileNotFoundError:
+        return []
+
+
+class Events(HookCase):
+    def test_of_a_broadcast(self):
+        """Each event reaches a command and a web server, whose names, ids and order agree."""
+        root, sink = self.root(), self.sink()
+        tracker = self.tracker(root, {"sourceGraceSec": 0}, start=False,
+                               blocks=hook(event=ALL, url=sink.url, secret=SECRET) +
+                               hook(event=ALL, command="sh hook.sh out 'two words' \"\""))
+        out = os.path.join(tracker.dir, "out")
+        with open(os.path.join(tracker.dir, "hook.sh"), "w") as f:
+            # one line each: the JSON, its arguments, and its variables
+            f.write('echo "$(cat)|$#,$2|$PEERCAST_EVENT|$PEERCAST_EVENT_ID|$PEERCAST_CHANNEL_NAME|'
+                    '$PEERCAST_ADDRESS|$PEERCAST_ATTEMPT" >>$1; echo said\n')
+        tracker.start()
+
+        def seen(name):
+            self.wait(lambda: name in sink.names(), LONG, name)
+
+        push = self.push(tracker, 'a "b" \u3042', genre="game")
+        cid = tracker.wait_channel('a "b" \u3042')["channelId"]
+        seen("channelStart")
+        seen("listed")
+        relay = self.relay(tracker, cid)
+        seen("childJoin")
+        relay.close()
+        seen("childLeave")
+        with tracker.view(cid):
+            seen("viewerJoin")
+        seen("viewerLeave")
+        tracker.rpc("changeSettings", [{"forceNormal": True}])
+        seen("portChange")
+        push.stop()
+        seen("unlisted")
+        seen("channelStop")
+        self.wait(lambda: len(lines_of(out)) == len(sink.got), LONG, "the same from the command")
+
+        by_name = {}
+        for event, _ in sink.got:
+            by_name.setdefault(event["event"], event)
+        self.assertEqual(set(by_name), set(ALL.split(",")))
+        for name in set(ALL.split(",")) - {"portChange"}:
+            self.assertEqual(by_name[name]["channel"]["id"], cid)
+            self.assertEqual(by_name[name]["channel"]["name"], 'a "b" \u3042')
+            self.assertEqual(by_name[name]["channel"]["isBroadcast"], True)
+        start = by_name["channelStart"]
+        self.assertEqual(start["version"], 1)
+        self.assertEqual(start["node"], {"name": "tracker", "port": tracker.port})
+        self.assertEqual(start["channel"]["genre"], "game")
+        self.assertLess(abs(start["time"] - time.time()), 300)
+        self.assertEqual(by_name["listed"]["yellowPage"], root.address)
+        self.assertEqual(by_name["unlisted"]["reason"], "ended")
+        self.assertRegex(by_name["childJoin"]["connection"]["remoteEndPoint"], r"^127\.0\.0\.1:\d+$")
+        for key in ("connectionId", "remoteEndPoint"):
+            self.assertEqual(by_name["childJoin"]["connection"][key], by_name["childLeave"]["connection"][key])
+        self.assertEqual(by_name["childLeave"]["connection"]["agentName"], AGENT)
+        self.assertEqual(by_name["portChange"]["port"]["number"], tracker.port)
+        self.assertEqual([e for e, _ in sink.got if e["event"] == "portChange"][-1]["port"]["state"], "open")
+        self.assertEqual({h["PeerCast-Attempt"] for _, h in sink.got}, {"1"})
+
+        for line, (event, _) in zip(lines_of(out), sink.got):
+            body, args, name, ident, chan, address, attempt = line.split("|")
+            self.assertEqual(json.loads(body), event)
+            self.assertEqual(args, "3,two words")
+            self.assertEqual((name, ident, attempt), (event["event"], event["id"], "1"))
+            self.assertEqual(chan, event.get("channel", {}).get("name", ""))
+            if "connection" in event:
+                self.assertEqual(address, event["connection"]["remoteEndPoint"])
+        tracker.wait_log(r"hook 2 \(sh\): says: said")
+        self.assertEqual(self.result(tracker, "done"), 2 * len(sink.got))
+        self.assertEqual(self.result(tracker, "dropped"), 0)
+        for secret in (SECRET, "token-like"):
+            self.assertNotIn(secret, tracker.output())
+            self.assertNotIn(secret, json.dumps(tracker.rpc("describeSettings")))
+        # it has written its ini since, and kept what it was told
+        self.wait(lambda: tracker.read_ini().get("forcenormal") == "Yes", LONG)
+        with open(tracker.ini_path) as f:
+            self.assertIn("command = sh hook.sh out 'two words' \"\"\n", f.read())
+
+    def test_at_the_end(self):
+        """A node that stops still tells of it, and does not wait for one who does not listen."""
+        sink, deaf = self.sink(), self.sink()
+        deaf.held.clear()
+        node = self.node(blocks=hook(event="channelStop,viewerLeave", url=sink.url, secret=SECRET) +
+                         hook(event="channelStart,channelStop", url=deaf.url, secret=SECRET) +
+                         hook(event="channelStop", command="sh -c 'cat >last'") +
+                         hook(event="channelStop", command="sh -c 'trap \"\" TERM; sleep 1000'"))
+        push = self.push(node, "x")
+        node.wait_channel("x")
+        self.wait(lambda: deaf.tries, LONG)
+        node.stop()
+        push.stop()
+        self.assertEqual(sink.names(), ["channelStop"])
+        with open(os.path.join(node.dir, "last")) as f:
+            self.assertEqual(json.load(f)["event"], "channelStop")
+
+
+class Failures(HookCase):
+    def test_again_and_in_order(self):
+        """A server that is not there, then has troubles, then works: all arrives, in order, once."""
+        port = free_port()
+        node = self.node(blocks=hook(event="viewerJoin,viewerLeave,channelStart", retries=20, secret=SECRET,
+                                     url="http://127.0.0.1:%d/" % port))
+        self.push(node, "x")
+        with node.view(node.wait_channel("x")["channelId"]):
+            node.wait_log(r"hook 1 \(http://127\.0\.0\.1:%d\): channelStart: .*; tried again" % port, LONG)
+            sink = self.sink(port)
+            sink.status = [500, 200]
+        self.wait(lambda: len(sink.got) == 3, LONG)
+        self.assertEqual(sink.names(), ["channelStart", "viewerJoin", "viewerLeave"])
+        self.assertGreaterEqual(int(sink.got[0][1]["PeerCast-Attempt"]), 3)
+        self.assertEqual(sink.got[1][1]["PeerCast-Attempt"], "1")
+        self.assertEqual(len({e["id"] for e, _ in sink.got}), 3)
+        node.wait_log(r"hook 1 .*: works again")
+        self.wait(lambda: self.result(node, "done") == 3, LONG)
+        self.assertEqual(self.result(node, "failed"), 0)
+
+        # one who refuses is not asked again, nor is one followed who points elsewhere
+        sink.status = [404, 302, 200]
+        sink.headers = {"Location": "http://127.0.0.1:%d/elsewhere" % port}
+        cid = node.channels()[0]["channelId"]
+        with node.view(cid):
+            self.wait(lambda: len(sink.tries) == 5, LONG)
+        self.wait(lambda: self.result(node, "failed") == 2, LONG)
+        with node.view(cid):
+            self.wait(lambda: sink.names()[3:] == ["viewerJoin"], LONG)
+        node.wait_log(r"viewerJoin: the server answers 404; given up after 1 try")
+
+    def test_of_commands(self):
+        """No program, one that fails, one that hangs with a child and is deaf."""
+        node = self.node(blocks=hook(event="channelStart", command="/nonexistent/program") +
+                         hook(event="channelStart", command="sh -c 'echo bad >&2; exit 3'", retries=0) +
+                         hook(event="channelStart", timeout=1, retries=0, command="sh -c "
+                              "'trap \"\" TERM; sleep 1000 & echo $$ >pid; sleep 1000'") +
+                         hook(event="channelStart", command="sh -c 'ls -l /proc/self/fd | wc -l >fds'"))
+        self.push(node, "x")
+        node.wait_log(r"hook 1 \(program\): channelStart: No such file or directory; given up after 1 try", LONG)
+        node.wait_log(r"hook 2 \(sh\): says: bad", LONG)
+        node.wait_log(r"hook 2 \(sh\): channelStart: it has ended with exit status 3; given up", LONG)
+        node.wait_log(r"hook 3 \(sh\): channelStart: it has not ended after 1 s \(signal 9\); given up", LONG)
+        with open(os.path.join(node.dir, "pid")) as f:
+            group = int(f.read())
+        self.wait(lambda: not alive(group), LONG, "its child is gone too")
+        with open(os.path.join(node.dir, "fds")) as f:
+            self.assertEqual(f.read().strip(), "5")     # "total 0", its three, and the folder
+
+    def test_slow_sinks_and_a_flood(self):
+        """Sinks that hang cost a viewer nothing; what waits is bounded, and counted."""
+        sink = self.sink()
+        sink.held.clear()
+        node = self.node({"maxServIn": 1000}, blocks=hook(event="viewerJoin,viewerLeave", url=sink.url, secret=SECRET) +
+                         hook(event="viewerJoin", command="sleep 1000"))
+        push = self.push(node, "x")
+        cid = node.wait_channel("x")["channelId"]
+        with node.view(cid) as v:
+            for _ in range(140):
+                node.view(cid).close()
+            self.wait(lambda: self.result(node, "dropped") >= 20, LONG)
+            node.wait_log(r"hook 1 .*: 256 events wait for it: older ones are dropped")
+            # it plays on as if nothing were: what was pushed by now arrives
+            before = push.sent
+            self.wait(lambda: push.sent > before + 20000, LONG)
+            got = 0
+            while got < before:
+                got += len(v.read_some())
+        sink.held.set()
+        self.wait(lambda: len(sink.got) >= 200, LONG)
+        order = [int(e["id"].split("-")[1]) for e, _ in sink.got]
+        self.assertEqual(order, sorted(order))
+
+
+def alive(group):
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+class Settings(HookCase):
+    def test_reload(self):
+        """SIGHUP reads them again; nothing over HTTP makes one."""
+        node, sink = self.node(), self.sink()
+        self.push(node, "x")
+        node.wait_channel("x")
+        with open(node.ini_path, "a") as f:
+            f.write(hook(event="channelStart", url=sink.url, secret="wrong") +
+                    hook(event="channelStart", url="http://127.0.0.1:%d/other" % sink.port, secret=SECRET))
+        self.reload(node)
+        with open(node.ini_path) as f:
+            keys = f.read()
+        # what played before is no news; this is, and signed with what is named now
+        with open(node.ini_path, "w") as f:
+            f.write(keys.replace("wrong", SECRET))
+        self.reload(node)
+        self.push(node, "y")
+        self.wait(lambda: len(sink.got) == 2, LONG)
+        self.assertEqual([e["channel"]["name"] for e, _ in sink.got], ["y", "y"])
+        with open(node.ini_path, "w") as f:
+            f.write(keys.split("[Hook]")[0])
+        since = node.out.count()
+        self.reload(node)
+        node.wait_log(r"hooks: 0", since=since)
+        self.push(node, "z")
+        node.wait_channel("z")
+        self.assertEqual(len(sink.got), 2)
+
+        for key, value in (("command", "touch made"), ("hook", "touch made"), ("Hook.command", "touch made")):
+            with contextlib.suppress(RpcError):
+                node.rpc("changeSettings", [{key: value}])
+            node.get("/admin?cmd=apply&%s=touch%%20made" % key)
+        self.wait(lambda: b"[Hook]" not in open(node.ini_path, "rb").read(), LONG)
+        self.assertFalse(os.path.exists(os.path.join(node.dir, "made")))
+
+    def reload(self, node):
+        since = node.out.count()
+        node.send_signal(signal.SIGHUP)
+        node.wait_log(r"settings read again", LONG, since)
+
+    def test_check_config(self):
+        node = self.node(start=False, blocks=hook(event="channelStart", command="true 'a b'") +
+                         hook(event="channelStart,nonsense", command="/nonexistent/a b") +
+                         hook(command="no-such-program-here") + hook(event="listed") +
+                         hook(command="true", url="http://user:password@a/") + hook(url="ftp://token/") +
+                         hook(url="https://a/", timeout=0, retries="many") + hook(command="true 'open"))
+        with open(node.ini_path) as f:
+            lines = f.read().split("\n")
+        run = subprocess.run([PEERCAST, "--check-config", "-i", node.ini_path], capture_output=True, text=True)
+        self.assertEqual(run.returncode, 2)
+
+        def at(line, n=0):
+            return [i + 1 for i, have in enumerate(lines) if have == line][n]
+
+        for line, fault in ((at("event = channelStart,nonsense"), "event: holds words other than: channelStart "),
+                            (at("command = /nonexistent/a b"),
+                             "[Hook]: command: /nonexistent/a: No such file or directory"),
+                            (at("command = no-such-program-here"),
+                             "[Hook]: command: no-such-program-here: not in PATH"),
+                            (at("[Hook]", 3), "[Hook]: it has no command and no url; not used"),
+                            (at("[Hook]", 4), "[Hook]: it has both a command and a url; not used"),
+                            (at("[Hook]", 5), "[Hook]: its url is not an http or https URL; not used"),
+                            (at("timeout = 0"), "timeout: out of range 1-300; stays 10"),
+                            (at("retries = many"), "retries: not a number; stays 5"),
+                            (at("[Hook]", 7), "[Hook]: a quote in its command is not closed; not used")):
+            self.assertIn("line %d: %s" % (line, fault), run.stdout)
+        # and that there is no filter
+        self.assertIn(": 10 faults", run.stdout)
+        self.assertNotIn("password", run.stdout)
+        self.assertNotIn("token", run.stdout)
