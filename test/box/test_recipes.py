@@ -37,7 +37,7 @@ class Documents(unittest.TestCase):
         self.assertEqual(blocks(en), blocks(ja))
         self.assertEqual(en.count("\n## "), ja.count("\n## "))
         self.assertEqual(en.count("\n### "), ja.count("\n### "))
-        for name in ("MIGRATION", "CONTRIBUTING"):
+        for name in ("MANUAL", "MIGRATION", "PROTOCOL", "CONTRIBUTING"):
             en, ja = text_of("dist/doc/%s.md" % name), text_of("dist/doc/%s.ja.md" % name)
             self.assertEqual(blocks(en), blocks(ja))
             for mark in ("\n| ", "\n## ", "\n- ", "\n1. "):
