@@ -92,17 +92,19 @@ export TEST_PATIENCE ?= $(if $(SAN),5,1)
 HAVE_sqlite3 := $(shell pkg-config --exists sqlite3 2>/dev/null && echo yes)
 HAVE_libcurl := $(shell pkg-config --atleast-version=7.68 libcurl 2>/dev/null && echo yes)
 HAVE_gnutls  := $(shell pkg-config --atleast-version=3.6.5 gnutls 2>/dev/null && echo yes)
+HAVE_zlib    := $(shell pkg-config --exists zlib 2>/dev/null && echo yes)
 HAVE_avformat := $(shell pkg-config --atleast-version=59 libavformat 2>/dev/null && echo yes)
 HAVE_miniupnpc := $(shell pkg-config --atleast-version=2.1 miniupnpc 2>/dev/null && echo yes)
 # libnatpmp brings no file for pkg-config.
 HAVE_natpmp  := $(shell $(CC) -E -include natpmp.h -x c -o /dev/null /dev/null 2>/dev/null && echo yes)
 FEATURES := $(if $(HAVE_sqlite3),-DHAVE_SQLITE) $(if $(HAVE_libcurl),-DHAVE_CURL) $(if $(HAVE_gnutls),-DHAVE_GNUTLS) \
-            $(if $(HAVE_avformat),-DHAVE_AVFORMAT) $(if $(HAVE_miniupnpc),-DHAVE_MINIUPNPC) $(if $(HAVE_natpmp),-DHAVE_NATPMP)
+            $(if $(HAVE_avformat),-DHAVE_AVFORMAT) $(if $(HAVE_miniupnpc),-DHAVE_MINIUPNPC) $(if $(HAVE_natpmp),-DHAVE_NATPMP) \
+            $(if $(HAVE_zlib),-DHAVE_ZLIB)
 
 # Looked up when the first recipe runs, not when this file is read: plain make looks at what is there.
 # libcurl, GnuTLS, libavformat, miniupnpc and libnatpmp are loaded when they are needed (servent/curl.h,
 # core/sys/tls.h, servent/avlib.h, servent/maplib.h): their headers alone are asked for.
-PKGS     := libxml-2.0 jansson nettle $(if $(HAVE_sqlite3),sqlite3)
+PKGS     := libxml-2.0 jansson nettle $(if $(HAVE_sqlite3),sqlite3) $(if $(HAVE_zlib),zlib)
 PKGS_HDR := $(PKGS) $(if $(HAVE_libcurl),libcurl) $(if $(HAVE_gnutls),gnutls) $(if $(HAVE_avformat),libavformat)
 no_pkgs   = $(error $(PKGS) not found by pkg-config; `make run` installs what is missing, or see dist/setup)
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS_HDR) || echo missing))$(if \
@@ -147,12 +149,13 @@ $(B)/peercast: $(B)/obj/servent/main.o $(LIBS)
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $< $(LIBS) $(PKG_LIBS)
 
-# The pages of http/ui/, as data. The folders are prerequisites too: a file that goes away counts.
+# The pages of http/ui/, as data, packed where zlib is there to unpack them. The folders are prerequisites too: a file that
+# goes away counts; and so do the flags, which say whether zlib is there.
 OBJS_http := $(B)/obj/gen/ui_files.o
 UI       := $(shell find http/ui -type f -o -type d)
-$(B)/gen/ui_files.c: http/ui_files.sh $(UI)
+$(B)/gen/ui_files.c: http/ui_files.sh $(UI) $(B)/flags
 	$(call say,GEN,$@)
-	$(Q)mkdir -p $(@D) && http/ui_files.sh http/ui > $@.new && mv $@.new $@
+	$(Q)mkdir -p $(@D) && http/ui_files.sh http/ui $(if $(HAVE_zlib),gzip,plain) > $@.new && mv $@.new $@
 $(B)/obj/gen/ui_files.o: $(B)/gen/ui_files.c
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D) && $(COMPILE) -c -o $@ $<

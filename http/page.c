@@ -14,7 +14,7 @@
 #define PAGE_MAX    ((size_t)1 << 20)  /* bytes of a page */
 #define PAGE_VALUES 8                   /* of a handler's own */
 #define PART        192                 /* bytes of a tag */
-#define ETAG        20
+#define ETAG        24
 
 /* Folders of PeerCast-YT's languages (http.md 9.1), and in what we answer there. */
 static const struct {
@@ -95,23 +95,24 @@ void page_headers(struct response *rs)
 	response_header(rs, "Cache-Control", "private, no-cache");
 }
 
-/* The name of what these bytes are. FNV-1a: nobody gains by two that are alike. */
-static void etag_of(char dst[ETAG], const void *p, size_t n)
+/* The name of what these bytes are; `how` tells from one another what is sent in several ways. FNV-1a: nobody
+ * gains by two that are alike. */
+static void etag_of(char dst[ETAG], const void *p, size_t n, const char *how)
 {
 	const uint8_t *b = p;
 	uint64_t h = 0xcbf29ce484222325;
 
 	for (size_t i = 0; i < n; i++)
 		h = (h ^ b[i]) * 0x100000001b3;
-	snprintf(dst, ETAG, "\"%016llx\"", (unsigned long long)h);
+	snprintf(dst, ETAG, "\"%016llx%s\"", (unsigned long long)h, how);
 }
 
 /* Does the client have these bytes? The answer is without them then. */
-static bool is_etag_known(const struct request *rq, struct response *rs, const void *p, size_t n)
+static bool is_etag_known(const struct request *rq, struct response *rs, const void *p, size_t n, const char *how)
 {
 	char etag[ETAG];
 
-	etag_of(etag, p, n);
+	etag_of(etag, p, n, how);
 	response_header(rs, "ETag", etag);
 	if (!request_etag_matches(rq, etag))
 		return false;
@@ -162,11 +163,12 @@ static void part_of(char dst[PART], const char *file, const char *folder, const 
 #define NAV_BEGIN "<!-- nav -->"
 #define NAV_END   "<!-- /nav -->"
 
-static void put_shell(struct buf *out, const struct ui_file *shell, const char *lang, const struct head *h,
+/* A page with the text of its shell around it. */
+static void put_shell(struct buf *out, const char *p, const char *lang, const struct head *h,
 	const struct template_value *v)
 {
-	const char *p = (const char *)shell->data, *from = strstr(p, NAV_BEGIN), *to = strstr(p, NAV_END);
-	const char *const end = p + shell->len;
+	const char *from = strstr(p, NAV_BEGIN), *to = strstr(p, NAV_END);
+	const char *const end = p + strlen(p);
 
 	if (from != NULL && to != NULL && strcmp(h->section, "-") == 0) {
 		template_put(out, p, (size_t)(from - p), lang, h->section, v);
@@ -220,16 +222,23 @@ void page_put(struct node *n, const struct request *rq, struct response *rs, con
 	char base[64], script[PART], style[PART];
 	struct template_value v[PAGE_VALUES + 16];
 	struct buf main, title, query;
+	const char *page, *around;
 	const struct settings *st;
 	struct head h;
 	size_t at;
 
 	ASSERT(f != NULL && shell != NULL);
+	page = ui_text(f);
+	around = ui_text(shell);
+	if (page == NULL || around == NULL) {
+		response_error(rs, 503, "out of memory");
+		return;
+	}
 	st = conf_get(n->conf);
 	buf_init(&main, PAGE_MAX);
 	buf_init(&title, PAGE_MAX);
 	buf_init(&query, PAGE_MAX);
-	read_head(&h, (const char *)f->data, name);
+	read_head(&h, page, name);
 	template_put_html(&title, template_text(lang, h.title));
 	put_query(&query, rq);
 	snprintf(base, sizeof(base), "%.*s", (int)strcspn(name, "."), name);
@@ -246,10 +255,10 @@ void page_put(struct node *n, const struct request *rq, struct response *rs, con
 	};
 	at = join_values(v, more, ours, NELEM(ours));
 	v[at] = (struct template_value){ NULL, NULL };
-	template_put(&main, (const char *)f->data + h.len, f->len - h.len, lang, h.section, v);
+	template_put(&main, page + h.len, f->len - h.len, lang, h.section, v);
 	v[at++] = (struct template_value){ "MAIN", buf_cstr(&main) };
 	v[at] = (struct template_value){ NULL, NULL };
-	put_shell(&rs->body, shell, lang, &h, v);
+	put_shell(&rs->body, around, lang, &h, v);
 	if (main.err != ST_OK)
 		rs->body.err = ST_LIMIT;
 	buf_fini(&main);
@@ -259,7 +268,7 @@ void page_put(struct node *n, const struct request *rq, struct response *rs, con
 	rs->type = "text/html; charset=utf-8";
 	page_headers(rs);
 	if (rs->body.err == ST_OK && rs->status == 200)
-		(void)is_etag_known(rq, rs, rs->body.p, rs->body.len);
+		(void)is_etag_known(rq, rs, rs->body.p, rs->body.len, "");
 }
 
 /* 0, or the status that refuses the page. */
@@ -391,13 +400,35 @@ static void give_texts(const struct request *rq, const char *lang, struct respon
 	template_catalogue(&rs->body, lang);
 	rs->type = "text/javascript; charset=utf-8";
 	page_headers(rs);
-	(void)is_etag_known(rq, rs, rs->body.p, rs->body.len);
+	(void)is_etag_known(rq, rs, rs->body.p, rs->body.len, "");
+}
+
+/* As it is kept, or unpacked for who cannot do that. */
+static void give_file(const struct ui_file *f, bool packed, struct response *rs)
+{
+	uint8_t *p;
+
+	rs->type = mime_of(f->path);
+	if (packed || !ui_packed) {
+		rs->data = f->packed;
+		rs->data_len = f->packed_len;
+		if (packed)
+			response_header(rs, "Content-Encoding", "gzip");
+		return;
+	}
+	p = buf_reserve(&rs->body, f->len);
+	if (p == NULL || !ui_unpack(f, p)) {
+		response_error(rs, 503, "out of memory");
+		return;
+	}
+	rs->body.len += f->len;
 }
 
 void page_serve_asset(const struct request *rq, const char *name, struct response *rs)
 {
 	const struct ui_file *f = ui_find(name);
 	char date[HTTP_DATE];
+	bool packed;
 
 	if (strcmp(name, "texts/ja.js") == 0 || strcmp(name, "texts/en.js") == 0) {
 		give_texts(rq, strcmp(name, "texts/ja.js") == 0 ? "ja" : "en", rs);
@@ -411,16 +442,17 @@ void page_serve_asset(const struct request *rq, const char *name, struct respons
 	page_headers(rs);
 	http_date(date, ui_files_time);
 	response_header(rs, "Last-Modified", date);
-	if (is_etag_known(rq, rs, f->data, f->len))
+	packed = ui_packed && request_takes_gzip(rq);
+	if (ui_packed)
+		response_header(rs, "Vary", "Accept-Encoding");
+	if (is_etag_known(rq, rs, f->packed, f->packed_len, packed ? "-gz" : ""))
 		return;
 	if (request_header(rq, "If-None-Match") == NULL && is_known(rq)) {
 		rs->status = 304;
 		rs->type = NULL;
 		return;
 	}
-	rs->type = mime_of(name);
-	rs->data = f->data;
-	rs->data_len = f->len;
+	give_file(f, packed, rs);
 }
 
 /* --- for everybody ---------------------------------------------------------------------------- */

@@ -229,6 +229,29 @@ const char *request_language(const struct request *rq, const char *const *offere
 	return best;
 }
 
+bool request_takes_gzip(const struct request *rq)
+{
+	const char *list = request_header(rq, "Accept-Encoding");
+	bool any = false;
+
+	for (; list != NULL && *list != '\0'; list += *list == ',') {
+		size_t len, name;
+		bool likes;
+
+		list += strspn(list, " \t");
+		len = strcspn(list, ",");
+		name = MIN(strcspn(list, " \t;"), len);
+		likes = weight_of(list + name, len - name) > 0;
+		if ((name == 4 && ascii_ncasecmp(list, "gzip", 4) == 0) ||
+		    (name == 6 && ascii_ncasecmp(list, "x-gzip", 6) == 0))
+			return likes;
+		if (name == 1 && *list == '*')
+			any = likes;
+		list += len;
+	}
+	return any;
+}
+
 /* A number with nothing but blanks behind it; UINT64_MAX when it has too many digits. */
 static bool length_of(const char *s, uint64_t *v)
 {

@@ -98,6 +98,9 @@ bool request_pragma(const struct request *rq, const char *directive);
 /* Does If-None-Match name this entity tag (with its quotes)? Then 304 is the answer. */
 bool request_etag_matches(const struct request *rq, const char *etag);
 
+/* May the answer be gzip? As Accept-Encoding says; without it, no. */
+bool request_takes_gzip(const struct request *rq);
+
 /* The one of n languages ("en", "ja") that Accept-Language likes best, the first of equals; dflt when
  * it likes none of them or was not sent. */
 const char *request_language(const struct request *rq, const char *const *offered, size_t n,

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "http/template.h"
 
-#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>
 
-#include "core/sys/assert.h"
 #include "core/sys/cc.h"
 #include "core/sys/text.h"
 #include "http/uifile.h"
 
 #define MARK_MAX 32             /* bytes of a mark */
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static json_t *japanese;        /* English text: Japanese */
-static json_t *scripted;        /* of these, what scripts use */
+struct catalogue {
+	json_t *all;                    /* English text: that of the language */
+	json_t *scripted;               /* of these, what scripts use */
+};
 
 static bool is_blank(char c)
 {
@@ -41,8 +41,8 @@ static bool unquote(char dst[TEMPLATE_TEXT], const char *p, const char *end)
 	return p < end && *p == quote;
 }
 
-/* The texts of t("...") in a script. */
-static void find_texts(const char *p, const char *end)
+/* Of the texts in t("...") of a script, what the catalogue has. False: out of memory. */
+static bool find_texts(struct catalogue *c, const char *p, const char *end)
 {
 	char text[TEMPLATE_TEXT];
 
@@ -55,51 +55,99 @@ static void find_texts(const char *p, const char *end)
 			p++;
 		if (!begins || !unquote(text, p, end))
 			continue;
-		v = json_object_get(japanese, text);
-		ASSERT(v == NULL || json_object_set(scripted, text, v) == 0);
+		v = json_object_get(c->all, text);
+		if (v != NULL && json_object_set(c->scripted, text, v) != 0)
+			return false;
 	}
+	return true;
 }
 
-/* A file of the catalogue that is broken, or a text that is in two of them, is our own fault. */
-static void load(void)
+static bool read_catalogue(struct catalogue *c, const struct ui_file *f)
 {
-	japanese = json_object();
-	scripted = json_object();
-	for (unsigned int i = 0; i < ui_files_n; i++) {
-		const struct ui_file *f = &ui_files[i];
-		json_t *part;
+	const char *text = ui_text(f);
+	json_t *part = text != NULL ? json_loadb(text, f->len, JSON_REJECT_DUPLICATES, NULL) : NULL;
+	const bool ok = part != NULL && json_object_update(c->all, part) == 0;
 
-		if (strncmp(f->path, "ja/", 3) != 0)
-			continue;
-		part = json_loadb((const char *)f->data, f->len, JSON_REJECT_DUPLICATES, NULL);
-		ASSERT(part != NULL && json_object_update(japanese, part) == 0);
-		json_decref(part);
-	}
+	json_decref(part);
+	return ok;
+}
+
+static bool read_script(struct catalogue *c, const struct ui_file *f)
+{
+	char *p = malloc(f->len);
 	/* every script begins with a comment, so there is a byte in front of what is found */
-	for (unsigned int i = 0; i < ui_files_n; i++)
-		if (strncmp(ui_files[i].path, "js/", 3) == 0 && ui_files[i].len > 0)
-			find_texts((const char *)ui_files[i].data + 1,
-				(const char *)ui_files[i].data + ui_files[i].len);
+	const bool ok = p != NULL && ui_unpack(f, p) && find_texts(c, p + 1, p + f->len);
+
+	free(p);
+	return ok;
 }
 
-static const json_t *catalogue(const char *lang)
+static bool is_in(const struct ui_file *f, const char *folder)
 {
+	return strncmp(f->path, folder, strlen(folder)) == 0 && f->len > 0;
+}
+
+static void catalogue_free(struct catalogue *c)
+{
+	json_decref(c->all);
+	json_decref(c->scripted);
+	free(c);
+}
+
+/* NULL: out of memory. */
+static struct catalogue *load(void)
+{
+	struct catalogue *c = malloc(sizeof(*c));
+	bool ok;
+
+	if (c == NULL)
+		return NULL;
+	c->all = json_object();
+	c->scripted = json_object();
+	ok = c->all != NULL && c->scripted != NULL;
+	for (unsigned int i = 0; i < ui_files_n && ok; i++)
+		ok = !is_in(&ui_files[i], "ja/") || read_catalogue(c, &ui_files[i]);
+	for (unsigned int i = 0; i < ui_files_n && ok; i++)
+		ok = !is_in(&ui_files[i], "js/") || read_script(c, &ui_files[i]);
+	if (ok)
+		return c;
+	catalogue_free(c);
+	return NULL;
+}
+
+/* NULL: that language has none, or there was no memory for it; then the texts stay English. */
+static const struct catalogue *catalogue(const char *lang)
+{
+	/* set once; who comes second at the same moment throws his own away */
+	static _Atomic(struct catalogue *) japanese;
+	struct catalogue *had, *made;
+
 	if (strcmp(lang, "ja") != 0)
 		return NULL;
-	MUST_ZERO(pthread_once(&once, load));
-	return japanese;
+	had = atomic_load_explicit(&japanese, memory_order_acquire);
+	if (had != NULL)
+		return had;
+	made = load();
+	if (made != NULL && !atomic_compare_exchange_strong_explicit(&japanese, &had, made, memory_order_acq_rel,
+		memory_order_acquire)) {
+		catalogue_free(made);
+		made = had;
+	}
+	return made;
 }
 
 const char *template_text(const char *lang, const char *text)
 {
-	const char *found = json_string_value(json_object_get(catalogue(lang), text));
+	const struct catalogue *c = catalogue(lang);
+	const char *found = c != NULL ? json_string_value(json_object_get(c->all, text)) : NULL;
 
 	return found != NULL ? found : text;
 }
 
 void template_catalogue(struct buf *out, const char *lang)
 {
-	char *text = catalogue(lang) != NULL ? json_dumps(scripted, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+	const struct catalogue *c = catalogue(lang);
+	char *text = c != NULL ? json_dumps(c->scripted, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
 
 	buf_printf(out, "export default %s;\n", text != NULL ? text : "{}");
 	free(text);

@@ -460,6 +460,31 @@ START_TEST(language)
 END_TEST
 
 static const struct {
+	const char *header;             /* NULL = not sent */
+	bool takes;
+} encodings[] = {
+	{ NULL, false }, { "", false }, { "gzip", true }, { "GZip", true }, { "x-gzip", true }, { "gzip, deflate, br, zstd", true },
+	{ "br,deflate , gzip", true }, { "br, gzip;q=0.1", true }, { "gzip ; q=0.5", true }, { "*", true }, { "identity, *;q=0.5", true },
+	{ "deflate", false }, { "identity", false }, { "gzip;q=0", false }, { "gzip;q=0.000, *", false }, { "*, gzip;q=0", false },
+	{ "*;q=0", false }, { "gzipped", false }, { "agzip", false }, { "gzi", false }, { ",,,gzip", true }, { ",", false },
+	{ ";gzip", false }, { "br;x=gzip", false }, { "gzip;", true }, { "gzip;q", true }, { "gzip;q=", true }, { "gzip;q=x", false },
+};
+
+START_TEST(takes_gzip)
+{
+	struct request rq;
+	char head[128] = "X: y\n";
+
+	request_init(&rq);
+	if (encodings[_i].header != NULL)
+		snprintf(head, sizeof(head), "Accept-Encoding: %s\n", encodings[_i].header);
+	ck_assert_int_eq(request_headers(&rq, head, strlen(head)), ST_OK);
+	ck_assert_msg(request_takes_gzip(&rq) == encodings[_i].takes, "%s", head);
+	request_fini(&rq);
+}
+END_TEST
+
+static const struct {
 	const char *head, *directive;
 	bool yes;
 } pragmas[] = {
@@ -510,6 +535,7 @@ Suite *unit_suite(void)
 	tcase_add_loop_test(t, query, 0, (int)NELEM(queries));
 	tcase_add_loop_test(t, pragma, 0, (int)NELEM(pragmas));
 	tcase_add_loop_test(t, language, 0, (int)NELEM(languages));
+	tcase_add_loop_test(t, takes_gzip, 0, (int)NELEM(encodings));
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -117,6 +117,15 @@ static const struct {
 	{ "GET /assets/icon.svg HTTP/1.0\nIf-None-Match: *\n" END, true, 304, "\r\nETag: \"" },
 	{ "GET /assets/icon.svg HTTP/1.0\nIf-None-Match: \"x\"\nIf-Modified-Since: Fri, 01 Jan 2100 00:00:00 GMT\n" END,
 		true, 200, "<svg" },
+	{ "GET /assets/icon.svg HTTP/1.0\nAccept-Encoding: gzip;q=0\n" END, true, 200, "<svg" },
+	{ "GET /assets/nothing.svg HTTP/1.0\nAccept-Encoding: gzip\n" END, true, 404, NULL },
+#ifdef HAVE_ZLIB
+	{ "GET /assets/icon.svg HTTP/1.0\n" END, true, 200, "\r\nVary: Accept-Encoding\r\n" },
+	{ "GET /assets/icon.svg HTTP/1.0\nAccept-Encoding: gzip\n" END, true, 200, "\r\nContent-Encoding: gzip\r\n" },
+	{ "GET /assets/icon.svg HTTP/1.0\nAccept-Encoding: gzip\n" END, true, 200, "\r\nVary: Accept-Encoding\r\n" },
+	{ "GET /assets/icon.svg HTTP/1.0\nAccept-Encoding: gzip\nIf-None-Match: *\n" END, true, 304, "-gz\"\r\n" },
+	{ "HEAD /assets/style.css HTTP/1.0\nAccept-Encoding: gzip\n" END, true, 200, "\r\nContent-Encoding: gzip\r\n" },
+#endif
 	{ "GET /assets/texts/ja.js HTTP/1.0\n" END, true, 200, "\r\n\r\nexport default {\"" },
 	{ "GET /assets/texts/en.js HTTP/1.0\n" END, true, 200, "\r\n\r\nexport default {};\n" },
 	{ "GET /assets/texts/ja.js HTTP/1.0\nIf-None-Match: *\n" END, true, 304, "\r\nETag: \"" },
@@ -321,6 +330,40 @@ START_TEST(exchange)
 	buf_fini(&got);
 }
 END_TEST
+
+#ifdef HAVE_ZLIB
+/* What a browser keeps as gzip is not what another keeps as it is: each is told of its own alone. */
+START_TEST(two_ways)
+{
+	static const char *const ways[] = { "", "Accept-Encoding: gzip\n" };
+	char etag[2][48], length[2][48], req[256];
+
+	for (size_t i = 0; i < 2; i++) {
+		struct buf got;
+		const char *p, *len;
+
+		snprintf(req, sizeof(req), "GET /assets/style.css HTTP/1.0\n%s" END, ways[i]);
+		ask(&node, home(), req, &got);
+		p = strstr((const char *)got.p, "\r\nETag: ");
+		len = strstr((const char *)got.p, "\r\nContent-Length: ");
+		ck_assert(p != NULL && len != NULL);
+		snprintf(etag[i], sizeof(etag[i]), "%.*s", (int)strcspn(p + 8, "\r"), p + 8);
+		snprintf(length[i], sizeof(length[i]), "%.*s", (int)strcspn(len + 18, "\r"), len + 18);
+		buf_fini(&got);
+	}
+	ck_assert_str_ne(etag[0], etag[1]);
+	ck_assert_int_gt(atoi(length[0]), 2 * atoi(length[1]));
+	for (size_t i = 0; i < 4; i++) {
+		struct buf got;
+
+		snprintf(req, sizeof(req), "GET /assets/style.css HTTP/1.0\n%sIf-None-Match: %s\n" END, ways[i / 2], etag[i % 2]);
+		ask(&node, home(), req, &got);
+		ck_assert_msg(status_of(&got) == (i / 2 == i % 2 ? 304 : 200), "%s gives %s", req, (const char *)got.p);
+		buf_fini(&got);
+	}
+}
+END_TEST
+#endif
 
 /* The playlist PeerCast-YT handed out, but for the token, which depends on the node. */
 START_TEST(pls_golden)
@@ -749,6 +792,9 @@ Suite *unit_suite(void)
 	xml_init();
 	tcase_add_checked_fixture(t, up, down);
 	tcase_add_loop_test(t, exchange, 0, (int)NELEM(rows));
+#ifdef HAVE_ZLIB
+	tcase_add_test(t, two_ways);
+#endif
 	tcase_add_test(t, pls_golden);
 	tcase_add_loop_test(t, pls_starts, 0, 2);
 	tcase_add_test(t, first_page);
