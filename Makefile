@@ -81,6 +81,23 @@ takes     = $(shell echo 'int x;' | $(CC) -Werror $(1) -x c -c -o /dev/null - 2>
 HARDEN  := $(COVER) -fstack-protector-strong -fPIE $(call takes,-fstack-clash-protection) $(call takes,-fcf-protection) \
            $(if $(SAN)$(findstring _FORTIFY_SOURCE,$(CFLAGS)),,-D_FORTIFY_SOURCE=2)
 
+# Kept small (test/bench/NOTES.md). Frames are found by their pointers, as perf and coredumpctl do (gdb takes the debug information)
+# where there are no unwind tables, a ninth of the program. Relative relocations need a libc that knows them: one is run.
+ifeq ($(SAN)$(COVER),)
+FRAMES   := $(if $(filter x86_64-% aarch64-%,$(shell $(CC) -dumpmachine 2>/dev/null)),\
+           -fno-asynchronous-unwind-tables -fno-unwind-tables -fno-omit-frame-pointer)
+runs      = $(shell t=$$(mktemp) && echo 'int x, *p = &x; int main(void) { return *p; }' | \
+           $(CC) -fPIE -pie $(1) -x c -o $$t - 2>/dev/null && $$t && echo '$(1)'; rm -f $$t)
+SMALL    := -ffunction-sections -fdata-sections
+SMALL_LD := -Wl,--gc-sections $(call runs,-Wl$(comma)-z$(comma)pack-relative-relocs)
+# Where the time passes: what is done for each packet, announcement and request. Elsewhere -O2 is -Os.
+HOT      := core/chan/%.c core/sys/%.c $(patsubst %,core/media/%.c,media flv) $(patsubst %,core/node/%.c,servmgr traffic) \
+           $(patsubst %,pcp/%.c,atom bcst chanatom hostatom route) xml/%.c \
+           $(patsubst %,http/%.c,request response router jsontext chanjson chanlist ypindex) \
+           $(patsubst %,servent/%.c,chanlogd cin direct packet pcpio readyd relay)
+COLD     := $(filter-out $(HOT),$(foreach r,core/conf core/media core/node http pcp servent,$(wildcard $(r)/*.c)))
+endif
+
 # A sanitizer's report ends the program with a status of its own, so no test can overlook it.
 export ASAN_OPTIONS  ?= detect_stack_use_after_return=1:strict_string_checks=1:exitcode=99
 export UBSAN_OPTIONS ?= print_stacktrace=1:halt_on_error=1
@@ -112,12 +129,12 @@ PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS_HDR) || ec
 PKG_LIBS   = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
 CHECK_LIBS = $(eval CHECK_LIBS := $$(shell pkg-config --libs check))$(CHECK_LIBS)
 
-COMPILE  = $(CC) $(STD) $(WARN) $(SANFLAG) $(DBG) $(FEATURES) $(HARDEN) -pthread -I. -I$(B)/gen $(PKG_CFLAGS) \
-           -MMD -MP $(CFLAGS)
-LINK     = $(CC) $(SANFLAG) $(COVER) -pie -pthread -Wl,-z,relro,-z,now $(CFLAGS) $(LDFLAGS)
+COMPILE  = $(CC) $(STD) $(WARN) $(SANFLAG) $(DBG) $(FEATURES) $(HARDEN) $(SMALL) $(FRAMES) -pthread -I. -I$(B)/gen $(PKG_CFLAGS) \
+           -MMD -MP $(or $(COLDFLAGS),$(CFLAGS))
+LINK     = $(CC) $(SANFLAG) $(COVER) -pie -pthread -Wl,-z,relro,-z,now $(SMALL_LD) $(CFLAGS) $(LDFLAGS)
 
 # Objects are made anew when the flags change (a stricter WERROR alone is no reason).
-FLAGS    := $(strip $(CC) $(STD) $(filter-out -Werror,$(WARN)) $(SANFLAG) $(DBG) $(FEATURES) $(HARDEN) $(CFLAGS))
+FLAGS    := $(strip $(CC) $(STD) $(filter-out -Werror,$(WARN)) $(SANFLAG) $(DBG) $(FEATURES) $(HARDEN) $(SMALL) $(FRAMES) $(SMALL_LD) $(CFLAGS) -O2: $(HOT))
 ifneq ($(file <$(B)/flags),$(FLAGS))
 .PHONY: $(B)/flags
 endif
@@ -166,6 +183,8 @@ $(call lib,$(1)): $(call objs,$(1))
 	$$(Q)mkdir -p $$(@D) && rm -f $$@ && ar rcs $$@ $$^
 endef
 $(foreach r,$(ROOMS),$(eval $(call room_rule,$(r))))
+
+$(COLD:%.c=$(B)/obj/%.o): COLDFLAGS = $(CFLAGS:-O2=-Os)
 
 $(B)/flags:
 	@mkdir -p $(@D) && printf '%s\n' '$(FLAGS)' > $@

@@ -428,7 +428,7 @@ static enum status converse(struct cout *x)
 {
 	struct sock *s = &x->sv->sock;
 	enum status st = obey(x);
-	nsec next;
+	nsec next = NSEC_NEVER;
 	int got;
 
 	while (st == ST_OK) {
