@@ -91,11 +91,12 @@ runs      = $(shell t=$$(mktemp) && echo 'int x, *p = &x; int main(void) { retur
 SMALL    := -ffunction-sections -fdata-sections
 SMALL_LD := -Wl,--gc-sections $(call runs,-Wl$(comma)-z$(comma)pack-relative-relocs)
 # Where the time passes: what is done for each packet, announcement and request. Elsewhere -O2 is -Os.
-HOT      := core/chan/%.c core/sys/%.c $(patsubst %,core/media/%.c,media flv) $(patsubst %,core/node/%.c,servmgr traffic) \
-           $(patsubst %,pcp/%.c,atom bcst chanatom hostatom route) xml/%.c \
+HOT      := core/chan/%.c xml/%.c $(patsubst %,core/sys/%.c,blob bytes clk lock mailq mbox sock text thr) \
+           core/media/flv.c core/media/media.c core/node/servmgr.c core/node/traffic.c \
+           $(patsubst %,pcp/%.c,atom bcst chanatom hostatom route) \
            $(patsubst %,http/%.c,request response router jsontext chanjson chanlist ypindex) \
            $(patsubst %,servent/%.c,chanlogd cin direct packet pcpio readyd relay)
-COLD     := $(filter-out $(HOT),$(foreach r,core/conf core/media core/node http pcp servent,$(wildcard $(r)/*.c)))
+COLD     := $(filter-out $(HOT),$(foreach r,core/conf core/media core/node core/sys http pcp servent,$(wildcard $(r)/*.c)))
 endif
 
 # A sanitizer's report ends the program with a status of its own, so no test can overlook it.

@@ -108,7 +108,8 @@ static void etag_of(char dst[ETAG], const void *p, size_t n, const char *how)
 }
 
 /* Does the client have these bytes? The answer is without them then. */
-static bool is_etag_known(const struct request *rq, struct response *rs, const void *p, size_t n, const char *how)
+static bool is_etag_known(const struct request *rq, struct response *rs, const void *p, size_t n,
+	const char *how)
 {
 	char etag[ETAG];
 

@@ -49,7 +49,8 @@ void page_serve_yp(struct node *n, const struct request *rq, const struct settin
 void page_headers(struct response *rs);
 
 /* A file of our pages that is no page, for everybody: "/assets/style.css", "/favicon.ico", and the texts of
- * the scripts, "/assets/texts/ja.js". Honours If-None-Match and If-Modified-Since; as gzip for who takes that. */
+ * the scripts, "/assets/texts/ja.js". Honours If-None-Match and If-Modified-Since; files go out as gzip to
+ * who takes that. */
 void page_serve_asset(const struct request *rq, const char *name, struct response *rs);
 
 /* The pages of /public for everybody, in the language the browser likes best: "/public/index.html";

@@ -128,8 +128,8 @@ static const struct catalogue *catalogue(const char *lang)
 	if (had != NULL)
 		return had;
 	made = load();
-	if (made != NULL && !atomic_compare_exchange_strong_explicit(&japanese, &had, made, memory_order_acq_rel,
-		memory_order_acquire)) {
+	if (made != NULL && !atomic_compare_exchange_strong_explicit(&japanese, &had, made,
+		memory_order_acq_rel, memory_order_acquire)) {
 		catalogue_free(made);
 		made = had;
 	}

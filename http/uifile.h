@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The files of http/ui/, built into the binary: pages, scripts, styles.
  *
- * The table is made by http/ui_files.sh when the node is built; nothing is read from disk later. What a browser
- * gets as it is (scripts, styles, pictures) is kept as gzip and goes out so; pages and catalogues, which the node
- * itself reads, are one block together, which is smaller, and is unpacked when the first of them is wanted. A build without zlib
- * has all of it as it is.
+ * The table is made by http/ui_files.sh when the node is built; nothing is read from disk later. What a
+ * browser gets as it is (scripts, styles, pictures) is kept as gzip and goes out so; pages and catalogues,
+ * which the node itself reads, are one block together, which is smaller, and is unpacked when the first of
+ * them is wanted. A build without zlib has all of it as it is.
  *
  * No lock: what is unpacked stays, and does not change. Nothing here blocks.
  */
