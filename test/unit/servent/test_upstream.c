@@ -120,6 +120,19 @@ START_TEST(in_time)
 }
 END_TEST
 
+/* The minute of peace over, it is judged again, not later. */
+START_TEST(peace_ends)
+{
+	struct upstream_evidence e = { GOOD, .others = true, .gaps = 9, .switched = NOW - 57 * SEC };
+	struct upstream_verdict v = upstream_judge(&e);
+
+	ck_assert_int_eq(v.why, UPSTREAM_FINE);
+	ck_assert_int_eq(v.again, NOW + 3 * SEC);
+	e.now = e.fresh = v.again;
+	ck_assert_int_eq(upstream_judge(&e).why, UPSTREAM_SKIPS);
+}
+END_TEST
+
 /* --- the watch ------------------------------------------------------------------------------------ */
 
 START_TEST(watch_minute)
@@ -418,6 +431,7 @@ START_TEST(patience)
 	}
 	/* refusals count less: their hosts are to be walked through */
 	ck_assert_int_eq(upstream_pause(0, 7, false, lowest), SEC / 10);
+	ck_assert_int_eq(upstream_pause(1, 1, false, lowest), SEC / 10);
 	ck_assert_int_eq(upstream_pause(0, 8, false, lowest), SEC / 5);
 
 	ck_assert_int_ge(upstream_rest(0, true, true, lowest), 10 * SEC);
@@ -503,6 +517,7 @@ Suite *unit_suite(void)
 
 	tcase_add_loop_test(t, verdict, 0, NELEM(verdicts));
 	tcase_add_test(t, in_time);
+	tcase_add_test(t, peace_ends);
 	tcase_add_test(t, watch_minute);
 	tcase_add_test(t, watch_first);
 	tcase_add_test(t, watch_rate);
