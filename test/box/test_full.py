@@ -2,13 +2,14 @@
 """A node that is full: whom it refuses and where it sends them (pcp.md 11.4, 12; checklist 20.11, 20.12)."""
 import contextlib
 import json
+import queue
 import socket
 import threading
 import time
 import unittest
 
 import harness
-from harness import FLG_RECV, FLG_RELAY, BoxCase, Relay, bcst, box, gid, ip, leaf, new_id, u8, u16, u32
+from harness import FLG_RECV, FLG_RELAY, BoxCase, Relay, bcst, box, gid, ip, leaf, new_id, slow, u8, u16, u32
 from net import NetCase
 from test_pcp import YellowPage
 
@@ -256,10 +257,10 @@ class Slow(BoxCase):
         s = socket.socket()
         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         s.connect(("127.0.0.1", n.port))
-        slow = self.closing(harness.Client.of(s))
-        slow.request("GET", "/channel/" + cid, {"x-peercast-pcp": 1})
-        slow.send_atom(harness.helo(new_id()))
-        self.assertEqual(slow.read_head(), 200)
+        late = self.closing(harness.Client.of(s))
+        late.request("GET", "/channel/" + cid, {"x-peercast-pcp": 1})
+        late.send_atom(harness.helo(new_id()))
+        self.assertEqual(late.read_head(), 200)
         begin, packets = time.monotonic(), good.packets()
         next(packets)
         _, want, _, data = next(packets)
@@ -267,11 +268,47 @@ class Slow(BoxCase):
             self.assertLess(time.monotonic() - begin, 20 * harness.PATIENCE)
             s.settimeout(0.01)
             with contextlib.suppress(TimeoutError):
-                slow.sock.recv(1000)            # it does not stand still
+                late.sock.recv(1000)            # it does not stand still
             want += len(data)
             _, pos, _, data = next(packets)
             self.assertEqual(pos, want)
         self.assertGreater(time.monotonic() - begin, 4.9)
+
+    @slow
+    def test_one_that_falls_behind(self):
+        """Whoever loses a piece of the stream skips to what is left of it; the third time within a minute is the
+        last (pcp.md 9.4)."""
+        n = self.node()
+        todo = queue.SimpleQueue()
+
+        def stream():
+            yield harness.flv_head()
+            index = 0
+            while True:
+                for _ in range(todo.get()):
+                    yield harness.flv_unit(index, 60000, index % 10 == 0)
+                    index += 1
+        push = self.push(n, "B", interval=0, source=stream())
+        todo.put(20)
+        cid = n.wait_channel("B")["channelId"]
+        s = socket.socket()
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        s.connect(("127.0.0.1", n.port))
+        late = self.closing(harness.Client.of(s))
+        late.request("GET", "/channel/" + cid, {"x-peercast-pcp": 1})
+        late.send_atom(harness.helo(new_id()))
+        self.assertEqual(late.read_head(), 200)
+        late.wait_atom("chan")
+        mark = n.out.count()
+        for times in range(1, 4):
+            sent = push.sent
+            todo.put(800)                       # more than there is room for
+            self.wait(lambda sent=sent: push.sent >= sent + 800 * 60000, what="the encoder")
+            while len(skips := [x for x in n.out.lines[mark:] if "relay too slow, skips ahead" in x]) < times:
+                self.assertNotEqual(late.read_atom().name, "quit")
+        self.assertEqual(len(skips), 3)
+        self.assertEqual(late.wait_atom("quit").u32, 1001)
+        late.expect_close()
 
 
 class Start(BoxCase):

@@ -83,6 +83,19 @@ class Handshake(BoxCase):
                 self.assertEqual(self.names(OPENER + atom.encode()), (answer, code))
         self.assertIsNone(self.n.out.find("\x1b"))
 
+    def test_agents(self):
+        """Those that know no continuation packets are turned away, where the operator wants it so (6.7)."""
+        picky = self.node(blocks="\n[Flags]\nrequireContinuationPacketSupportFromPeer = Yes\n[End]\n")
+        for agent, code in (("PeerCast/0.1218 (YT14)", 1007), ("PeerCastStation/2.7.9", 1007), ("PeerCast/0.1218-J", 1007),
+                            ("PeerCast/0.1218 (YT15)", 1008), ("PeerCastStation/2.8.0", 1008), ("Else/1", 1008)):
+            for node, want in ((picky, code), (self.n, 1008)):
+                with self.subTest(agent=agent, picky=node is picky):
+                    atoms = talk(node, OPENER + helo(new_id(), agent=agent).encode())
+                    self.assertEqual(([a.name for a in atoms], quit_of(atoms)), (["oleh", "quit"], want))
+        picky.wait_log('unknown agent "Else/1"')
+        # a port test is answered, whoever it is
+        self.assertEqual(quit_of(talk(picky, OPENER + box("helo", gid("sid", new_id())).encode())), 1008)
+
     def test_wide_port(self):
         atoms = talk(self.n, OPENER + box("helo", u32("ver", 1218), gid("sid", new_id()),
                                           u32("port", 7144)).encode())
@@ -367,7 +380,7 @@ class Routing(BoxCase):
     def test_where_it_goes(self):
         """ttl, group and channel decide; never back to where it came from."""
         a, b, c = self.child(), self.child(), self.control(self.n)
-        mark = new_id()
+        mark, back = new_id(), new_id()
         for atom in (bcst(GRP_RELAYS, new_id(), box("mesg"), cid=self.cid, ttl=1),
                      bcst(0, new_id(), box("mesg"), cid=self.cid),
                      bcst(GRP_ROOT, new_id(), box("mesg"), cid=self.cid),
@@ -377,6 +390,8 @@ class Routing(BoxCase):
         a.send_atom(bcst(GRP_RELAYS, mark, box("mesg")))
         self.no_bcst(b, mark)
         self.no_bcst(c, mark)
+        b.send_atom(bcst(GRP_RELAYS, back, box("mesg")))
+        self.no_bcst(a, back)
 
     def test_addressed(self):
         a, b, c = self.child(), self.child(), self.child()
