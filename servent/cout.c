@@ -696,11 +696,10 @@ static bool is_fresh_root(const struct cout *x)
 	return yes && x->n_roots > 1;
 }
 
-/* The turn of that root: until it is over, however that ends. Returns when to look for the next one. */
-static nsec serve_root(struct cout *x, struct yproot *root)
+/* The turn of that root: until it is over, however that ends. */
+static void serve_root(struct cout *x, struct yproot *root)
 {
 	enum status st;
-	nsec next;
 
 	text_copy(x->with, sizeof(x->with), root->name);
 	root->turn.turned = clk_now();
@@ -709,15 +708,10 @@ static nsec serve_root(struct cout *x, struct yproot *root)
 	st = turn_to_yp(x, x->with);
 	drop_line(x);
 	if (x->moved || ascii_casecmp(x->roots[x->at_root].name, x->with) != 0)
-		return 0;
-	root = &x->roots[x->at_root];
-	after_yp(x, root, st);
-	next = root->turn.next;
+		return;
+	after_yp(x, &x->roots[x->at_root], st);
 	if (st != ST_OK && st != ST_STOPPED)
 		x->at_root = (x->at_root + 1) % x->n_roots;
-	for (size_t i = 0; i < x->n_roots; i++)
-		next = MIN(next, x->roots[i].turn.next);
-	return next > clk_now() ? next : 0;
 }
 
 /* Turn to somebody now, if there is somebody and it is time. Returns when to look again. */
@@ -750,7 +744,8 @@ static nsec try_somebody(struct cout *x)
 		drop_line(x);
 		return at;
 	}
-	return serve_root(x, root);
+	serve_root(x, root);
+	return 0;
 }
 
 static void work(struct cout *x)

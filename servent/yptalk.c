@@ -37,7 +37,8 @@ void ypturn_over(struct ypturn *t, enum ypturn_end end, nsec now, uint32_t (*rnd
 		t->next = now + YPTURN_BANNED;
 		return;
 	}
-	t->next = t->turned + spacing(t->fails) + (nsec)rnd(YPTURN_JITTER_MS) * NSEC_PER_MSEC;
+	/* one that restarts loses all of its trackers at the same moment */
+	t->next = MAX(t->turned + spacing(t->fails), now) + (nsec)rnd(YPTURN_JITTER_MS) * NSEC_PER_MSEC;
 }
 
 /* --- one connection --------------------------------------------------------------------------- */

@@ -2,11 +2,13 @@
 """Timers of PCP that take minutes (pcp.md 7.2, 10.5, 18 B6, B7, B25, B33, B57):
 TEST_SLOW=1 TEST_PATIENCE=5 make box T=test_slow
 """
+import contextlib
+import os
 import threading
 import time
 
 from harness import FLG_RECV, GRP_TRACKERS, PATIENCE, BoxCase, Client, Control, bcst, box, flv_head, flv_metadata, \
-    flv_tag, flv_unit, helo, leaf, new_id, slow, text, u32
+    flv_tag, flv_unit, helo, leaf, new_id, slow, text, u32, wait_until
 from net import NetCase
 from test_bad_net import listening
 from test_bad_pcp import Row
@@ -259,6 +261,108 @@ class StatusReports(BoxCase):
         finally:
             done.set()
             feeder.join()
+
+
+@slow
+class Patience(BoxCase):
+    """How long a node goes on without what it waits for. All of it at the same time."""
+
+    def thread_names(self, node):
+        names = set()
+        for task in os.listdir("/proc/%d/task" % node.pid):
+            with contextlib.suppress(OSError), open("/proc/%d/task/%s/comm" % (node.pid, task), encoding="ascii") as f:
+                names.add(f.read().strip())
+        return names
+
+    def beside(self, work):
+        thread = threading.Thread(target=work)
+        thread.start()
+        self.threads.append(thread)
+
+    def test_all(self):
+        self.threads, self.results = [], {}
+        # off the air: COUT is there for another minute
+        yp = YellowPage()
+        self.addCleanup(yp.close)
+        tracker = self.node({"rootHost": yp.address, "sourceGraceSec": 0}, name="tracker")
+        push = self.push(tracker, "mine", bitrate=200)
+        with yp.welcome() as c:
+            c.wait_atom("bcst")
+            push.stop()
+            self.assertEqual(c.wait_atom("quit").u32, 1008)
+        self.assertIn("cout", self.thread_names(tracker))
+
+        def linger():
+            start = time.monotonic()
+            wait_until(lambda: "cout" not in self.thread_names(tracker), 80)
+            self.results["COUT"] = time.monotonic() - start
+        self.beside(linger)
+
+        # nobody but the YP may know the channel: three turns, none of which is answered
+        silent, asked, done = YellowPage(), [], threading.Event()
+        silent.server.settimeout(0.2)
+
+        def answer():
+            while not done.is_set():
+                with contextlib.suppress(OSError, EOFError), Client.of(silent.server.accept()[0]) as c:
+                    if c.read(4) == b"GET ":
+                        asked.append(time.monotonic())
+            silent.close()
+        self.beside(answer)
+        seeker, cid = self.node({"rootHost": silent.address}, name="seeker"), new_id()
+        viewer = self.closing(seeker.client())
+        viewer.request("GET", "/stream/" + cid)
+
+        # a relay is here for a stream that does not come
+        up, other = Upstream(self), new_id()
+        relay_node = self.node(name="relay")
+        self.closing(relay_node.client()).request("GET", "/stream/%s?tip=127.0.0.1:%d" % (other, up.port))
+        c = self.closing(up.accept())
+        up.handshake(c)
+        up.head(c, other)
+        waits = self.relay(relay_node, other)
+        start = time.monotonic()
+        self.assertEqual(waits.status, 200)
+        waits.expect_close(40)
+        self.results["relay"] = time.monotonic() - start
+
+        self.assertIn(viewer.read_head(90), (404, 503, 504))
+        seeker.wait_no_channel(cid=cid, seconds=60)
+        done.set()
+        for thread in self.threads:
+            thread.join()
+        for name, seconds in (("relay", 30), ("COUT", 60)):
+            with self.subTest(name):
+                self.assertLess(abs(self.results[name] - seconds), 4)
+        self.assertEqual(len(asked), 3)
+        for a, b in zip(asked, asked[1:]):
+            self.assertGreater(b - a, 19)
+        # and COUT comes again
+        self.push(tracker, "mine", bitrate=200)
+        with yp.welcome(40) as c:
+            c.wait_atom("bcst")
+
+
+@slow
+class Idle(BoxCase):
+    def test_eight_are_kept(self):
+        """Of relays nobody listens to any more the oldest ones go (7.4)."""
+        a, b = self.node(name="a"), self.node(name="b")
+        cids = []
+        for i in range(11):
+            self.push(a, "c%d" % i, interval=0.1)
+            cids.append(a.wait_channel("c%d" % i)["channelId"])
+            with b.view(cids[-1], "?tip=" + a.address) as v:
+                v.read(1000)
+        with b.view(cids[0]) as v:              # the first is listened to
+            v.read(1000)
+
+            def idle():
+                return [c["channelId"] for c in b.channels() if c["status"]["status"] == "Idle"]
+            wait_until(lambda: len(b.channels()) == 9, 60, "few channels")
+            wait_until(lambda: len(idle()) == 8, 30, "all idle")
+            self.assertEqual({c["channelId"] for c in b.channels()}, {cids[0], *cids[3:]})
+            v.read(20000)
 
 
 @slow

@@ -62,6 +62,21 @@ START_TEST(turn)
 }
 END_TEST
 
+/* A root that restarts after hours: those who lose it come back soon, but not at once and all together. */
+START_TEST(lost_after_hours)
+{
+	struct ypturn t = { .turned = 1000 * S };
+
+	ypturn_over(&t, YPTURN_LOST, 9000 * S, least);
+	ck_assert(t.next == 9000 * S);
+	ypturn_over(&t, YPTURN_LOST, 9000 * S, greatest);
+	ck_assert(t.next == 9000 * S + MOST - NSEC_PER_MSEC);
+	/* nobody has left it: a broadcast that begins goes there now */
+	ypturn_over(&t, YPTURN_LEFT, 9000 * S, greatest);
+	ck_assert(t.next == 1020 * S);
+}
+END_TEST
+
 /* --- what the root says ----------------------------------------------------------------------- */
 
 START_TEST(first_update)
@@ -176,6 +191,7 @@ Suite *unit_suite(void)
 	TCase *t = tcase_create("yptalk");
 
 	tcase_add_loop_test(t, turn, 0, NELEM(turns));
+	tcase_add_test(t, lost_after_hours);
 	tcase_add_test(t, first_update);
 	tcase_add_test(t, asked_often);
 	tcase_add_test(t, promise);
