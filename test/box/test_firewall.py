@@ -11,10 +11,11 @@ import threading
 import time
 import unittest
 
-from harness import (AGENT, FLG_PUSH, FLG_RECV, FLG_TRACKER, PATIENCE, PEERCAST, BoxCase, Client, box, gid, helo, ip,
-                     leaf, new_id, text, u16, u32, wait_until)
+from harness import (AGENT, FLG_PUSH, FLG_RECV, FLG_RELAY, FLG_TRACKER, PATIENCE, PEERCAST, BoxCase, Client, box, gid,
+                     helo, host_atom, ip, leaf, new_id, text, u16, u32, wait_until)
 from net import NetCase
 from test_pcp import OPENER, YellowPage
+from test_relay import Upstream
 
 NOTHING_MORE = 0.3
 WAN, WAN6 = "203.0.113.5", "2001:db8::5"
@@ -269,6 +270,28 @@ class Believed(FirewallCase):
         d.send_atom(u32("quit", 1002))          # as a root does that has COUT already
         self.assertEqual(asked.get(), [n.port])
         wait_until(lambda: self.update(c)[:2] == ("198.51.100.9", n.port), what="the new address")
+
+    def test_who_is_named_is_not(self):
+        """The tracker a user chose is; whom it names instead, be it as a relay or as a tracker, is not."""
+        for flags in (FLG_RELAY | FLG_RECV, FLG_TRACKER | FLG_RELAY | FLG_RECV):
+            with self.subTest(flags=flags):
+                n, up, named, cid = self.node(), Upstream(self), Upstream(self), new_id()
+                viewer = self.closing(n.client())
+                viewer.request("GET", "/stream/%s?tip=127.0.0.1:%d" % (cid, up.port))
+                c = self.closing(up.accept())
+                up.handshake(c, 503, rip=WAN, port=n.port)
+                self.assertIn("ping", c.helo)
+                c.send_atom(host_atom(named.sid, cid, "127.0.0.1", named.port, flags=flags))
+                c.send_atom(u32("quit", 1003))
+                c.close()
+                d = self.closing(named.accept(20))
+                self.assertEqual(state(n), "open")
+                named.handshake(d, rip="198.51.100.77")
+                named.head(d, cid)
+                named.data(d, cid, 4, b"data")
+                self.assertEqual(viewer.read_head(), 200)
+                self.assertEqual(n.rpc("getStatus")["globalRelayEndPoint"], [WAN, n.port])
+                self.assertEqual(state(n), "open")
 
     def test_relay_upstream_is_not(self):
         """Neither its word on our address nor on our port."""

@@ -161,11 +161,11 @@ class Upstream:
         c.request_head = c.read_until(b"\r\n\r\n")
         return c
 
-    def handshake(self, c, status=200):
+    def handshake(self, c, status=200, rip="127.0.0.1", port=0):
         c.send(b"HTTP/1.0 %d X\r\nContent-Type: application/x-peercast-pcp\r\n\r\n" % status)
         c.helo = c.read_atom()
         c.send_atom(box("oleh", leaf("agnt", b"Up/1\0"), gid("sid", self.sid), u32("ver", 1218),
-                        harness.ip("rip", "127.0.0.1"), u16("port", 0)))
+                        harness.ip("rip", rip), u16("port", port)))
 
     @staticmethod
     def head(c, cid, data=b"HEAD", pos=0):
