@@ -2,6 +2,7 @@
 /* A source without a connection: what it makes of its input, and of what was said before. */
 #include "servent/source.h"
 
+#include "pcp/chanatom.h"
 #include "test/unit/servent/servtest.h"
 #include "test/unit/unit.h"
 
@@ -267,6 +268,84 @@ START_TEST(texts_of_the_next)
 }
 END_TEST
 
+/* What a relay is told: the newest title of all that wait for it; "" = nothing. */
+static const char *heard(struct servent *relay)
+{
+	static char title[TEXT_MAX];
+	struct chanatom c;
+	struct chanmeta m;
+	struct atombag bag;
+	struct blob *msg;
+	struct bcst b;
+	struct atom a;
+
+	title[0] = '\0';
+	while ((msg = mbox_take(&relay->mbox)) != NULL) {
+		ck_assert_int_eq(atom_open(&a, msg->data, msg->len), ST_OK);
+		ck_assert_int_eq(bcst_parse(&b, &a), ST_OK);
+		ck_assert_uint_eq(b.grp, PCP_BCST_GROUP_RELAYS);
+		bcst_payload(&b, &bag);
+		ck_assert(atombag_next(&bag, &a));
+		ck_assert_int_eq(chanatom_parse(&c, &a), ST_OK);
+		ck_assert(chanatom_meta(&c, &m) & 1u << CT_TRACK_TITLE);
+		(void)text_copy(title, sizeof(title), m.text[CT_TRACK_TITLE]);
+		blob_unref(&msg);
+	}
+	return title;
+}
+
+static void retitle(struct source *s, const char *title)
+{
+	struct chanmeta edit = { .bitrate_kbps = 0 };
+	bool only;
+
+	(void)text_copy(edit.text[CT_TRACK_TITLE], TEXT_MAX, title);
+	ck_assert(chan_merge_info(s->c, &edit, 1u << CT_TRACK_TITLE, &only));
+	ck_assert_int_eq(source_tick(s, now), ST_OK);
+}
+
+/* Relays hear of a new title at once, or ten seconds after the last one; and of the last one always. */
+START_TEST(titles_in_time)
+{
+	const struct host peer = host_v4(203, 0, 113, 9, 1);
+	struct servent *relay;
+	struct source s;
+	struct buf b;
+	int fd[2];
+	nsec told;
+
+	buf_init(&b, 1 << 20);
+	put_mp3(&b, 8);
+	begin(&s, CHAN_SRC_HTTPPUSH, "n", "", "");
+	feed(&s, &b);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd), 0);
+	ck_assert_int_eq(servent_new(app.node.sm, fd[0], &peer, false, &relay), ST_OK);
+	ck_assert_int_eq(servmgr_admit(app.node.sm, relay, SV_RELAY, chan_id(s.c), 500, true), ADMIT_OK);
+
+	retitle(&s, "a");
+	ck_assert_str_eq(heard(relay), "a");
+	told = now;
+	for (int i = 0; i < 5; i++) {
+		now += NSEC_PER_SEC;
+		retitle(&s, i < 4 ? (const char *[]){ "b", "c", "d", "e" }[i] : "f");
+	}
+	ck_assert_str_eq(heard(relay), "");
+	ck_assert(source_deadline(&s) <= told + 10 * NSEC_PER_SEC);
+	ck_assert_int_eq(source_tick(&s, told + 10 * NSEC_PER_SEC - 1), ST_OK);
+	ck_assert_str_eq(heard(relay), "");
+	ck_assert_int_eq(source_tick(&s, told + 10 * NSEC_PER_SEC), ST_OK);
+	ck_assert_str_eq(heard(relay), "f");
+	/* once */
+	ck_assert_int_eq(source_tick(&s, told + 60 * NSEC_PER_SEC), ST_OK);
+	ck_assert_str_eq(heard(relay), "");
+
+	servent_end(&relay);
+	close(fd[1]);
+	leave(&s);
+	buf_fini(&b);
+}
+END_TEST
+
 /* A title that the stream says again is no news; one that it says no longer goes. */
 START_TEST(track_of_the_next)
 {
@@ -311,6 +390,7 @@ Suite *unit_suite(void)
 	tcase_add_test(t, early_title);
 	tcase_add_test(t, texts_of_the_next);
 	tcase_add_test(t, track_of_the_next);
+	tcase_add_test(t, titles_in_time);
 	suite_add_tcase(s, t);
 	return s;
 }
