@@ -495,6 +495,9 @@ ROWS = [
       for who in ("cin", "relay", "source", "yp")],
     *[("B53", "quit of %d bytes to %s" % (n, who), who, leaf("quit", bytes(n)), closes_silently)
       for n in (0, 2, 5) for who in ("cin", "client", "relay", "source", "yp")],
+    *[("B53", "quit in a %s to %s" % (name, who), who, wrap(u32("quit", 1000)), stays)
+      for who in ("cin", "client", "relay", "source", "yp")
+      for name, wrap in (("bcst", lambda a: bcst(GRP_ALL, "%032X" % 77, a)), ("bag", lambda a: box("atom", a)))],
     *[("B54", "a packet without " + name, "source",
        packet(*[a for a in (leaf("type", b"data"), u32("pos", 8), leaf("data", b"EVIL")) if a.name != name]), stays)
       for name in ("type", "data")],

@@ -598,6 +598,10 @@ START_TEST(loop_and_quit)
 	quit_emit(&w, PCP_QUIT);
 	atomwr_end(&w);
 	act_ok(&p);
+	atomwr_begin(&w, ATOM_ATOM);
+	quit_emit(&w, PCP_QUIT);
+	atomwr_end(&w);
+	act_ok(&p);
 	quit_emit(&w, PCP_QUIT_OFFAIR);
 	ck_assert_int_eq(act(&p, &quit), ST_EOF);
 	ck_assert_uint_eq(quit, PCP_QUIT_OFFAIR);
@@ -612,6 +616,15 @@ START_TEST(loop_and_quit)
 	act_ok(&p);
 	ck_assert_uint_eq(listeners_of(0xa3), 3);
 	name_is(0xa4, "deeper");
+	/* A host says itself of which channel it is; the one named before it is none the less told of. */
+	open_bcst(PCP_BCST_GROUP_ROOT, 0x11, 0, 0);
+	put_chan(0xa5, 0xb1, "one");
+	put_host(0x11, 0xa6, 4, HIT_TRACKER | HIT_RECV);
+	atomwr_end(&w);
+	act_ok(&p);
+	name_is(0xa5, "one");
+	ck_assert_uint_eq(hosts_of(0xa5), 0);
+	ck_assert_uint_eq(listeners_of(0xa6), 4);
 	end();
 }
 END_TEST
