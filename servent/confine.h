@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the node, and the programs it starts, may do with files and the system from its start on: no more than
- * its settings need. Landlock for the files, a filter for the system calls; what a kernel has not is left out.
+/* What the node, and the programs it starts, may do with files and the system from its start on: no
+ * more than its settings need. Landlock for the files, a filter for the system calls; what a kernel has
+ * not is left out.
  *
  * Files: written are the folders of the ini, of the logs and of recordings; read are those, what the settings
  * name beside, and what libraries read of a system (/usr, /etc, /proc ...). Programs: this one, for

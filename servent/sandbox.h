@@ -19,9 +19,10 @@ bool sandbox_enter(size_t memory);
 /* Of processor time so many seconds more, until it is called again; then the system ends the process. */
 void sandbox_allow_cpu(unsigned seconds);
 
-/* For the node itself: what it never calls fails from here on, in this thread, those it starts, and the programs
- * they start: to look into other processes, mount, load modules, make namespaces, be somebody else, get memory
- * that can be written and run, speak other than IP, change modes by name ... Needs PR_SET_NO_NEW_PRIVS.
+/* For the node itself: what it never calls fails from here on, in this thread, in those it starts and
+ * in programs: to look into other processes, mount, load modules, make namespaces, be somebody else,
+ * get memory that can be written and run, speak other than IP, change modes by name ... Needs
+ * PR_SET_NO_NEW_PRIVS.
  * returns  false: this kernel or processor cannot (errno) */
 bool sandbox_calls(void) NODISCARD;
 
