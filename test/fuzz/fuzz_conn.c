@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A whole node, and one connection to it over a socketpair: whatever somebody sends, be he a tracker, relay,
- * player, encoder, browser, or a node that dials us and serves a channel we look for (GIV), it ends, and nothing stays
- * of it. Input: a byte of choices, then the stream. Nothing is dialled and no name is looked up. */
+ * player, encoder (by RTMP too), browser, or a node that dials us and serves a channel we look for (GIV), it ends, and
+ * nothing stays of it. Input: a byte of choices, then the stream. Nothing is dialled and no name is looked up. */
 #include "test/fuzz/fuzz.h"
 
 #include <errno.h>
@@ -20,9 +20,10 @@
 #include "servent/app.h"
 #include "servent/conn.h"
 #include "servent/handshake.h"
+#include "servent/rtmp.h"
 #include "servent/source.h"
 
-enum { PRIVATE = 1, ON_AIR = 2, SEARCHING = 4 };
+enum { PRIVATE = 1, ON_AIR = 2, SEARCHING = 4, BY_RTMP = 8 };
 
 #define LAST  (5 * NSEC_PER_SEC)        /* in which a connection that was closed has ended */
 #define QUIET_MS 5                      /* without an answer: whoever has said all leaves */
@@ -55,7 +56,7 @@ static void node_up(void)
 {
 	static const char ini[] = "[Server]\nserverPort = %u\nbindAddress = 127.0.0.1\nisRoot = Yes\nrootHost =\n"
 		"maxControlConnections = 10\nmaxDirect = 10\nrtmpServer = No\nlogLevel = 7\nchanLog =\n"
-		"historyDays = 0\nsourceGraceSec = 0\npassword = knock\n"
+		"historyDays = 0\nsourceGraceSec = 0\npassword = knock\nrtmpKey = key\n"
 		"[Filter]\nip = 255.255.255.255\nnetwork = Yes\ndirect = Yes\n[End]\n"
 		"[Filter]\nip = 198.51.100.7\nprivate = Yes\nnetwork = Yes\ndirect = Yes\n[End]\n";
 	enum status st = ST_LIMIT;
@@ -76,7 +77,7 @@ static void node_up(void)
 }
 
 /* Somebody connects. Returns his end. */
-static int begin(const struct host *peer)
+static int begin(const struct host *peer, bool rtmp)
 {
 	struct incoming *in = malloc(sizeof(*in));
 	struct servent *sv;
@@ -85,7 +86,7 @@ static int begin(const struct host *peer)
 	ASSERT(in != NULL && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fd) == 0);
 	ASSERT(servent_new(app.node.sm, fd[0], peer, false, &sv) == ST_OK);
 	*in = (struct incoming){ .app = &app, .sv = sv };
-	ASSERT(thr_start(NULL, "incoming", handshake_run, in) == ST_OK);
+	ASSERT(thr_start(NULL, "incoming", rtmp ? rtmp_run : handshake_run, in) == ST_OK);
 	return fd[1];
 }
 
@@ -128,7 +129,7 @@ static int air(void)
 	};
 	static const char head[] = "POST /?name=on+air&type=FLV HTTP/1.0\r\n\r\n";
 	const struct host peer = host_v4(198, 51, 100, 7, 9);
-	const int fd = begin(&peer);
+	const int fd = begin(&peer, false);
 	const nsec deadline = clk_deadline(LAST);
 
 	ASSERT(send(fd, head, sizeof(head) - 1, MSG_NOSIGNAL) == (ssize_t)sizeof(head) - 1);
@@ -226,7 +227,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (how & SEARCHING)
 		search();
-	fd = begin(&peer);
+	fd = begin(&peer, (how & BY_RTMP) != 0);
 	talk(fd, copy + 1, size - 1);
 	free(copy);
 	close(fd);
