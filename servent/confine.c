@@ -165,7 +165,14 @@ static void loader(struct landlock *l)
 
 static bool has_commands(const struct settings *set)
 {
-	return (set->fetch_allow & FETCHALLOW_PIPE) != 0;
+	bool yes = (set->fetch_allow & FETCHALLOW_PIPE) != 0;
+	const struct settings_hook *hook;
+	size_t n;
+
+	hook = settings_hooks(set, &n);
+	for (size_t i = 0; i < n && !yes; i++)
+		yes = hook[i].command[0] != '\0';
+	return yes;
 }
 
 static bool limit_files(const struct settings *set, const struct confine_paths *p, bool commands)

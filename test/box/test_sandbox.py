@@ -109,6 +109,21 @@ class Commands(Case):
             self.assertTrue(found[name] and found[name] in error, "%s: %r" % (name, found[name]))
         self.assertEqual(sorted(os.listdir(self.far)), ["probe.py", "there"])
 
+    def test_hooks(self):
+        """A command of a hook is one."""
+        for mode, line in (("auto", "off, as commands"), ("strict", "files: on")):
+            n = self.node({"sandbox": mode}, blocks="[Hook]\ncommand = sh -c 'echo x >%s/%s'\nevent = channelStart\n[End]\n"
+                          % (self.far, mode))
+            n.wait_log("sandbox: " + line)
+            self.push(n, "start")
+            if mode == "auto":
+                self.wait(lambda: os.path.exists(os.path.join(self.far, "auto")), what="what the hook writes")
+            else:
+                n.wait_log("hook 1 .*: [Pp]ermission denied|says: .*Permission denied")
+        self.assertEqual(os.listdir(self.far), ["auto"])
+        n = self.node(blocks="[Hook]\nurl = http://127.0.0.1:1/\n[End]\n")
+        n.wait_log("sandbox: files: on")
+
     def test_auto(self):
         n, found = self.probe("auto")
         n.wait_log("sandbox: off, as commands may be run")
