@@ -31,6 +31,7 @@ KINDS = {
     "sync": (errno.EIO,),
     "rename": (errno.EIO, errno.ENOSPC),
     "open": (errno.EMFILE, errno.ENOSPC),
+    "spawn": (errno.EAGAIN, errno.EMFILE, errno.ENOMEM),
 }
 
 

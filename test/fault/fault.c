@@ -4,13 +4,14 @@
  * is also in test/box/fault.py. */
 /* wrap: malloc calloc realloc reallocarray strdup strndup */
 /* wrap: pthread_create socket eventfd epoll_create1 accept4 connect open mkostemp write fsync ftruncate rename */
-/* wrap: recv sendmsg send poll clock_gettime */
+/* wrap: recv sendmsg send poll clock_gettime pipe2 posix_spawn posix_spawnp */
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
 #include <libxml/xmlmemory.h>
 #include <poll.h>
 #include <pthread.h>
+#include <spawn.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,7 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum kind { MEMORY, THREAD, SOCKET, ACCEPT, CONNECT, RECV, SEND, POLL, WRITE, SYNC, RENAME, OPEN };
+enum kind { MEMORY, THREAD, SOCKET, ACCEPT, CONNECT, RECV, SEND, POLL, WRITE, SYNC, RENAME, OPEN, SPAWN };
 
 struct control {
 	_Atomic uint32_t kinds;         /* bit 1 << kind: these fail */
@@ -193,6 +194,23 @@ WRAP(int, ftruncate, int fd, off_t n)
 WRAP(int, rename, const char *from, const char *to)
 {
 	return fails(RENAME) ? -1 : __real_rename(from, to);
+}
+
+WRAP(int, pipe2, int fd[2], int flags)
+{
+	return fails(SPAWN) ? -1 : __real_pipe2(fd, flags);
+}
+
+WRAP(int, posix_spawn, pid_t *pid, const char *path, const posix_spawn_file_actions_t *fa,
+	const posix_spawnattr_t *at, char *const argv[], char *const env[])
+{
+	return fails(SPAWN) ? errno : __real_posix_spawn(pid, path, fa, at, argv, env);
+}
+
+WRAP(int, posix_spawnp, pid_t *pid, const char *path, const posix_spawn_file_actions_t *fa,
+	const posix_spawnattr_t *at, char *const argv[], char *const env[])
+{
+	return fails(SPAWN) ? errno : __real_posix_spawnp(pid, path, fa, at, argv, env);
 }
 
 /* --- the network ------------------------------------------------------------------------------- */
