@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/sys/bucket.h"
 #include "core/sys/log.h"
 #include "core/sys/rng.h"
 #include "core/sys/text.h"
@@ -13,6 +14,8 @@
 #define BATCH      64                           /* events between two looks at the tries */
 #define LAST_TERM  (2 * HOOKTRY_TERM)           /* before the end commands get SIGTERM */
 #define JOIN_TIME  (200 * NSEC_PER_MSEC)        /* beyond the deadline */
+
+static const struct budget complaints = { 60 * NSEC_PER_SEC, 1 };       /* in the log */
 
 struct hook {
 	struct settings_hook set;       /* `kept` is empty */
@@ -39,6 +42,8 @@ struct hookd {
 	unsigned topics;                /* that are watched; 0 = none */
 	uint64_t after;                 /* number of the last event taken */
 	uint64_t nth[EVENT_TOPICS];     /* of its topic; 0 = none yet */
+	uint64_t untold;                /* events missed since that was last logged */
+	struct bucket told;
 	struct hook **hooks;
 	size_t n;
 	struct hooktries tries;
@@ -259,8 +264,11 @@ static bool take_events(struct hookd *h)
 		lost += hookwatch_take(h->watch, e);
 		event_unref(&e);
 	}
-	if (lost > 0)
-		log_warn("hooks: %llu events came too fast, and were missed", (unsigned long long)lost);
+	h->untold += lost;
+	if (h->untold > 0 && bucket_take(&h->told, &complaints, 1, clk_now())) {
+		log_warn("hooks: %llu events came too fast, and were missed", (unsigned long long)h->untold);
+		h->untold = 0;
+	}
 	count(h, NODE_HOOK_DROPPED, lost);
 	return n > BATCH;
 }

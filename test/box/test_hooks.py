@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import hmac
 import http.server
+import itertools
 import json
 import os
 import re
@@ -12,8 +13,10 @@ import socket
 import subprocess
 import threading
 import time
+import unittest
 
-from harness import AGENT, PATIENCE, PEERCAST, BoxCase, RpcError, free_port
+from fault import FAULTY, FaultyNode
+from harness import AGENT, PATIENCE, PEERCAST, TOP, BoxCase, RpcError, free_port
 
 LONG = 25
 SECRET = "top secret"
@@ -22,6 +25,17 @@ ALL = "channelStart,channelStop,listed,unlisted,portChange,childJoin,childLeave,
 
 def hook(**keys):
     return "[Hook]\n%s[End]\n" % "".join("%s = %s\n" % (k, v) for k, v in keys.items())
+
+
+def manual(first):
+    """The example in the manual that begins with this line."""
+    with open(os.path.join(TOP, "dist/doc/MANUAL.md"), encoding="utf-8") as f:
+        after = f.read().split("\n    " + first, 1)[1]
+    lines = itertools.takewhile(lambda line: line == "" or line.startswith("    "), ("    " + first + after).split("\n"))
+    return "\n".join(line[4:] for line in lines)
+
+
+VERIFY = manual("sent = ")
 
 
 class Sink:
@@ -33,6 +47,7 @@ class Sink:
         self.faults = []
         self.status = [200]     # the last one stays
         self.headers = {}
+        self.plain = False      # takes what others send, too
         self.held = threading.Event()
         self.held.set()
         sink = self
@@ -53,9 +68,10 @@ class Sink:
     def _post(self, r):
         body = r.rfile.read(int(r.headers["Content-Length"]))
         event = json.loads(body)
-        self.tries.append(event["event"])
+        self.tries.append(event if self.plain else event["event"])
         self.held.wait(LONG * PATIENCE)
-        self._check(r.headers, body, event)
+        if not self.plain:
+            self._check(r.headers, body, event)
         status = self.status.pop(0) if len(self.status) > 1 else self.status[0]
         if status == 200:
             self.got.append((event, dict(r.headers)))
@@ -70,9 +86,10 @@ class Sink:
 
     def _check(self, headers, body, event):
         """As the manual has it."""
-        sent = dict(part.split("=", 1) for part in headers.get("PeerCast-Signature", "").split(","))
-        mac = hmac.new(SECRET.encode(), sent["t"].encode() + b"." + body, hashlib.sha256).hexdigest()
-        if not hmac.compare_digest(mac, sent["v1"]) or abs(time.time() - int(sent["t"])) > 300:
+        names = {"headers": headers, "body": body, "secret": SECRET.encode(),
+                 "hmac": hmac, "hashlib": hashlib, "time": time}
+        exec(VERIFY, names)
+        if not names["ok"]:
             self.faults.append("signature of %r" % event)
         if headers["PeerCast-Event"] != event["event"] or headers["PeerCast-Event-Id"] != event["id"] or \
                 headers["Content-Type"] != "application/json":
@@ -119,7 +136,7 @@ class Events(HookCase):
     def test_of_a_broadcast(self):
         """Each event reaches a command and a web server, whose names, ids and order agree."""
         root, sink = self.root(), self.sink()
-        tracker = self.tracker(root, {"sourceGraceSec": 0}, start=False,
+        tracker = self.tracker(root, {"sourceGraceSec": 0, "sandbox": "strict"}, start=False,
                                blocks=hook(event=ALL, url=sink.url, secret=SECRET) +
                                hook(event=ALL, command="sh hook.sh out 'two words' \"\""))
         out = os.path.join(tracker.dir, "out")
@@ -191,6 +208,22 @@ class Events(HookCase):
         self.wait(lambda: tracker.read_ini().get("forcenormal") == "Yes", LONG)
         with open(tracker.ini_path) as f:
             self.assertIn("command = sh hook.sh out 'two words' \"\"\n", f.read())
+
+    def test_script_of_the_manual(self):
+        """It posts to a chat, which is told by a file here."""
+        sink = self.sink()
+        sink.plain = True
+        node = self.node(blocks=hook(event="channelStart,channelStop", command="python3 on-air"), start=False)
+        url = os.path.join(node.dir, "chat-url")
+        script = manual("#!/usr/bin/env python3\n    # event")
+        self.assertIn("/etc/peercast/chat-url", script)
+        with open(url, "w") as f:
+            f.write(sink.url + "\n")
+        with open(os.path.join(node.dir, "on-air"), "w") as f:
+            f.write(script.replace("/etc/peercast/chat-url", url))
+        node.start()
+        self.push(node, "\u3042")
+        self.wait(lambda: sink.tries == [{"content": "\u3042 is on the air"}], LONG)
 
     def test_at_the_end(self):
         """A node that stops still tells of it, and does not wait for one who does not listen."""
@@ -282,6 +315,29 @@ class Failures(HookCase):
         self.wait(lambda: len(sink.got) >= 200, LONG)
         order = [int(e["id"].split("-")[1]) for e, _ in sink.got]
         self.assertEqual(order, sorted(order))
+
+
+class Faults(HookCase):
+    @unittest.skipUnless(os.path.exists(FAULTY), "make box builds it")
+    def test_no_process_and_no_memory(self):
+        """Where a program cannot be started now it is tried again; without memory an event is lost, and counted."""
+        node = FaultyNode(blocks=hook(event="viewerJoin", command="sh -c 'cat >>out; echo >>out'", retries=20))
+        self.addCleanup(node.remove)
+        self.addCleanup(self._stop, node)
+        node.start()
+        self.push(node, "x")
+        cid = node.wait_channel("x")["channelId"]
+        out = os.path.join(node.dir, "out")
+        with node.fault.failing("spawn", times=1):
+            with node.view(cid):
+                node.wait_log(r"hook 1 .*: viewerJoin: Resource temporarily unavailable; tried again", LONG)
+        self.wait(lambda: len(lines_of(out)) == 1, LONG)
+        for skip in (0, 1, 2, 3, 5, 8, 13, 21, 34):
+            with node.fault.failing("memory", skip=skip, times=2), contextlib.suppress(OSError, EOFError):
+                node.view(cid).close()
+        with node.view(cid) as v:
+            end = "127.0.0.1:%d" % v.sock.getsockname()[1]
+            self.wait(lambda: any(end in line for line in lines_of(out)), LONG)
 
 
 def alive(group):
