@@ -562,6 +562,7 @@ enum status app_start(struct app *a, const char *ini, const struct confine_paths
 	xml_init();
 	mtx_init(&a->mtx, &lk_app);
 	cond_init(&a->idle);
+	passing_init(&a->passing);
 	st = conf_open(&conf, ini);
 	if (st != ST_OK) {
 		fprintf(stderr, "peercast: %s: %s\n", ini, status_str(st));
@@ -759,5 +760,6 @@ void app_stop(struct app *a)
 	node_fini(&a->node);
 	conf_free(&a->node.conf);
 	cond_fini(&a->idle);
+	passing_fini(&a->passing);
 	mtx_fini(&a->mtx);
 }

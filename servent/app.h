@@ -17,6 +17,7 @@
 #include "core/sys/thr.h"
 #include "core/sys/tls.h"
 #include "pcp/push.h"
+#include "servent/pass.h"
 
 #define STOP_DEADLINE (1500 * NSEC_PER_MSEC)    /* of an orderly end; the whole takes 2 s at most */
 #define STOP_RECORDS  (300 * NSEC_PER_MSEC)     /* for what is still to be written, after that */
@@ -63,6 +64,8 @@ struct app {
 	_Atomic bool listening;         /* the port is open; relaxed */
 	_Atomic unsigned resolvers;     /* threads that ask name servers; relaxed: a count */
 	_Atomic bool forcing;           /* forceIP is being looked up; release by its task, acquire */
+
+	struct passing passing;         /* its own lock */
 
 	struct mtx mtx;                                 /* lk_app */
 	struct cond idle;

@@ -5,52 +5,52 @@
 
 #include "pcp/pcp.h"
 #include "pcp/push.h"
+#include "servent/app.h"
 #include "servent/proc.h"
 
 /* --- of the whole node ------------------------------------------------------------------------- */
 
-static struct mtx pass_mtx = MTX_INIT(lk_leaf);
-static struct routeseen seen GUARDED_BY(lk_leaf);       /* a loop spans connections */
-static bool ready GUARDED_BY(lk_leaf);
-static struct bucket copies GUARDED_BY(lk_leaf);
+LOCK_DEFINE(pass, struct passing, mtx, lk_leaf)
 
-static void pass_lock(void) ACQUIRES(lk_leaf) LOCK_IMPL
+static struct passing *passing_of(const struct proc *p)
 {
-	mtx_lock_raw(&pass_mtx);
+	return &app_of(p->node)->passing;
 }
 
-static void pass_unlock(void) RELEASES(lk_leaf) LOCK_IMPL
+void passing_init(struct passing *g)
 {
-	mtx_unlock_raw(&pass_mtx);
+	mtx_init(&g->mtx, &lk_leaf);
+	pass_lock(g);
+	routeseen_init(&g->seen);
+	g->copies = (struct bucket){ 0 };
+	pass_unlock(g);
 }
 
-static struct routeseen *seen_locked(void) REQUIRES(lk_leaf)
+void passing_fini(struct passing *g)
 {
-	if (!ready)
-		routeseen_init(&seen);
-	ready = true;
-	return &seen;
+	mtx_fini(&g->mtx);
 }
 
 bool pass_repeated(const struct proc *p, const struct bcst *b)
 {
+	struct passing *g = passing_of(p);
 	bool yes;
 
 	if (p->kind == PROC_CIN || p->kind == PROC_COUT || !gnuid_is_set(&b->from))
 		return false;
-	pass_lock();
-	yes = routeseen_check(seen_locked(), b, &p->remote, clk_now());
-	pass_unlock();
+	pass_lock(g);
+	yes = routeseen_check(&g->seen, b, &p->remote, clk_now());
+	pass_unlock(g);
 	return yes;
 }
 
-static uint64_t key_of(const struct bcst *b)
+static uint64_t key_of(struct passing *g, const struct bcst *b)
 {
 	uint64_t key;
 
-	pass_lock();
-	key = route_key(&seen_locked()->hash, b);
-	pass_unlock();
+	pass_lock(g);
+	key = route_key(&g->seen.hash, b);
+	pass_unlock(g);
 	return key;
 }
 
@@ -62,12 +62,13 @@ static const struct budget of_all = { NSEC_PER_SEC / PASS_COPIES, PASS_COPIES };
 /* To more connections than one; what is addressed goes to few. */
 static bool may_spread(struct proc *p, bool addressed)
 {
+	struct passing *g = passing_of(p);
 	const nsec now = clk_now();
 	bool ok;
 
-	pass_lock();
-	ok = addressed || bucket_next(&copies, &of_all) <= now;
-	pass_unlock();
+	pass_lock(g);
+	ok = addressed || bucket_next(&g->copies, &of_all) <= now;
+	pass_unlock(g);
 	ok = ok && bucket_take(&p->pass.spread, &of_one, 1, now);
 	if (!ok)
 		servmgr_count_refused(p->node->sm);
@@ -75,11 +76,13 @@ static bool may_spread(struct proc *p, bool addressed)
 }
 
 /* So many copies were made. */
-static void spread(size_t n)
+static void spread(const struct proc *p, size_t n)
 {
-	pass_lock();
-	bucket_spend(&copies, &of_all, (uint32_t)n, clk_now());
-	pass_unlock();
+	struct passing *g = passing_of(p);
+
+	pass_lock(g);
+	bucket_spend(&g->copies, &of_all, (uint32_t)n, clk_now());
+	pass_unlock(g);
 }
 
 /* A root passes on what its settings say: by default a push to a client that is here. */
@@ -130,7 +133,7 @@ static void post_up(struct proc *p, const struct bcst *b, struct blob *msg)
 		chan_unref(&all[i]);
 	}
 	free(all);
-	spread(n);
+	spread(p, n);
 }
 
 /* A copy to pass on, of this connection's lane; not longer than other nodes take in. */
@@ -149,7 +152,7 @@ static struct blob *copy_of(const struct proc *p, const struct bcst *b, bool urg
 	msg->lane = p->sv != NULL ? p->sv->id : UINT32_C(1) << 31 | (uint32_t)p->chan.b[13] << 16 |
 		(uint32_t)p->chan.b[14] << 8 | p->chan.b[15];
 	msg->urgent = urgent;
-	msg->key = key_of(b);
+	msg->key = key_of(passing_of(p), b);
 	return msg;
 }
 
@@ -191,20 +194,21 @@ bool pass_on(struct proc *p, const struct settings *set, const struct routeplace
 		p->pass.info = blob_ref(msg);
 		pass_tick(p, clk_now());
 	} else if (down) {
-		spread(servmgr_post(p->node->sm, &q, msg));
+		spread(p, servmgr_post(p->node->sm, &q, msg));
 	}
 	blob_unref(&msg);
 	return info;
 }
 
-struct blob *pass_own(const struct buf *out)
+/* A broadcast of ours that was written to out, for mailboxes; NULL when out of memory. */
+static struct blob *own_copy(struct node *n, const struct buf *out)
 {
 	struct blob *msg = out->err == ST_OK ? blob_new(out->p, out->len) : NULL;
 	struct bcst b;
 	struct atom a;
 
 	if (msg != NULL && atom_open(&a, msg->data, msg->len) == ST_OK && bcst_parse(&b, &a) == ST_OK)
-		msg->key = key_of(&b);
+		msg->key = key_of(&app_of(n)->passing, &b);
 	return msg;
 }
 
@@ -233,7 +237,7 @@ bool pass_info(struct node *n, const struct chaninfo *i, const struct gnuid *not
 
 	buf_init(&out, PCP_ATOM_SEND_MAX);
 	if (bcst_info_emit(&out, servmgr_sid(n->sm), i) == ST_OK)
-		msg = pass_own(&out);
+		msg = own_copy(n, &out);
 	buf_fini(&out);
 	if (msg == NULL)
 		return false;

@@ -17,6 +17,7 @@
 
 #include "core/node/node.h"
 #include "core/sys/bucket.h"
+#include "core/sys/lock.h"
 #include "pcp/bcst.h"
 #include "pcp/route.h"
 
@@ -26,6 +27,16 @@
 #define PASS_INFO   (5 * NSEC_PER_SEC)  /* between two from above about one channel */
 
 struct proc;
+
+/* Of the whole node: a loop spans connections. */
+struct passing {
+	struct mtx mtx;                                 /* lk_leaf */
+	struct routeseen seen   GUARDED_BY(lk_leaf);
+	struct bucket copies    GUARDED_BY(lk_leaf);
+};
+
+void passing_init(struct passing *g);
+void passing_fini(struct passing *g);
 
 /* Of one connection; all zero at the start. */
 struct pass {
@@ -44,8 +55,6 @@ bool pass_repeated(const struct proc *p, const struct bcst *b);
 /* Pass b on, which came to p at `at`. Returns true when the relays below will hear of p's channel by it. */
 bool pass_on(struct proc *p, const struct settings *set, const struct routeplace *at, const struct bcst *b);
 
-/* A broadcast of ours that was written to out, for mailboxes; NULL when out of memory. */
-struct blob *pass_own(const struct buf *out) NODISCARD;
 /* Tell the relays of a channel what it is called, from us; not_remote as in struct servent_query. False when
  * out of memory. */
 bool pass_info(struct node *n, const struct chaninfo *i, const struct gnuid *not_remote) NODISCARD;

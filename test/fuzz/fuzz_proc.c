@@ -41,6 +41,7 @@ static void make(struct app *a, bool root)
 	draft->root_forward = ROOTFWD_ALL;
 	ASSERT(conf_of(&conf, draft) == ST_OK);
 	mtx_init(&a->mtx, &lk_app);
+	passing_init(&a->passing);
 	cond_init(&a->idle);
 	ASSERT(mbox_init(&a->house_mb) == ST_OK);
 	app_lock(a);

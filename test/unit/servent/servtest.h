@@ -41,6 +41,7 @@ static inline void app_make(struct app *a, const char *const *keys)
 		ck_assert_msg(settings_set(draft, keys[0], keys[1], why) == ST_OK, "%s: %s", keys[0], why);
 	ck_assert_int_eq(conf_of(&conf, draft), ST_OK);
 	mtx_init(&a->mtx, &lk_app);
+	passing_init(&a->passing);
 	cond_init(&a->idle);
 	ck_assert_int_eq(mbox_init(&a->house_mb), ST_OK);
 	ck_assert_int_eq(node_init(&a->node, conf, chanmgr_new(), servmgr_new()), ST_OK);
@@ -55,6 +56,7 @@ static inline void app_drop(struct app *a)
 	conf_free(&a->node.conf);
 	mbox_fini(&a->house_mb);
 	cond_fini(&a->idle);
+	passing_fini(&a->passing);
 	mtx_fini(&a->mtx);
 }
 
