@@ -705,6 +705,7 @@ size_t chanmgr_offer(struct chanmgr *m, const struct pick *p, struct hit *out, s
 
 		if (p->wait > 0)
 			h->contact = now;
+		h->named++;
 		out[i] = *h;
 		pick_pairs(h, p->v6, out[i].rhost);
 	}

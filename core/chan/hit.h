@@ -46,6 +46,7 @@ struct hit {
 	uint32_t source;                /* instance that reported it by live sync; 0 = nobody's but ours */
 	nsec heard;                     /* last news */
 	nsec contact;                   /* last time handed out or tried; 0 = never */
+	uint32_t named;                 /* times it was named to others since it was heard */
 	nsec gone_at;                   /* stale since its line broke: removed then; 0 = not */
 	bool dead;                      /* failed; purged by the next sweep */
 	bool told;                      /* named by a user (?tip=): survives silence */

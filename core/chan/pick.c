@@ -97,16 +97,25 @@ bool pick_is_better(const struct hit *h, const struct hit *best)
 	return (h->flags & HIT_RELAY) && !(best->flags & HIT_RELAY);
 }
 
+/* How far down somebody comes who is sent to h: those sent before have taken places of it that it has not
+ * told of yet. */
+static uint32_t offer_distance(const struct hit *h)
+{
+	return h->hops + (h->flags & HIT_RELAY ? h->named / PICK_COMES : 0);
+}
+
 bool pick_offer_before(const struct hit *a, bool a_lan, const struct hit *b, bool b_lan)
 {
+	const uint32_t da = offer_distance(a), db = offer_distance(b);
+
 	if ((a->gone_at != 0) != (b->gone_at != 0))
 		return a->gone_at == 0;
 	if (a_lan != b_lan)
 		return a_lan;
 	if ((a->flags & HIT_RELAY) != (b->flags & HIT_RELAY))
 		return (a->flags & HIT_RELAY) != 0;
-	if (a->hops != b->hops)
-		return a->hops < b->hops;
+	if (da != db)
+		return da < db;
 	return a->contact < b->contact;
 }
 

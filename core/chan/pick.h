@@ -21,6 +21,8 @@ struct pick {
 	bool v6;                        /* address family wanted */
 };
 
+#define PICK_COMES 8            /* of so many that a host was named to, one comes */
+
 /* Is h one of those p asks for? Its address is another question. */
 bool pick_fits(const struct hit *h, const struct pick *p, nsec now);
 
@@ -41,7 +43,9 @@ bool pick_hangs_on(const struct hit *h, const struct hit *up);
 bool pick_is_better(const struct hit *h, const struct hit *best);
 
 /* The same for hosts that are named to somebody who was refused: whoever's line stands; within the asker's
- * own network; a free relay slot, so that it is not refused again; fewest hops; named longest ago. */
+ * own network; a free relay slot, so that it is not refused again; fewest hops; named longest ago. A host
+ * that was named since it last spoke has fewer places than it said: each PICK_COMES times count as a hop, so
+ * that many who come at once are not all sent to the same few. */
 bool pick_offer_before(const struct hit *a, bool a_lan, const struct hit *b, bool b_lan);
 
 /* How little a served relay does for its channel: 0 = it is of use, and stays. */

@@ -714,6 +714,41 @@ START_TEST(offers)
 }
 END_TEST
 
+/* Many come within a moment: the nearest free one is not named to all of them, until it says that it still has
+ * room. */
+START_TEST(offers_spread)
+{
+	const struct gnuid list = id_of(1);
+	const struct said near = H(1, "203.0.113.1:7144", L1, .flags = HIT_RELAY, .via = 7, .hops = 1);
+	const struct said far = H(2, "203.0.113.2:7144", L1, .flags = HIT_RELAY, .via = 7, .hops = 2);
+	struct pick p = { .chan = &list, .wait = 2 * S };
+	uint32_t times[2] = { 0 };
+	struct hit out[1];
+	char at[32];
+
+	heard(1, &near);
+	heard(1, &far);
+	for (uint32_t i = 0; i < 5 * PICK_COMES; i++) {
+		(void)snprintf(at, sizeof(at), "198.51.100.%u:5", i + 1);
+		p.asker = host(at);
+		now += S / 100;
+		ck_assert_uint_eq(chanmgr_offer(m, &p, out, 1), 1);
+		if (i < PICK_COMES)
+			ck_assert_uint_eq(out[0].sid.b[8], 1);
+		times[out[0].sid.b[8] - 1]++;
+	}
+	ck_assert_uint_ge(times[0], 2 * PICK_COMES);
+	ck_assert_uint_ge(times[1], 2 * PICK_COMES - 1);
+	heard(1, &near);
+	for (uint32_t i = 0; i < PICK_COMES; i++) {
+		(void)snprintf(at, sizeof(at), "198.51.101.%u:5", i + 1);
+		p.asker = host(at);
+		ck_assert_uint_eq(chanmgr_offer(m, &p, out, 1), 1);
+		ck_assert_uint_eq(out[0].sid.b[8], 1);
+	}
+}
+END_TEST
+
 /* Equals take turns. */
 START_TEST(offers_in_turn)
 {
@@ -1274,6 +1309,7 @@ Suite *unit_suite(void)
 	tcase_add_test(t, synced);
 	tcase_add_loop_test(t, pick, 0, NELEM(pick_rows));
 	tcase_add_test(t, offers);
+	tcase_add_test(t, offers_spread);
 	tcase_add_test(t, offers_in_turn);
 	tcase_add_test(t, offers_not_below_the_asker);
 	tcase_add_test(t, recalled);
