@@ -215,12 +215,14 @@ static void note_end(struct fetch *f, enum status st, bool broke)
 	struct upstream_past *past = upstream_note(&f->memory, &f->up.host);
 	const bool tracker = f->up.as == ASK_TRACKER;
 
-	if (st == ST_OK && f->up.code == 503) {
+	/* one that is too busy to say more than that has a place soon, as any other that is full */
+	if (f->up.code == 503 && (st == ST_OK || f->up.as != ASK_YP)) {
 		f->refusals++;
 		/* those whom it named may be as full, and there may be little time left for them */
 		upstream_refused(past, f->up.as != ASK_RELAY, f->up.hosts > 0 && !f->served, clk_now(),
 		                 rng_below);
-		f->giv_until = clk_deadline(GIV_COMES);
+		if (st == ST_OK)
+			f->giv_until = clk_deadline(GIV_COMES);
 		return;
 	}
 	past->refused = false;
@@ -288,7 +290,7 @@ static const char *refusal_of(const struct ask *up, enum status st, bool connect
 {
 	if (!connected)
 		return st == ST_TIMEOUT ? "no answer" : "not reachable";
-	if (st == ST_OK && up->code == 503)
+	if (up->code == 503)
 		return "full";
 	if (up->quit == PCP_QUIT_LOOPBACK)
 		return "this node itself";

@@ -365,6 +365,23 @@ class NamedRelay(BoxCase):
                 self.assertLess(time.monotonic() - start, 5 * harness.PATIENCE)
 
 
+    def test_too_busy_to_say_more(self):
+        """A bare 503: it is full like any other, and asked again, though there is nobody else."""
+        self.n, up, cid = self.node(), Upstream(self), new_id()
+        v = self.closing(self.n.client())
+        v.request("GET", "/stream/%s?tip=127.0.0.1:%d" % (cid, up.port))
+        with up.accept() as c:
+            c.send(b"HTTP/1.0 503 Service Unavailable\r\nConnection: close\r\n\r\n")
+            c.shutdown()
+        c = self.closing(up.accept())
+        up.handshake(c)
+        up.head(c, cid)
+        up.data(c, cid, 4, b"one ")
+        self.assertEqual(v.read_head(20), 200)
+        self.assertIn(("them", "full"), [(r["by"], r["reason"]) for r in self.n.rpc(
+            "getChannelDetail", [cid])["refusals"]])
+
+
 class Chain(BoxCase):
     def test_four_nodes(self):
         nodes = [self.node(name="n%d" % i) for i in range(4)]
