@@ -11,6 +11,7 @@
 #   make demo           root, broadcaster, relay, viewer on one screen      [SECONDS=20]
 #   make sim            a swarm of N=50 nodes with nodes killed (test/sim)  [SECONDS=60 RELAYS=4]
 #   make soak           half an hour of churn and malice, with curves (test/soak) [SECONDS=1800 N=200]
+#   make swarm          N=1000 virtual nodes in one process (test/swarm)    [N=10000 SEED=1 KILLS=10]
 #   make bench          figures beside the ideal baseline (test/bench/README.md) [BENCH="..."]
 #   make lint           include rules, format, banned calls, clang-tidy     [CHECKS="format tidy"]
 #   make fuzz           every fuzz target for T=60 seconds                  [F=fuzz_atom]
@@ -38,6 +39,7 @@ SETS_box   := build test
 SETS_demo  := build demo
 SETS_sim   := build sim
 SETS_soak  := build bench
+SETS_swarm := build
 SETS_bench := build bench
 SETS_lint  := build lint
 SETS_fuzz  := build fuzz
@@ -160,7 +162,7 @@ USE_http       := http xml pcp $(USE_core/node)
 USE_servent    := $(ROOMS)
 LIBS     := $(foreach r,$(ROOMS),$(call lib,$(r)))
 
-.PHONY: all unit box replay check run demo sim soak bench lint fuzz cover man install deb clean
+.PHONY: all unit box replay check run demo sim soak swarm bench lint fuzz cover man install deb clean
 all: $(B)/peercast
 
 $(B)/peercast: $(B)/obj/servent/main.o $(LIBS)
@@ -239,12 +241,21 @@ $(FAULT): $(B)/obj/servent/main.o $(B)/obj/test/fault/fault.o $(LIBS)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(LINK) $(call wraps,test/fault/fault.c) -o $@ $^ $(PKG_LIBS)
 
-node_env  = PEERCAST=$(abspath $(B)/peercast) PEERCAST_FAULTY=$(abspath $(FAULT)) PEERCAST_BENCH=$(abspath $(B)/test/bench/peercast-bench)
+# Virtual nodes in one process: the kernel's calls are answered by test/swarm/world.c. Its fibers are not
+# for sanitizers.
+SWARM_SRC := $(wildcard test/swarm/*.c)
+SWARM     := $(B)/test/swarm/peercast-swarm
+SWARM_BOX := $(if $(SAN),,$(SWARM))
+$(SWARM): $(SWARM_SRC:%.c=$(B)/obj/%.o) $(LIBS)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(LINK) $(foreach f,$(SWARM_SRC),$(call wraps,$(f))) -o $@ $^ $(PKG_LIBS)
 
-box: $(B)/peercast $(FAULT)
+node_env  = $(if $(SWARM_BOX),PEERCAST_SWARM=$(abspath $(SWARM_BOX))) PEERCAST=$(abspath $(B)/peercast) PEERCAST_FAULTY=$(abspath $(FAULT)) PEERCAST_BENCH=$(abspath $(B)/test/bench/peercast-bench)
+
+box: $(B)/peercast $(FAULT) $(SWARM_BOX)
 	$(Q)$(node_env) test/run-box $(T)
 
-check: $(B)/peercast $(FAULT) $(UNIT) $(REPLAY)
+check: $(B)/peercast $(FAULT) $(SWARM_BOX) $(UNIT) $(REPLAY)
 	$(Q)$(node_env) test/run-check $(UNIT) -- $(REPLAY)
 
 run: $(B)/peercast
@@ -260,6 +271,7 @@ sim: $(B)/peercast
 soak: $(B)/peercast
 	$(Q)$(node_env) test/soak $(foreach v,N SECONDS,$(if $($(v)),$(v)=$($(v))))
 
+SWARM_VARS := N SEED KBPS JOIN SECONDS SHUT KILLS MUTE SESSION LATENCY TRACKER UPLOAD
 BENCH_SRC := $(wildcard test/bench/*.c)
 $(B)/test/bench/peercast-bench: $(BENCH_SRC:%.c=$(B)/obj/%.o) $(call lib,core/media) $(call lib,core/sys)
 	$(call say,LD,$@)
@@ -267,6 +279,9 @@ $(B)/test/bench/peercast-bench: $(BENCH_SRC:%.c=$(B)/obj/%.o) $(call lib,core/me
 
 bench: $(B)/peercast $(B)/test/bench/peercast-bench
 	$(Q)$(node_env) test/run-bench --json $(BUILD)/bench.json $(BENCH)
+
+swarm: $(SWARM)
+	$(Q)$(SWARM) JSON=$(BUILD)/swarm.json $(foreach v,$(SWARM_VARS),$(if $($(v)),$(v)=$($(v))))
 
 lint:
 	$(Q)CC='$(CC)' LINT_CFLAGS='$(STD) $(FEATURES) -I. $(PKG_CFLAGS)' .ci/lint $(CHECKS)

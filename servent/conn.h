@@ -56,5 +56,8 @@ enum status fetch_restore(struct node *n, struct chanmeta *meta, const struct ho
 void house_run(void *arg);
 /* The SERVER thread (server.c). arg is the app. */
 void server_run(void *arg);
+/* A connection was accepted: a thread for it, or a word that there is no room. fd is taken over. scarce:
+ * there may be no files left to wait with. */
+void server_admit(struct app *a, int fd, const struct host *peer, bool scarce);
 
 #endif

@@ -61,7 +61,7 @@ static bool can_wait(int fd)
 	return other != -1;
 }
 
-static void admit(struct app *a, int fd, const struct host *peer, bool scarce)
+void server_admit(struct app *a, int fd, const struct host *peer, bool scarce)
 {
 	struct incoming *in = malloc(sizeof(*in));
 	struct servent *sv = NULL;
@@ -154,7 +154,7 @@ void server_run(void *arg)
 		}
 		st = sock_accept(a->listen_fd, &a->server_mb, &fd, &peer, NSEC_NEVER);
 		if (st == ST_OK)
-			admit(a, fd, &peer, fd >= t.scarce);
+			server_admit(a, fd, &peer, fd >= t.scarce);
 		else if (st == ST_SYS)
 			st = no_files(a, &t);
 	} while (st != ST_STOPPED);
