@@ -381,6 +381,14 @@ class Forced(FirewallCase):
         n.wait_log("forceIP no-such-name.invalid: ")
         self.assertEqual(n.rpc("getStatus")["globalRelayEndPoint"], ["198.51.100.2", n.port])
 
+    def test_name_that_leads_nowhere(self):
+        """The operator knows better than the YP, even while his name for it cannot be looked up."""
+        n = self.node({"rootHost": self.yp.address, "forceIP": "no-such-name.invalid", "forceNormal": "Yes"})
+        self.push(n, "mine")
+        c = self.closing(self.yp.welcome(port=n.port))
+        self.assertNotEqual(self.update(c)[0], WAN)
+        self.assertNotEqual(n.rpc("getStatus")["globalRelayEndPoint"][0], WAN)
+
 
 class Line(FirewallCase):
     """COUT's life."""
