@@ -8,8 +8,9 @@ import struct
 import threading
 import time
 
-from harness import (FLG_RECV, GRP_ALL, GRP_RELAYS, GRP_TRACKERS, PATIENCE, BoxCase, bcst, box, helo, host_atom, ip,
-                     leaf, new_id, u16, u32, units)
+from harness import (FLG_RECV, GRP_ALL, GRP_RELAYS, GRP_TRACKERS, PATIENCE, BoxCase, bcst, box, chan_atom, helo,
+                     host_atom, ip, leaf, new_id, u16, u32, units)
+from test_relay import Upstream
 
 PACE, BURST = 5, 16     # control atoms a second to one connection, and at once
 
@@ -191,3 +192,40 @@ class Floods(BoxCase):
         self.check_others(since, bcsts, took)
         hosts = [h for h in self.n.viewxml().iter("host") if (h.get("ip") or "").startswith("203.0.113.")]
         self.assertEqual(len(hosts), len(ids))
+
+
+class FromAbove(BoxCase):
+    """A source that says a thousand things a second besides its stream."""
+
+    def test_everything(self):
+        n, up, cid = self.node({"maxRelays": 10}), Upstream(self), new_id()
+        view = self.closing(n.client())
+        view.request("GET", "/stream/%s?tip=127.0.0.1:%d" % (cid, up.port))
+        c = self.closing(up.accept())
+        up.handshake(c)
+        up.head(c, cid)
+        up.data(c, cid, 4, b"data")
+        self.assertEqual(view.read_head(), 200)
+        below = [Watch(self.relay(n, cid)) for _ in range(3)]
+        self.wait(lambda: all(w.packets for w in below), what="a stream for all")
+        source = Watch(c)                       # what it is told is read
+        make = (lambda k: bcst(GRP_RELAYS, new_id(), leaf("zzzz", struct.pack("<I", k)), cid=cid),
+                lambda k: bcst(GRP_RELAYS, new_id(), chan_atom(cid, name="name %d" % k, ctype="RAW"), cid=cid),
+                lambda k: bcst(GRP_TRACKERS, new_id(), host_atom("%032X" % k, None, "203.0.113.9", flags=FLG_RECV), cid=cid),
+                lambda k: host_atom("%032X" % k, cid, "203.0.113.9", flags=FLG_RECV))
+        rss, start, pos = rss_kib(n), time.monotonic(), 8
+        for k in range(1, 2001):
+            c.send_atom(make[k % 4](k))
+            if k % 10 == 0:
+                up.data(c, cid, pos, b"data")
+                pos += 4
+                time.sleep(max(start + k / 1000 - time.monotonic(), 0))
+        self.wait(lambda: all(w.packets[-1][1] + 4 == pos for w in below), what="the stream")
+        took = time.monotonic() - start
+        for w in below:
+            self.assertIsNone(w.ended)
+            self.assertLessEqual(w.bcsts, BURST + PACE * (took + 2))
+        self.assertIsNone(source.ended)
+        self.assertEqual(n.find_channel(cid=cid)["info"]["name"], "name 1997")
+        if PATIENCE == 1:
+            self.assertLess(rss_kib(n) - rss, 4 * 1024)
