@@ -11,6 +11,7 @@
 #include "core/sys/log.h"
 #include "core/sys/text.h"
 #include "core/sys/words.h"
+#include "servent/curl.h"
 
 #define LAST_READS 16                   /* of what a command has said when it ended */
 #define ANSWER     (64 * 1024)          /* bytes of an answer, which nobody reads */

@@ -20,7 +20,8 @@ struct known {
 	bool started;                   /* and told so */
 	bool listed;                    /* a YP has it */
 	bool gone;                      /* yet known, until the YP has heard of it */
-	bool seen;                      /* scratch of hookwatch_catch_up() */
+	bool seen;                      /* scratch of look_around() */
+	struct known *next_lost;        /* the same */
 	nsec since;                     /* when it did */
 	UT_hash_handle hh;
 };
@@ -220,11 +221,16 @@ static struct known *find(struct hookwatch *w, const struct gnuid *id)
 	return k;
 }
 
+static void known_free(struct known *k)
+{
+	chaninfo_unref(&k->info);
+	free(k);
+}
+
 static void forget(struct hookwatch *w, struct known *k)
 {
 	HASH_DELETE(hh, w->known, k);
-	chaninfo_unref(&k->info);
-	free(k);
+	known_free(k);
 }
 
 static struct known *add(struct hookwatch *w, const struct gnuid *id)
@@ -303,8 +309,10 @@ static void on_channel(struct hookwatch *w, const struct event *e, const struct 
 
 	if (c != NULL)
 		k = look_at(w, c, &since);
-	else if (k == NULL && !removed)
+	else if (k == NULL && strcmp(e->what, "added") == 0)
 		k = add(w, id);         /* it has gone meanwhile, which is told next */
+	else if ((k == NULL || k->gone) && !removed && !is_listing(e))
+		return;                 /* told when it was gone already */
 	chan_unref(&c);
 	if (status_is(e, CHAN_RECEIVING) || status_is(e, CHAN_BROADCASTING))
 		start(w, k, id, since, false);
@@ -324,7 +332,7 @@ static void on_channel(struct hookwatch *w, const struct event *e, const struct 
 /* Look at all that are there; those that have gone are forgotten. */
 static void look_around(struct hookwatch *w, bool quiet)
 {
-	struct known *k, *next;
+	struct known *k, *next, *lost = NULL;
 	struct chan **all;
 	size_t n;
 
@@ -347,7 +355,13 @@ static void look_around(struct hookwatch *w, bool quiet)
 		if (k->seen)
 			continue;
 		stop(w, k);
-		forget(w, k);
+		HASH_DELETE(hh, w->known, k);
+		k->next_lost = lost;
+		lost = k;
+	}
+	while ((k = lost) != NULL) {
+		lost = k->next_lost;
+		known_free(k);
 	}
 }
 
@@ -435,7 +449,12 @@ void hookwatch_free(struct hookwatch **wp)
 	*wp = NULL;
 	if (w == NULL)
 		return;
-	HASH_ITER(hh, w->known, k, next)
-		forget(w, k);
+	/* the table first, which leaves the elements chained */
+	next = w->known;
+	HASH_CLEAR(hh, w->known);
+	while ((k = next) != NULL) {
+		next = k->hh.next;
+		known_free(k);
+	}
 	free(w);
 }

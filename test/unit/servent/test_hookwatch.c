@@ -136,6 +136,9 @@ START_TEST(channels)
 	ck_assert_str_eq(take(), "channelStop a\"\\\x7f\xe3\x81\x82\nchannelStop b\nunlisted a\"\\\x7f\xe3\x81\x82\n");
 	event_tell(EVENT_CHANNEL, "unlisted", "ended", id.b, 0, NULL, "yp.example");
 	ck_assert_str_eq(take(), "unlisted -\n");
+	event_tell(EVENT_CHANNEL, "status", "RECEIVE", id.b, 0, NULL, NULL);
+	event_tell(EVENT_CHANNEL, "info", NULL, id.b, 0, NULL, NULL);
+	ck_assert_str_eq(take(), "");                           /* too late */
 
 	/* came and went between two looks */
 	a = channel(3, "short", CHAN_RELAY);
