@@ -8,15 +8,19 @@ import itertools
 import json
 import os
 import re
+import shutil
 import signal
 import socket
+import ssl
 import subprocess
+import tempfile
 import threading
 import time
 import unittest
 
 from fault import FAULTY, FaultyNode
 from harness import AGENT, PATIENCE, PEERCAST, TOP, BoxCase, RpcError, free_port
+from test_tls import make_cert
 
 LONG = 25
 SECRET = "top secret"
@@ -267,11 +271,72 @@ class Failures(HookCase):
         sink.headers = {"Location": "http://127.0.0.1:%d/elsewhere" % port}
         cid = node.channels()[0]["channelId"]
         with node.view(cid):
-            self.wait(lambda: len(sink.tries) == 5, LONG)
+            self.wait(lambda: len(sink.tries) == 4, LONG)
         self.wait(lambda: self.result(node, "failed") == 2, LONG)
         with node.view(cid):
             self.wait(lambda: sink.names()[3:] == ["viewerJoin"], LONG)
         node.wait_log(r"viewerJoin: the server answers 404; given up after 1 try")
+
+    def test_bad_servers(self):
+        """Whatever a server does, it costs the hook one try of its time at most."""
+        flood = b"x" * 65536
+        servers = [                     # what comes back, again and again, and what the log says
+            ([], "closes", "Empty reply|Recv failure"),
+            ([b"garbage\r\n\r\n"], "garbage", "."),
+            ([b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"], "short", "."),
+            ([b"HTTP/1.1 500 " + flood[:60000] + b"\r\n\r\n"], "long line", "."),
+            ([b"HTTP/1.1 100 Continue\r\n\r\n"] * 50 + [None], "never an answer", "[Tt]imed? ?out|Timeout"),
+            ([b"HTTP/1.1 400 Bad\r\n"] + [b"X-%d: y\r\n" % i for i in range(200)] + [None], "never a body",
+             "[Tt]imed? ?out|Timeout|answers 400"),
+            ([b"HTTP/1.1 404 No\r\n\r\n"] + [flood] * 500, "a flood", "answers 404"),
+            ([None], "silent", "[Tt]imed? ?out|Timeout"),
+        ]
+        ports = [self.bad_server(pieces) for pieces, _, _ in servers]
+        blocks = "".join(hook(event="channelStart", url="http://127.0.0.1:%d/" % p, timeout=1, retries=0) for p in ports)
+        n = self.node(blocks=blocks + hook(event="channelStart", retries=0, timeout=2,
+                                           url="https://127.0.0.1:%d/" % self.tls_server()))
+        self.push(n, "x")
+        for i, (_, what, log) in enumerate(servers):
+            with self.subTest(what):
+                n.wait_log(r"hook %d .*channelStart: .*(%s).*; given up after 1 try" % (i + 1, log), LONG)
+        n.wait_log(r"hook %d .*channelStart: .*certificate.*; given up" % (len(servers) + 1), LONG)
+        self.wait(lambda: self.result(n, "failed") == len(servers) + 1, LONG)
+
+    def bad_server(self, pieces):
+        """One that reads a request, then sends these; None = it holds the connection from there on."""
+        s = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(s.close)
+
+        def serve():
+            with contextlib.suppress(OSError):
+                c, _ = s.accept()
+                self.addCleanup(c.close)
+                c.recv(65536)
+                for piece in pieces:
+                    if piece is None:
+                        return
+                    c.sendall(piece)
+                c.shutdown(socket.SHUT_RDWR)
+
+        threading.Thread(target=serve, daemon=True).start()
+        return s.getsockname()[1]
+
+    def tls_server(self):
+        """One whose certificate is nobody's."""
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder)
+        make_cert(folder)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(os.path.join(folder, "server.crt"), os.path.join(folder, "server.key"))
+        s = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(s.close)
+
+        def serve():
+            with contextlib.suppress(OSError):
+                context.wrap_socket(s.accept()[0], server_side=True)
+
+        threading.Thread(target=serve, daemon=True).start()
+        return s.getsockname()[1]
 
     def test_of_commands(self):
         """No program, one that fails, one that hangs with a child and is deaf."""
