@@ -346,14 +346,14 @@ static void restore_pulled(struct app *a, const struct settings_relay *r, const 
 		log_warn("settings: saved channel from %s is left alone: %s", shown, why);
 }
 
-/* Channels the ini wants to be there again. */
+/* Channels the ini wanted to be there again when the node started: not those that came since. arg: settings,
+ * referenced. */
 static void restore_task(struct app *a, void *arg)
 {
-	const struct settings *set = conf_get(a->node.conf);
+	const struct settings *set = arg;
 	const struct settings_relay *list;
 	size_t n;
 
-	(void)arg;
 	list = settings_relays(set, &n);
 	for (size_t i = 0; i < n && !servmgr_is_stopping(a->node.sm); i++) {
 		const char *url = settings_relay_get(&list[i], "sourceURL");
@@ -547,7 +547,7 @@ static enum status start_threads(struct app *a)
 enum status app_start(struct app *a, const char *ini, const struct confine_paths *paths, int *exit_code)
 {
 	char sid[GNUID_STRLEN], bcid[GNUID_STRLEN];
-	const struct settings *set;
+	const struct settings *set, *saved;
 	struct conf *conf;
 	struct own own;
 	enum status st;
@@ -643,9 +643,11 @@ enum status app_start(struct app *a, const char *ini, const struct confine_paths
 		st = readyd_start(&a->ready);
 	if (st == ST_OK)
 		st = livesync_start(&a->livesync, a);
+	saved = conf_get(conf);         /* before anybody can add to them */
 	if (st == ST_OK)
 		st = start_threads(a);
 	if (st != ST_OK) {
+		settings_unref(&saved);
 		fprintf(stderr, "peercast: start: %s\n", status_str(st));
 		return st;
 	}
@@ -658,8 +660,10 @@ enum status app_start(struct app *a, const char *ini, const struct confine_paths
 	if (!set->auto_serve)
 		log_warn("autoServe is off: the port is open to this machine alone");
 	settings_unref(&set);
-	if (app_task(a, "restore", restore_task, NULL) != ST_OK)
+	if (app_task(a, "restore", restore_task, (void *)(uintptr_t)saved) != ST_OK) {
+		settings_unref(&saved);
 		log_error("settings: saved channels are left alone: no thread");
+	}
 	return ST_OK;
 }
 
