@@ -143,6 +143,7 @@ static void watch(struct hookd *h)
 		topics |= EVENT_PORT;
 	if (events & (HOOK_CHILD_JOIN | HOOK_CHILD_LEAVE | HOOK_VIEWER_JOIN | HOOK_VIEWER_LEAVE))
 		topics |= EVENT_CONNECTION;
+	hookwatch_want(h->watch, events);
 	if (topics == h->topics)
 		return;
 	if (h->topics != 0)

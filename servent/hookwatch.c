@@ -30,6 +30,7 @@ struct hookwatch {
 	struct node *node;
 	hookwatch_sink *sink;
 	void *ctx;
+	uint32_t wanted;                /* enum hookwhat */
 	struct known *known;
 	uint64_t n;                     /* messages made */
 	uint32_t lost;                  /* for want of memory, since the last look */
@@ -180,6 +181,8 @@ static void tell(struct hookwatch *w, enum hookwhat what, const struct gnuid *id
 	char msg_id[HOOKMSG_ID];
 	struct hookmsg *m;
 
+	if ((w->wanted & (uint32_t)what) == 0)
+		return;
 	buf_init(&d.body, HOOKMSG_BODY);
 	buf_init(&d.vars, HOOKMSG_BODY);
 	(void)snprintf(msg_id, sizeof(msg_id), "%016llx-%llu", (unsigned long long)event_run(),
@@ -418,6 +421,11 @@ uint32_t hookwatch_take(struct hookwatch *w, const struct event *e)
 		break;
 	}
 	return take_lost(w);
+}
+
+void hookwatch_want(struct hookwatch *w, uint32_t events)
+{
+	w->wanted = events;
 }
 
 void hookwatch_seed(struct hookwatch *w)

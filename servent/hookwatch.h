@@ -40,6 +40,8 @@ typedef void hookwatch_sink(void *ctx, struct hookmsg *m);
 struct hookwatch *hookwatch_new(struct node *n, hookwatch_sink *sink, void *ctx) NODISCARD;
 void hookwatch_free(struct hookwatch **w);
 
+/* Only of these (enum hookwhat) messages are made from now on; at first of none. */
+void hookwatch_want(struct hookwatch *w, uint32_t events);
 /* Channels that play now are known, and no news. */
 void hookwatch_seed(struct hookwatch *w);
 /* Something has happened: a message for the sink, or none. Returns how many there was no memory for. */

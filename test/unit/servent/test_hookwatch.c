@@ -55,6 +55,7 @@ static void begin(void)
 	after = event_newest();
 	watch = hookwatch_new(&app.node, sink, NULL);
 	ck_assert_ptr_nonnull(watch);
+	hookwatch_want(watch, UINT32_MAX);
 }
 
 static void finish(void)
@@ -170,6 +171,11 @@ START_TEST(connections)
 	tell_connection("opened", SV_COMMAND, 1);
 	tell_connection("opened", SV_DIRECT, 7);
 	ck_assert_str_eq(take(), "childLeave a\nviewerJoin a\nviewerLeave a\nviewerJoin -\n");
+	hookwatch_want(watch, HOOK_CHILD_LEAVE | HOOK_VIEWER_JOIN);
+	tell_connection("opened", SV_RELAY, 1);
+	tell_connection("closed", SV_RELAY, 1);
+	tell_connection("opened", SV_DIRECT, 1);
+	ck_assert_str_eq(take(), "childLeave a\nviewerJoin a\n");
 	chanmgr_remove(app.node.cm, c);
 	chan_unref(&c);
 }
