@@ -391,10 +391,10 @@ class Net(Router):
         """From now on count the TCP connections others open, or try to open, to the machine."""
         self._elements("add", "opened", machine)
 
-    def counted(self, machine):
-        """How many there were. Each repeated SYN counts."""
+    def counted(self, *machines):
+        """How many there were, to all of these. Each repeated SYN counts."""
         total = 0
-        for suffix, addresses in (("", machine.v4), ("6", machine.v6)):
+        for suffix, addresses in (("", [a for m in machines for a in m.v4]), ("6", [a for m in machines for a in m.v6])):
             for item in json.loads(self.run("nft", "-j", "list", "set", "inet", "hub", "opened" + suffix))["nftables"]:
                 for e in item.get("set", {}).get("elem", ()):
                     if isinstance(e, dict) and e["elem"]["val"] in addresses:

@@ -34,6 +34,11 @@ class SwarmCase(NetCase):
 
 
 class Tree(SwarmCase):
+    @staticmethod
+    def opened(s, but=()):
+        """Connections to the tracker and to all members, tried or made."""
+        return s.net.counted(s.tracker.place, *[m.node.place for m in s.members if m not in but])
+
     def grow_and_kill(self, n, kills, seconds, at_once=1, victims=3, **kw):
         s = self.swarm(**kw)
         while len(s.members) < n:
@@ -42,14 +47,19 @@ class Tree(SwarmCase):
         self.all_in_tree(s)
         joined = s.net.counted(s.tracker.place)
         self.assertLess(joined, 6 * n, "connections to the tracker")
+        for m in s.members:
+            s.net.count(m.node.place)
         for _ in range(kills):
-            before = s.net.counted(s.tracker.place)
             inner = s.inner()[:victims]
             self.assertEqual(len(inner), victims)
+            orphans = [a for a, up in s.parents().items() if up in [m.address for m in inner]]
+            before = self.opened(s, inner)
             s.kill(inner)
             took = s.wait_playing(seconds)
-            print("%d of %d killed: all play after %.1f s" % (victims, len(s.members) + victims, took))
-            self.assertLess(s.net.counted(s.tracker.place) - before, 2 * n, "a storm")
+            opened = self.opened(s) - before
+            print("%d of %d killed: all play after %.1f s, %d connections by %d who lost their source" % (
+                victims, len(s.members) + victims, took, opened, len(orphans)))
+            self.assertLess(opened, n + 4 * len(orphans), "a storm")
         self.all_in_tree(s)
         report = s.report()
         self.assertEqual(sum(v["repeated"] for v in report.alive), 0)
