@@ -38,7 +38,7 @@ static struct host route_of(bool v6)
 	return from;
 }
 
-void addr_read(struct app *a)
+void addr_learn(struct servmgr *sm)
 {
 	const struct host route[2] = { route_of(false), route_of(true) };
 	struct host list[ADDRS_MAX];
@@ -55,7 +55,12 @@ void addr_read(struct app *a)
 			list[n++] = host_from_sockaddr(i->ifa_addr);
 	}
 	freeifaddrs(all);
-	(void)servmgr_set_interfaces(a->node.sm, list, n, route);
+	(void)servmgr_set_interfaces(sm, list, n, route);
+}
+
+void addr_read(struct app *a)
+{
+	addr_learn(a->node.sm);
 	app_own_changed(a);
 }
 

@@ -10,6 +10,8 @@
 #include "servent/app.h"
 
 /* Tell ServMgr the addresses of all interfaces. Asks the kernel; sends nothing. */
+void addr_learn(struct servmgr *sm);
+/* The same, and tell who has to know. */
 void addr_read(struct app *a);
 
 /* A socket that is readable when an address came or went; -1 = not to be had. The caller closes it. */

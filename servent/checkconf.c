@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -27,8 +28,8 @@ struct check {
 	const char *ini;
 	const struct buf *text;         /* of the file */
 	const struct settings *set;
-	FILE *out;
-	unsigned faults;
+	settings_warn *fn;              /* is told of each fault */
+	void *ctx;
 	const char *ban_list;           /* while it is read */
 };
 
@@ -36,20 +37,13 @@ static void say(struct check *c, unsigned line, const char *fmt, ...) PRINTF_LIK
 
 static void say(struct check *c, unsigned line, const char *fmt, ...)
 {
+	char text[SETTINGS_LONG + 256];
 	va_list ap;
 
-	c->faults++;
-	if (line > 0)
-		fprintf(c->out, "line %u: ", line);
 	va_start(ap, fmt);
-	vfprintf(c->out, fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	fputc('\n', c->out);
-}
-
-static void on_parser(void *ctx, unsigned line, const char *text)
-{
-	say(ctx, line, "%s", text);
+	c->fn(c->ctx, line, text);
 }
 
 /* Where the key has this value in a block of that name; 0 = nowhere. */
@@ -302,37 +296,63 @@ static void check_livesync(struct check *c)
 		say(c, 0, "livesync would not run: %s", why);
 }
 
-int checkconf(const char *ini, FILE *out, FILE *err)
+enum status checkconf_read(const char *ini, settings_warn *parser, settings_warn *fn, void *ctx,
+	struct settings **set)
 {
-	struct settings *set = NULL;
-	struct check c = { .ini = ini, .out = out };
+	struct check c = { .ini = ini, .fn = fn, .ctx = ctx };
 	enum status st;
 	struct buf b;
 
+	*set = NULL;
 	buf_init(&b, SETTINGS_FILE_MAX);
 	c.text = &b;
-	log_set_level(LOG_OFF); /* what goes wrong here is told below */
+	log_set_level(LOG_OFF); /* what goes wrong here is told by fn */
 	st = file_read(ini, &b);
 	if (st == ST_OK)
-		st = settings_parse(b.p, b.len, on_parser, &c, &set);
+		st = settings_parse(b.p, b.len, parser, ctx, set);
+	if (st == ST_OK) {
+		c.set = *set;
+		check_ports(&c);
+		check_roots(&c);
+		check_filters(&c);
+		check_chanlog(&c);
+		check_bans(&c);
+		check_media_folder(&c);
+		check_record_folder(&c);
+		check_tls(&c);
+		check_hooks(&c);
+		check_livesync(&c);
+	}
+	buf_fini(&b);
+	return st;
+}
+
+struct printed {
+	FILE *out;
+	unsigned faults;
+};
+
+static void print(void *ctx, unsigned line, const char *text)
+{
+	struct printed *p = ctx;
+
+	p->faults++;
+	if (line > 0)
+		fprintf(p->out, "line %u: ", line);
+	fprintf(p->out, "%s\n", text);
+}
+
+int checkconf(const char *ini, FILE *out, FILE *err)
+{
+	struct printed p = { .out = out };
+	struct settings *set;
+	const enum status st = checkconf_read(ini, print, print, &p, &set);
+
 	if (st != ST_OK) {
 		fprintf(err, "peercast: %s: %s\n", ini, status_str(st));
-		buf_fini(&b);
 		return EXIT_USAGE;
 	}
-	c.set = set;
-	check_ports(&c);
-	check_roots(&c);
-	check_filters(&c);
-	check_chanlog(&c);
-	check_bans(&c);
-	check_media_folder(&c);
-	check_record_folder(&c);
-	check_tls(&c);
-	check_hooks(&c);
-	check_livesync(&c);
 	settings_free(&set);
-	buf_fini(&b);
-	fprintf(out, "%s: %u fault%s\n", ini, c.faults, c.faults == 1 ? "" : "s");
-	return c.faults == 0 ? EXIT_SUCCESS : EXIT_USAGE;
+	fprintf(out, "%s: %u fault%s\n", ini, p.faults, p.faults == 1 ? "" : "s");
+	return p.faults == 0 ? EXIT_SUCCESS : EXIT_USAGE;
 }

@@ -81,6 +81,22 @@ enum status daemon_ini_lock(const char *ini, int *fd)
 	return st;
 }
 
+bool daemon_ini_is_locked(const char *ini)
+{
+	char *path = lock_path(ini);
+	bool locked;
+	int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
+
+	if (fd == -1)
+		fd = open(ini, O_RDONLY | O_CLOEXEC);
+	free(path);
+	if (fd == -1)
+		return false;
+	locked = flock(fd, LOCK_SH | LOCK_NB) == -1 && errno == EWOULDBLOCK;
+	close(fd);
+	return locked;
+}
+
 void daemon_ini_unlock(const char *ini, int *fd)
 {
 	char *path = lock_path(ini);

@@ -15,6 +15,8 @@ int daemon_pid_open(const char *path) NODISCARD;
  * each would undo what the other saves.
  * returns  ST_OK with *fd (-1: nothing can be locked here), ST_LIMIT (another node has it), ST_SYS */
 enum status daemon_ini_lock(const char *ini, int *fd) NODISCARD;
+/* Does a node run on it? Nothing is made, or held. False also when that cannot be told. */
+bool daemon_ini_is_locked(const char *ini) NODISCARD;
 /* Take the lock's file away and let go. */
 void daemon_ini_unlock(const char *ini, int *fd);
 

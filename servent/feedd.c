@@ -14,8 +14,6 @@
 #include "core/sys/thr.h"
 #include "servent/transfer.h"
 
-#define URL_MAX (SETTINGS_LONG + 32)       /* with what we append */
-
 /* A feed being fetched. */
 struct job {
 	struct dirfeed *feed;
@@ -44,28 +42,6 @@ LOCK_DEFINE(fd, struct feedd, mtx, lk_log)
 
 /* --- one request ------------------------------------------------------------------------------ */
 
-/* "Name: value" of exactly that name: the value, clean and bounded, into dst. */
-static void take_header(const char *line, size_t n, const char *name, char dst[CHANDIR_TAG])
-{
-	const size_t len = strlen(name);
-
-	if (n <= len || line[len] != ':' || ascii_ncasecmp(line, name, len) != 0)
-		return;
-	line += len + 1;
-	n -= len + 1;
-	while (n > 0 && ascii_isspace((uint8_t)line[0])) {
-		line++;
-		n--;
-	}
-	while (n > 0 && ascii_isspace((uint8_t)line[n - 1]))
-		n--;
-	/* one cut short, or with bytes that are none of a header's, would only mislead */
-	if (n < CHANDIR_TAG && text_is_clean(line, n)) {
-		memcpy(dst, line, n);
-		dst[n] = '\0';
-	}
-}
-
 static size_t on_header(char *p, size_t size, size_t n, void *ctx)
 {
 	struct job *j = ctx;
@@ -73,19 +49,15 @@ static size_t on_header(char *p, size_t size, size_t n, void *ctx)
 	(void)size;
 	if (n >= 5 && memcmp(p, "HTTP/", 5) == 0)       /* of another answer, behind a redirect */
 		j->etag[0] = j->modified[0] = '\0';
-	take_header(p, n, "ETag", j->etag);
-	take_header(p, n, "Last-Modified", j->modified);
+	(void)transfer_take_header(p, n, "ETag", j->etag, sizeof(j->etag));
+	(void)transfer_take_header(p, n, "Last-Modified", j->modified, sizeof(j->modified));
 	return n;
 }
 
-/* The feed's address and where our node answers, as YPs want it. */
-static void url_of(struct feedd *f, const struct dirfeed *feed, char dst[URL_MAX])
+void feedd_url(char dst[FEEDD_URL], const char *feed, uint16_t port)
 {
-	struct own own;
-
-	servmgr_own(f->node->sm, &own);
-	(void)snprintf(dst, URL_MAX, "%s%chost=localhost:%u", feed->url,
-		strchr(feed->url, '?') != NULL ? '&' : '?', own.port);
+	(void)snprintf(dst, FEEDD_URL, "%s%chost=localhost:%u", feed, strchr(feed, '?') != NULL ? '&' : '?',
+		port);
 }
 
 /* Our header function, and what makes the server send nothing new. */
@@ -150,9 +122,7 @@ static void take_list(struct job *j)
 		failed(f, "out of memory");
 		return;
 	}
-	if (l->bad > 0 && l->n == 0) {
-		(void)snprintf(text, sizeof(text), "this is no list of channels (line %u is the first that "
-			"is none)", l->first_bad);
+	if (feedlist_fault(l, text, sizeof(text)) && l->n == 0) {
 		feedlist_unref(&l);
 		failed(f, text);
 		return;
@@ -164,8 +134,6 @@ static void take_list(struct job *j)
 	memcpy(f->modified, j->modified, sizeof(f->modified));
 	f->updated_s = clk_wall_s();
 	if (l->bad > 0) {
-		(void)snprintf(text, sizeof(text), "%zu channels, %u bad lines; the first is line %u", l->n,
-			l->bad, l->first_bad);
 		failed(f, text);
 		return;
 	}
@@ -212,9 +180,11 @@ static void job_end(struct job *j, CURLM *multi)
 
 static void job_begin(struct feedd *f, struct job *j, CURLM *multi)
 {
-	char url[URL_MAX];
+	char url[FEEDD_URL];
+	struct own own;
 
-	url_of(f, j->feed, url);
+	servmgr_own(f->node->sm, &own);
+	feedd_url(url, j->feed->url, own.port);
 	if (transfer_init(&j->t, f->node->sm, url, FEEDD_TIME, FEED_BODY, FEEDD_REDIRECTS, false) != ST_OK) {
 		failed(j->feed, "out of memory");
 		return;

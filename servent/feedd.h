@@ -20,7 +20,12 @@
 #define FEEDD_TIME      (10 * NSEC_PER_SEC)
 #define FEEDD_REDIRECTS 3
 
+#define FEEDD_URL       (SETTINGS_LONG + 32)    /* bytes of a feed's address with what we append */
+
 struct feedd;
+
+/* A feed's address and where our node answers, as YPs want it. Only there when built with libcurl. */
+void feedd_url(char dst[FEEDD_URL], const char *feed, uint16_t port);
 
 /* Start the thread. ST_OK, ST_LIMIT, ST_SYS. Built without libcurl: ST_OK, and *out is NULL. */
 enum status feedd_start(struct feedd **out, struct node *n) NODISCARD;

@@ -391,7 +391,7 @@ static void peer_address(struct node *n, struct servent *sv, struct sock *s, con
 		mbox_set_fd(s->mb, s->fd);
 }
 
-static enum status send_oleh(struct node *n, struct sock *s, const struct host *rip, nsec deadline)
+static enum status send_oleh(const struct gnuid *sid, struct sock *s, const struct host *rip, nsec deadline)
 {
 	struct atomwr w;
 	struct oleh o;
@@ -400,7 +400,7 @@ static enum status send_oleh(struct node *n, struct sock *s, const struct host *
 
 	buf_init(&b, PCP_ATOM_SEND_MAX);
 	atomwr_init(&w, &b);
-	oleh_init(&o, servmgr_sid(n->sm));
+	oleh_init(&o, sid);
 	o.has_rip = o.has_port = true;
 	o.rip = *rip;
 	oleh_emit(&w, &o);
@@ -476,7 +476,7 @@ enum status pcpio_answer_helo(struct node *n, struct servent *sv, struct pcpio *
 
 	peer_address(n, sv, io->s, helo, &rip, deadline);
 	helo->port = rip.port;
-	st = send_oleh(n, io->s, &rip, deadline);
+	st = send_oleh(servmgr_sid(n->sm), io->s, &rip, deadline);
 	if (st != ST_OK)
 		return st;
 
@@ -487,6 +487,28 @@ enum status pcpio_answer_helo(struct node *n, struct servent *sv, struct pcpio *
 	else if (set->is_root)
 		st = send_root(set, io->s, deadline);
 	settings_unref(&set);
+	return st;
+}
+
+enum status pcpio_answer_test(struct pcpio *io, const struct gnuid *sid, nsec deadline)
+{
+	struct host rip = io->s->peer;
+	uint32_t version;
+	struct helo helo;
+	struct atom a;
+	enum status st = pcpio_read(io, &a, deadline);
+
+	if (st == ST_OK)
+		st = helo_opener_parse(&a, &version);
+	if (st == ST_OK)
+		st = pcpio_read(io, &a, deadline);
+	if (st == ST_OK)
+		st = helo_parse(&helo, &a);
+	rip.port = 0;
+	if (st == ST_OK)
+		st = send_oleh(sid, io->s, &rip, deadline);
+	if (st == ST_OK)
+		pcpio_quit(io->s, PCP_QUIT_OFFAIR);
 	return st;
 }
 
@@ -508,7 +530,8 @@ static void helo_of_us(struct node *n, const struct settings *set, unsigned how,
 		h->bcid = own.bcid;
 }
 
-static enum status send_helo(struct sock *s, const struct helo *h, unsigned how, nsec deadline)
+/* version: of the "pcp\n" in front of it; 0 = none. */
+static enum status send_helo(struct sock *s, const struct helo *h, uint32_t version, nsec deadline)
 {
 	struct atomwr w;
 	enum status st;
@@ -516,8 +539,8 @@ static enum status send_helo(struct sock *s, const struct helo *h, unsigned how,
 
 	buf_init(&b, PCP_ATOM_SEND_MAX);
 	atomwr_init(&w, &b);
-	if (how & HELO_OPENER)
-		helo_opener_emit(&w, how & HELO_V6 ? PCP_PROTO_V6 : PCP_PROTO_V4);
+	if (version != 0)
+		helo_opener_emit(&w, version);
 	helo_emit(&w, h);
 	st = pcpio_write(s, &b, deadline);
 	buf_fini(&b);
@@ -577,29 +600,49 @@ static enum status read_oleh(struct pcpio *io, struct oleh *o, uint32_t *quit, n
 	return ST_PROTO;
 }
 
+/* Send ours, read theirs. *quit as in read_oleh(): nothing is sent of it. */
+static enum status greet(struct pcpio *io, const struct helo *ours, uint32_t version, struct oleh *oleh,
+	uint32_t *quit, nsec deadline)
+{
+	enum status st = send_helo(io->s, ours, version, deadline);
+
+	*quit = 0;
+	memset(oleh, 0, sizeof(*oleh));
+	if (st == ST_OK)
+		st = read_oleh(io, oleh, quit, deadline);
+	if (st == ST_OK && gnuid_equal(&oleh->sid, &ours->sid))
+		*quit = PCP_QUIT_LOOPBACK;
+	else if (st == ST_OK && !gnuid_is_set(&oleh->sid))
+		*quit = PCP_QUIT_NOTIDENTIFIED;
+	return st == ST_OK && *quit != 0 ? ST_PROTO : st;
+}
+
+enum status pcpio_greet(struct pcpio *io, const struct helo *ours, uint32_t version, struct oleh *oleh,
+	uint32_t *quit, nsec deadline)
+{
+	const enum status st = greet(io, ours, version, oleh, quit, deadline);
+
+	if ((st == ST_PROTO || st == ST_LIMIT) && *quit != 0)
+		pcpio_quit(io->s, *quit);
+	return st;
+}
+
 static enum status say_helo(struct node *n, struct pcpio *io, unsigned how, struct oleh *oleh, uint32_t *quit,
 	nsec deadline)
 {
 	const struct settings *set = conf_get(n->conf);
 	const bool v6 = (how & HELO_V6) != 0, asks = (how & HELO_TRUSTED) && !(how & HELO_TEST);
 	bool pings = false;
+	uint32_t version = 0;
 	struct helo ours;
 	enum status st;
 
-	*quit = 0;
-	memset(oleh, 0, sizeof(*oleh));
 	helo_of_us(n, set, how, &ours);
 	if (asks && ours.has_ping)
 		ours.has_ping = pings = firewall_ping_take(app_of(n), v6);
-	st = send_helo(io->s, &ours, how, deadline);
-	if (st == ST_OK)
-		st = read_oleh(io, oleh, quit, deadline);
-	if (st == ST_OK && gnuid_equal(&oleh->sid, &ours.sid))
-		*quit = PCP_QUIT_LOOPBACK;
-	else if (st == ST_OK && !gnuid_is_set(&oleh->sid))
-		*quit = PCP_QUIT_NOTIDENTIFIED;
-	if (st == ST_OK && *quit != 0)
-		st = ST_PROTO;
+	if (how & HELO_OPENER)
+		version = v6 ? PCP_PROTO_V6 : PCP_PROTO_V4;
+	st = greet(io, &ours, version, oleh, quit, deadline);
 	if (st == ST_OK && (how & HELO_TRUSTED))
 		believe(n, set, &ours, oleh, how);
 	if (pings)

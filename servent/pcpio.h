@@ -90,6 +90,14 @@ enum status pcpio_say_helo(struct node *n, struct pcpio *io, bool opener, bool t
 enum status pcpio_ask_test(struct node *n, struct pcpio *io, bool v6, struct oleh *oleh, uint32_t *quit,
 	nsec deadline) NODISCARD;
 
+/* Without a node (servent/doctor.h): send that helo behind a "pcp\n" of that version, read oleh; nothing of it
+ * is believed. quit and what is returned are as above. */
+enum status pcpio_greet(struct pcpio *io, const struct helo *ours, uint32_t version, struct oleh *oleh,
+	uint32_t *quit, nsec deadline) NODISCARD;
+/* The other side of that: take "pcp\n" and helo, name ourselves sid in the oleh, say 1008. Whoever comes is
+ * told of no port: none is tested. ST_OK; anything else: it was none. */
+enum status pcpio_answer_test(struct pcpio *io, const struct gnuid *sid, nsec deadline) NODISCARD;
+
 /* Is that node's port reachable? Connects, compares the session (pcp.md 7.6). At most 8 at once and one
  * per address; only global addresses and ports >= 1024 are tried. The caller's mailbox cancels it,
  * and knows the test's socket meanwhile: an owner with one of its own names that again with

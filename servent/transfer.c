@@ -9,6 +9,7 @@
 
 #include "core/node/node.h"
 #include "core/sys/host.h"
+#include "core/sys/text.h"
 
 #define CONNECT_TIME (5 * NSEC_PER_SEC)
 
@@ -120,6 +121,28 @@ void transfer_header(struct transfer *t, const char *name, const char *value)
 		return;
 	t->headers = more;
 	(void)t->curl->easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers);
+}
+
+bool transfer_take_header(const char *line, size_t n, const char *name, char *dst, size_t cap)
+{
+	const size_t len = strlen(name);
+
+	if (n <= len || line[len] != ':' || ascii_ncasecmp(line, name, len) != 0)
+		return false;
+	line += len + 1;
+	n -= len + 1;
+	while (n > 0 && ascii_isspace((uint8_t)line[0])) {
+		line++;
+		n--;
+	}
+	while (n > 0 && ascii_isspace((uint8_t)line[n - 1]))
+		n--;
+	/* one cut short, or with bytes that are none of a header's, would only mislead */
+	if (n >= cap || !text_is_clean(line, n))
+		return false;
+	memcpy(dst, line, n);
+	dst[n] = '\0';
+	return true;
 }
 
 const char *transfer_fault(struct transfer *t, CURLcode rc, long *http)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/node/feed.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -304,6 +305,17 @@ enum status feed_parse(const void *body, size_t n, struct feedlist **out)
 	free(o);
 	*out = l;
 	return ST_OK;
+}
+
+bool feedlist_fault(const struct feedlist *l, char *dst, size_t cap)
+{
+	if (l->bad > 0 && l->n == 0)
+		(void)snprintf(dst, cap, "this is no list of channels (line %u is the first that is none)",
+			l->first_bad);
+	else if (l->bad > 0)
+		(void)snprintf(dst, cap, "%zu channels, %u bad lines; the first is line %u", l->n, l->bad,
+			l->first_bad);
+	return l->bad > 0;
 }
 
 struct feedlist *feedlist_ref(struct feedlist *l)

@@ -48,6 +48,8 @@ struct feedlist {
 /* *out is a list with one reference, also when it is empty.
  * returns  ST_OK, ST_LIMIT (memory) */
 enum status feed_parse(const void *p, size_t n, struct feedlist **out) NODISCARD;
+/* Is there anything wrong with it? Then what, for people. */
+bool feedlist_fault(const struct feedlist *l, char *dst, size_t cap);
 struct feedlist *feedlist_ref(struct feedlist *l);
 void feedlist_unref(struct feedlist **l);
 
