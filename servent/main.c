@@ -19,6 +19,7 @@
 #include "servent/checkconf.h"
 #include "servent/confine.h"
 #include "servent/daemon.h"
+#include "servent/doctor.h"
 #include "servent/health.h"
 #include "servent/healthask.h"
 #include "servent/manager.h"
@@ -68,6 +69,19 @@ static int hash_password(void)
 	explicit_bzero(plain, sizeof(plain));
 	puts(hashed);
 	return EXIT_SUCCESS;
+}
+
+/* argv[0] is the word itself. */
+static int run_doctor(int argc, char **argv)
+{
+	struct opts_doctor o;
+	const int code = opts_doctor_parse(argc, argv, &o, stdout, stderr);
+
+	if (code != -1)
+		return code;
+	if (o.user != NULL && privilege_drop(o.user, stderr) != ST_OK)
+		return EXIT_USAGE;
+	return doctor(&o, stdout, stderr);
 }
 
 /* The second SIGINT or SIGTERM kills at once. */
@@ -147,6 +161,8 @@ int main(int argc, char **argv)
 	umask(0077);
 	if (argc == 4 && strcmp(argv[1], REMUX_OPTION) == 0)
 		return remuxchild_main(argv[2], argv[3]);
+	if (argc > 1 && strcmp(argv[1], "doctor") == 0)
+		return run_doctor(argc - 1, argv + 1);
 	code = opts_parse(argc, argv, &o, stdout, stderr);
 	if (code != -1)
 		return code;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/node/node.h"
+#include "core/sys/text.h"
 
 static void usage(FILE *out)
 {
@@ -24,7 +25,9 @@ static void usage(FILE *out)
 	      "      --hash-password    read a password, print it hashed, for `password` in the ini\n"
 	      "      --enable-notify-send   desktop notifications\n"
 	      "      --version          show the version and end\n"
-	      "  -h, --help             show this and end\n",
+	      "  -h, --help             show this and end\n"
+	      "\n"
+	      "peercast doctor [-i <file>] [--json] finds out what does not work, and how to mend it\n",
 	      out);
 }
 
@@ -74,6 +77,55 @@ int opts_parse(int argc, char **argv, struct opts *o, FILE *out, FILE *err)
 		} else {
 			*known[k].value = argv[++i];
 		}
+	}
+	return -1;
+}
+
+static void doctor_usage(FILE *out)
+{
+	fputs("peercast doctor - find out what does not work, and how to mend it\n"
+	      "\n"
+	      "  -i, --inifile <file>   the settings of the node, which may run meanwhile or not\n"
+	      "      --json             tell it to a program\n"
+	      "      --timeout <s>      take no longer than this (30); at 10 a closed port may look like a root\n"
+	      "                         that does not answer\n"
+	      "      --user <name>      started by root, be this user: the one the node runs as\n"
+	      "  -h, --help             show this and end\n"
+	      "\n"
+	      "Ends with 0 when nothing fails, 1 when something does, 2 when it was called wrongly.\n",
+	      out);
+}
+
+int opts_doctor_parse(int argc, char **argv, struct opts_doctor *o, FILE *out, FILE *err)
+{
+	*o = (struct opts_doctor){ .seconds = OPTS_DOCTOR_SECONDS };
+	for (int i = 1; i < argc; i++) {
+		const char *value = i + 1 < argc ? argv[i + 1] : NULL;
+
+		if (strcmp(argv[i], "-h") == 0 || strcmp(argv[i], "--help") == 0) {
+			doctor_usage(out);
+			return EXIT_SUCCESS;
+		}
+		if (strcmp(argv[i], "--json") == 0) {
+			o->json = true;
+			continue;
+		}
+		if (strcmp(argv[i], "-i") == 0 || strcmp(argv[i], "--inifile") == 0) {
+			o->ini = value;
+		} else if (strcmp(argv[i], "--user") == 0) {
+			o->user = value;
+		} else if (strcmp(argv[i], "--timeout") != 0) {
+			fprintf(err, "Invalid argument %s\n", argv[i]);
+			return EXIT_USAGE;
+		} else if (value != NULL && !num_u32(value, 2, 600, &o->seconds)) {
+			fprintf(err, "--timeout: 2 to 600 seconds\n");
+			return EXIT_USAGE;
+		}
+		if (value == NULL) {
+			fprintf(err, "%s needs an argument\n", argv[i]);
+			return EXIT_USAGE;
+		}
+		i++;
 	}
 	return -1;
 }

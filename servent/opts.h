@@ -3,6 +3,7 @@
 #ifndef SERVENT_OPTS_H
 #define SERVENT_OPTS_H
 
+#include <stdint.h>
 #include <stdio.h>
 
 #include "core/sys/cc.h"
@@ -22,6 +23,18 @@ struct opts {
 /* Read the arguments; texts point into argv. Help and version go to out, complaints to err.
  * returns  -1 = go on; else the code to exit with */
 int opts_parse(int argc, char **argv, struct opts *o, FILE *out, FILE *err) NODISCARD;
+
+/* `peercast doctor`, apart from the options of a node. */
+struct opts_doctor {
+	const char *ini, *user;         /* as above */
+	bool json;
+	uint32_t seconds;               /* for all of it */
+};
+enum { OPTS_DOCTOR_SECONDS = 30 };      /* when nothing is said: roots take 15 s to find a port closed */
+
+/* Read the arguments behind the word, argv[0]. As opts_parse(), but everything that cannot be understood is
+ * EXIT_USAGE. */
+int opts_doctor_parse(int argc, char **argv, struct opts_doctor *o, FILE *out, FILE *err) NODISCARD;
 
 /* Where the ini is when -i does not say: $XDG_CONFIG_HOME/peercast/peercast.ini, else
  * ~/.config/peercast/peercast.ini. Heap text, or NULL when there is no home or memory. */
