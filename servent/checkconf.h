@@ -13,8 +13,8 @@
  * read to err. Returns the exit code of the program. */
 int checkconf(const char *ini, FILE *out, FILE *err) NODISCARD;
 
-/* The same for programs, with the settings as a node would have them: what the parser says is told to the one,
- * what else is wrong to the other. The log is off from here on.
+/* The same for programs, with the settings as a node would have them: what the parser says is told to the
+ * one, what else is wrong to the other. The log is off from here on.
  * returns  ST_OK with *set, owned by the caller; ST_LIMIT, ST_SYS (it cannot be read) */
 enum status checkconf_read(const char *ini, settings_warn *parser, settings_warn *fn, void *ctx,
 	struct settings **set) NODISCARD;

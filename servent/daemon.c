@@ -81,19 +81,24 @@ enum status daemon_ini_lock(const char *ini, int *fd)
 	return st;
 }
 
-bool daemon_ini_is_locked(const char *ini)
+static bool is_locked(const char *path)
 {
-	char *path = lock_path(ini);
+	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	bool locked;
-	int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
 
-	if (fd == -1)
-		fd = open(ini, O_RDONLY | O_CLOEXEC);
-	free(path);
 	if (fd == -1)
 		return false;
 	locked = flock(fd, LOCK_SH | LOCK_NB) == -1 && errno == EWOULDBLOCK;
-	close(fd);
+	(void)close(fd);
+	return locked;
+}
+
+bool daemon_ini_is_locked(const char *ini)
+{
+	char *path = lock_path(ini);
+	const bool locked = (path != NULL && is_locked(path)) || is_locked(ini);
+
+	free(path);
 	return locked;
 }
 

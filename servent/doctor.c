@@ -58,14 +58,15 @@ static void do_job(struct doctor *d, const struct job *j)
 
 	switch (j->kind) {
 	case JOB_ROOT:
-		f->roots[j->i].found = outcome_of(host_resolve_pair(f->roots[j->i].at, f->roots[j->i].name, PCP_PORT,
-			names));
+		f->roots[j->i].found = outcome_of(
+			host_resolve_pair(f->roots[j->i].at, f->roots[j->i].name, PCP_PORT, names));
 		break;
 	case JOB_FORCED:
 		f->forced = outcome_of(host_resolve_pair(pair, f->set->force_ip, 0, names));
 		break;
 	case JOB_TALK:
-		doctor_talk(&f->roots[j->i].talk[j->v6], &f->roots[j->i].at[j->v6], &d->sid, d->ping, d->whole);
+		doctor_talk(
+			&f->roots[j->i].talk[j->v6], &f->roots[j->i].at[j->v6], &d->sid, d->ping, d->whole);
 		break;
 	case JOB_FETCH:
 		doctor_fetch(&f->feeds[j->i], d->sm, f->port.at.port,
@@ -135,7 +136,8 @@ static void check_folder(struct doctor_facts *f, const char *ini)
 	char text[PATH_MAX + 64];
 
 	if (beside != NULL && access(beside, W_OK | X_OK) == -1 && access(ini, R_OK) == 0) {
-		(void)snprintf(text, sizeof(text), "settings cannot be saved in %s: %s", beside, strerror(errno));
+		(void)snprintf(
+			text, sizeof(text), "settings cannot be saved in %s: %s", beside, strerror(errno));
 		on_fault(f, 0, text);
 	}
 	free(beside);
@@ -196,7 +198,8 @@ static void ask_others(struct doctor *d)
 	d->fetch_until = clk_deadline(doctor_share(d->whole, DOCTOR_TALK));
 	for (size_t i = 0; i < f->n_roots; i++)
 		for (int v6 = 0; v6 < 2; v6++)
-			if (host_is_set(&f->roots[i].at[v6]) && (f->have[v6] || host_is_loopback(&f->roots[i].at[v6])))
+			if (host_is_set(&f->roots[i].at[v6]) &&
+				(f->have[v6] || host_is_loopback(&f->roots[i].at[v6])))
 				add_job(d, (struct job){ .kind = JOB_TALK, .i = i, .v6 = v6 != 0 });
 	for (size_t i = 0; i < f->n_feeds && f->no_curl == NULL; i++)
 		add_job(d, (struct job){ .kind = JOB_FETCH, .i = i });
@@ -290,23 +293,25 @@ static json_t *notes_json(const struct buf *notes)
 	return all;
 }
 
-static void print_json(FILE *out, const struct doctor_facts *f, const struct doctor_finding found[DOCTOR_STEPS])
+static void print_json(
+	FILE *out, const struct doctor_facts *f, const struct doctor_finding found[DOCTOR_STEPS])
 {
 	const enum doctor_step first = doctor_first_fault(found);
 	json_t *steps = json_array(), *all;
 
 	for (enum doctor_step s = 0; s < DOCTOR_STEPS; s++) {
 		static const char *const verdicts[] = { "ok", "skipped", "fail" };
-		json_t *one = json_pack("{s:i, s:s, s:s, s:s, s:o}", "step", (int)s + 1, "name", doctor_step_str(s),
-			"verdict", verdicts[found[s].verdict], "text", found[s].text, "notes",
-			notes_json(&found[s].notes));
+		json_t *one = json_pack("{s:i, s:s, s:s, s:s, s:o}", "step", (int)s + 1, "name",
+			doctor_step_str(s), "verdict", verdicts[found[s].verdict], "text", found[s].text,
+			"notes", notes_json(&found[s].notes));
 
 		if (found[s].verdict == DOCTOR_FAIL)
 			(void)json_object_set_new(one, "mend", json_string(found[s].mend));
 		(void)json_array_append_new(steps, one);
 	}
 	all = json_pack("{s:s, s:b, s:b, s:s?, s:o}", "ini", f->ini, "running", f->runs, "ok",
-		first == DOCTOR_STEPS, "first", first == DOCTOR_STEPS ? NULL : doctor_step_str(first), "steps", steps);
+		first == DOCTOR_STEPS, "first", first == DOCTOR_STEPS ? NULL : doctor_step_str(first),
+		"steps", steps);
 	(void)json_dumpf(all, out, JSON_INDENT(2));
 	fputc('\n', out);
 	json_decref(all);
@@ -323,8 +328,10 @@ int doctor(const struct opts_doctor *o, FILE *out, FILE *err)
 
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (d == NULL || ini == NULL) {
-		fputs(ini == NULL && o->ini == NULL ? "peercast: no home directory: name the settings with -i\n" :
-			"peercast: no memory\n", err);
+		if (ini == NULL && o->ini == NULL)
+			fputs("peercast: no home directory: name the settings with -i\n", err);
+		else
+			fputs("peercast: no memory\n", err);
 		free(ini);
 		free(d);
 		return EXIT_USAGE;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* peercast doctor: walk through what a node needs, from its settings to the way in from outside, tell what works,
- * and how to mend what does not.
+/* peercast doctor: walk through what a node needs, from its settings to the way in from outside, tell what
+ * works, and how to mend what does not.
  *
- * It works beside a node that runs on the same ini, whose port it has tested, and without one: then it opens the
- * port itself for that time. It writes nothing, and a node that is started meanwhile finds its port taken. The
- * whole takes no longer than opts_doctor.seconds, and a moment.
+ * It works beside a node that runs on the same ini, whose port it has tested, and without one: then it opens
+ * the port itself for that time. It writes nothing, and a node that is started meanwhile finds its port
+ * taken. The whole takes no longer than opts_doctor.seconds, and a moment.
  *
  *	doctorlook.h    what is seen on this machine
  *	doctortalk.h    what others say
@@ -18,8 +18,8 @@
 
 #include "servent/opts.h"
 
-/* The findings to out, complaints about the call to err. Returns the exit code: 0 = nothing fails, 1 = something
- * does. */
+/* The findings to out, complaints to err. Returns the exit code: 0 = nothing fails, 1 = something does, 2 =
+ * it could not be called so. */
 int doctor(const struct opts_doctor *o, FILE *out, FILE *err) NODISCARD;
 
 #endif

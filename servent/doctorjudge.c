@@ -115,8 +115,8 @@ static void judge_config(const struct doctor_facts *f, struct doctor_finding *d)
 		mend(d, "%s", f->read.st == ST_SYS && f->read.err == EACCES ?
 			"Run this as the user the node runs as: sudo -u peercast peercast doctor -i ..." :
 			f->read.st == ST_SYS && f->read.err == ENOENT ?
-			"Name the ini of the node with -i; a node that is started on it makes one with the "
-			"defaults." :
+			"Name the ini of the node with -i; a node that is started on it makes one with "
+			"the defaults." :
 			"See whether it is a plain file that can be read.");
 		return;
 	}
@@ -180,8 +180,9 @@ static void judge_bound(const struct doctor_port *p, struct doctor_finding *d, c
 		fail(d, "%s: it is not an address", bind_key);
 		mend(d, "Correct %s, or leave it empty.", bind_key);
 	} else if (p->bound.st != ST_OK) {
-		fail(d, "%s cannot be had: %s%s%s%s%s", at, outcome_str(&p->bound), p->who[0] != '\0' ? ": " : "",
-			p->who, p->node ? ", a node: " : "", p->node ? p->agent : "");
+		fail(d, "%s cannot be had: %s%s%s%s%s", at, outcome_str(&p->bound),
+			p->who[0] != '\0' ? ": " : "", p->who, p->node ? ", a node: " : "",
+			p->node ? p->agent : "");
 		mend_bind(d, p, port_key, bind_key);
 	}
 }
@@ -202,13 +203,17 @@ static void judge_running(const struct doctor_facts *f, struct doctor_finding *d
 		fail(d, "a node runs on this ini, but on its %s answers something else%s%s", at,
 			p->who[0] != '\0' ? ": " : "", p->who);
 	else
-		fail(d, "a node runs on this ini, but on its %s nobody answers: %s", at, outcome_str(&p->bound));
+		fail(d, "a node runs on this ini, but on its %s nobody answers: %s", at,
+			outcome_str(&p->bound));
 	if (d->verdict == DOCTOR_FAIL)
-		mend(d, "See the log of the node. Was serverPort changed? Then send it SIGHUP, or start it anew.");
+		mend(d, "See the log of the node. Was serverPort changed? Then send it SIGHUP, or start it "
+			"anew.");
 	if (f->rtmp.wanted && f->rtmp.bound.st != ST_OK && !f->rtmp.unusable) {
-		fail(d, "RTMP: on %s nobody answers: %s", port_str(&f->rtmp, at), outcome_str(&f->rtmp.bound));
-		mend(d, "See the log of the node: it says why it does not listen for RTMP. rtmpPort sets another "
-			"port, rtmpServer = No switches it off.");
+		fail(d, "RTMP: on %s nobody answers: %s", port_str(&f->rtmp, at),
+			outcome_str(&f->rtmp.bound));
+		mend(d,
+			"See the log of the node: it says why it does not listen for RTMP. rtmpPort sets "
+			"another port, rtmpServer = No switches it off.");
 	}
 }
 
@@ -269,8 +274,7 @@ static void judge_name(struct doctor_finding *d, const char *key, const char *na
 	} else {
 		fail(d, "%s: %s: %s", key, name, o->st == ST_TIMEOUT ? "the name server does not answer" :
 			outcome_str(o));
-		mend(d, "See whether this machine has a name server that works: /etc/resolv.conf, getent hosts "
-			"%s", name);
+		mend(d, "See whether this machine has a name server that works: /etc/resolv.conf");
 	}
 }
 
@@ -341,8 +345,10 @@ static void judge_talk(struct doctor_finding *d, const char *name, const struct 
 	host_str(to, at);
 	if (t->reached.st != ST_OK) {
 		fail(d, "%s: %s: %s", name, at, outcome_str(&t->reached));
-		mend(d, "Are its name and its port right? Then it is down, or a firewall here lets nobody out to "
-			"port %u.", to->port);
+		mend(d,
+			"Are its name and its port right? Then it is down, or a firewall here lets "
+			"nobody out to port %u.",
+			to->port);
 	} else if (t->itself) {
 		fail(d, "%s is this node itself", name);
 		mend(d, "Leave rootHost empty on a yellow page, or name another one.");
@@ -353,8 +359,10 @@ static void judge_talk(struct doctor_finding *d, const char *name, const struct 
 		mend(d, "It hangs, or is no root. Ask who runs it, or try another one.");
 	} else {
 		fail(d, "%s: %s does not speak PCP: %s", name, at, outcome_str(&t->heard));
-		mend(d, "rootHost is the host of the root, with its port unless that is %d; not that of a web "
-			"page.", PCP_PORT);
+		mend(d,
+			"rootHost is the host of the root, with its port unless that is %d; not that "
+			"of a web page.",
+			PCP_PORT);
 	}
 }
 
@@ -429,8 +437,8 @@ static void judge_lists(const struct doctor_facts *f, struct doctor_finding *d)
 			continue;
 		}
 		fail(d, "%s: %s", l->url, l->why);
-		mend(d, "Open the address in a browser: is it right, and a list of channels (index.txt)? It is "
-			"the url of a [Feed] in the ini.");
+		mend(d, "Open the address in a browser: is it right, and a list of channels (index.txt)? "
+			"It is the url of a [Feed] in the ini.");
 	}
 }
 
@@ -481,7 +489,8 @@ static bool is_behind_nat(const struct doctor_talk *t)
 }
 
 /* A phrase about one family. */
-static void say_reach(const struct doctor_facts *f, bool v6, enum reach r, const struct doctor_root *by, char dst[256])
+static void say_reach(
+	const struct doctor_facts *f, bool v6, enum reach r, const struct doctor_root *by, char dst[256])
 {
 	const struct doctor_talk *t = by != NULL ? &by->talk[v6] : NULL;
 	static const char *const plain[] = {
@@ -489,19 +498,24 @@ static void say_reach(const struct doctor_facts *f, bool v6, enum reach r, const
 		[REACH_NO_ROOT] = "no yellow page has an address",
 		[REACH_NO_ANSWER] = "no yellow page has answered",
 	};
+	static const char *const test[] = {
+		[REACH_NOT_GLOBAL] = "not tested", [REACH_CLOSED] = "closed", [REACH_OPEN] = "open",
+		[REACH_LIE] = "open, says the root, but nobody came to look",
+	};
 	char seen[HOST_STRLEN], local[HOST_STRLEN];
 
 	if (t == NULL || r <= REACH_NO_ANSWER) {
 		(void)snprintf(dst, 256, "%s", plain[MIN(r, REACH_NO_ANSWER)]);
 		return;
 	}
-	(void)snprintf(dst, 256, "port %u is %s, seen at %s%s%s", f->port.at.port, r == REACH_OPEN ? "open" :
-		r == REACH_CLOSED ? "closed" : r == REACH_LIE ? "open, says the root, but nobody came to look" :
-		"not tested", host_is_set(&t->seen) ? host_ip_str(&t->seen, seen) : "no address",
-		is_behind_nat(t) ? ", here it is " : "", is_behind_nat(t) ? host_ip_str(&t->local, local) : "");
+	(void)snprintf(dst, 256, "port %u is %s, seen at %s%s%s", f->port.at.port, test[r],
+		host_is_set(&t->seen) ? host_ip_str(&t->seen, seen) : "no address",
+		is_behind_nat(t) ? ", here it is " : "",
+		is_behind_nat(t) ? host_ip_str(&t->local, local) : "");
 }
 
-static void mend_outside(const struct doctor_facts *f, struct doctor_finding *d, bool v6, const struct doctor_talk *t)
+static void mend_outside(
+	const struct doctor_facts *f, struct doctor_finding *d, bool v6, const struct doctor_talk *t)
 {
 	const unsigned port = f->port.at.port;
 	char ip[HOST_STRLEN];
@@ -509,14 +523,20 @@ static void mend_outside(const struct doctor_facts *f, struct doctor_finding *d,
 	if (port < 1024)
 		mend(d, "Roots do not test ports below 1024: set serverPort to one above.");
 	else if (!v6 && is_behind_nat(t) && host_is_global(&t->local))
-		mend(d, "A NAT or a VPN is between this machine and the world: let it pass TCP port %u on to %s.",
+		mend(d,
+			"A NAT or a VPN is between this machine and the world: let it pass TCP port %u "
+			"on to %s.",
 			port, host_ip_str(&t->local, ip));
 	else if (!v6 && is_behind_nat(t))
-		mend(d, "Have your router pass TCP port %u on to %s, or set portMapping = Yes if it speaks UPnP "
-			"or NAT-PMP; then run this again.", port, host_ip_str(&t->local, ip));
+		mend(d,
+			"Have your router pass TCP port %u on to %s, or set portMapping = Yes if it "
+			"speaks UPnP or NAT-PMP; then run this again.",
+			port, host_ip_str(&t->local, ip));
 	else
-		mend(d, "A firewall keeps others out: let TCP port %u in, here (nft list ruleset, ufw status) and "
-			"at your router or provider.", port);
+		mend(d,
+			"A firewall keeps others out: let TCP port %u in, here (nft list ruleset, ufw "
+			"status) and at your router or provider.",
+			port);
 }
 
 /* Why nobody is asked, or NULL. */
@@ -531,8 +551,8 @@ static const char *why_not_asked(const struct doctor_facts *f)
 	return NULL;
 }
 
-/* The family that decides, with what is known of it: most nodes have IPv4 alone, so it does unless nothing can
- * be told of it. */
+/* The family that decides, with what is known of it: most nodes have IPv4 alone, so it does unless nothing
+ * can be told of it. */
 static enum reach decisive_reach(const struct doctor_facts *f, bool *v6, const struct doctor_root **by)
 {
 	const struct doctor_root *who[2];
@@ -559,23 +579,26 @@ static void judge_outside(const struct doctor_facts *f, struct doctor_finding *d
 	or = reach_of(f, !v6, &other);
 	say_reach(f, !v6, or, other, other_text);
 	if (r <= REACH_NO_ANSWER) {
-		skip(d, "the port is not tested (IPv%d: %s; IPv%d: %s)", v6 ? 6 : 4, text, v6 ? 4 : 6, other_text);
+		skip(d, "the port is not tested (IPv%d: %s; IPv%d: %s)", v6 ? 6 : 4, text, v6 ? 4 : 6,
+			other_text);
 		return;
 	}
 	if (r == REACH_NOT_GLOBAL)
-		skip(d, "IPv%d: %s: %s is in a network of our own and cannot tell how the world sees us", v6 ? 6 : 4,
-			text, by->name);
+		skip(d, "IPv%d: %s: %s is in a network of our own and cannot tell how the world sees us",
+			v6 ? 6 : 4, text, by->name);
 	else if (r == REACH_OPEN)
 		ok(d, "IPv%d: %s", v6 ? 6 : 4, text);
 	else
 		fail(d, "IPv%d: %s", v6 ? 6 : 4, text);
 	note(d, "IPv%d: %s", v6 ? 4 : 6, other_text);
 	if (r == REACH_LIE)
-		mend(d, "%s does not test ports, so its word counts for nothing: ask another yellow page.", by->name);
+		mend(d, "%s does not test ports, so its word counts for nothing: ask another yellow page.",
+			by->name);
 	else if (r == REACH_CLOSED)
 		mend_outside(f, d, v6, &by->talk[v6]);
 	if (r == REACH_CLOSED && f->knocks[v6] > 0)
-		note(d, "something did come in to the port: the answer may be kept back, or it was somebody else");
+		note(d, "something did come in to the port: the answer may be kept back, or it was "
+			"somebody else");
 	if (f->set->force_normal && r != REACH_OPEN)
 		note(d, "forceNormal tells others that the port is open: they try it, and lose time");
 	if (f->set->force_firewalled && r == REACH_OPEN)
@@ -602,7 +625,8 @@ static void judge_push(const struct doctor_facts *f, struct doctor_finding *d)
 		note(d, "watching works, and so does broadcasting to nodes whose own port is open");
 		note(d, "nodes whose port is closed too get nothing from here; to relay, open the port");
 	} else {
-		fail(d, "the port is closed, and no yellow page takes this node: nobody can have it call them");
+		fail(d, "the port is closed, and no yellow page takes this node: nobody can have it call "
+			"them");
 		mend(d, "Open the port, or see that a yellow page takes this node (above).");
 	}
 }
@@ -624,8 +648,8 @@ static void judge_clock(const struct doctor_facts *f, struct doctor_finding *d)
 	ok(d, "it agrees with that of a list's server");
 	if (llabs(best->ahead_s) <= CLOCK_OFF)
 		return;
-	fail(d, "it is %lld seconds %s that of %s", llabs(best->ahead_s), best->ahead_s > 0 ? "ahead of" : "behind",
-		best->url);
+	fail(d, "it is %lld seconds %s that of %s", llabs(best->ahead_s),
+		best->ahead_s > 0 ? "ahead of" : "behind", best->url);
 	mend(d, "Have it set by the network: timedatectl set-ntp true.");
 }
 

@@ -35,12 +35,14 @@ static void find_inodes(const char *table, uint16_t port, struct inodes *found)
 
 	if (f == NULL)
 		return;
-	for (int i = 0; i < LINES_MAX && found->n < SOCKETS_MAX && fgets(line, sizeof(line), f) != NULL; i++) {
+	for (int i = 0; i < LINES_MAX && found->n < SOCKETS_MAX && fgets(line, sizeof(line), f) != NULL;
+		i++) {
 		unsigned local, state;
 		unsigned long inode;
 
-		if (sscanf(line, " %*u: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*s %*s %*s %*u %*u %lu", &local,
-		           &state, &inode) == 3 && local == port && state == 0x0a && inode != 0)
+		if (sscanf(line, " %*u: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*s %*s %*s %*u %*u %lu",
+			    &local, &state, &inode) == 3 &&
+			local == port && state == 0x0a && inode != 0)
 			found->v[found->n++] = inode;
 	}
 	(void)fclose(f);

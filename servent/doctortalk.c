@@ -41,7 +41,8 @@ static void hear_verdict(struct pcpio *io, uint32_t *quit, nsec deadline)
 	}
 }
 
-static void shake_hands(struct doctor_talk *t, struct pcpio *io, const struct helo *ours, nsec deadline, nsec after)
+static void shake_hands(
+	struct doctor_talk *t, struct pcpio *io, const struct helo *ours, nsec deadline, nsec after)
 {
 	const bool v6 = !host_is_v4(&io->s->peer);
 	struct oleh o;
@@ -64,7 +65,8 @@ static void shake_hands(struct doctor_talk *t, struct pcpio *io, const struct he
 		pcpio_quit(io->s, PCP_QUIT);
 }
 
-void doctor_talk(struct doctor_talk *t, const struct host *to, const struct gnuid *sid, uint16_t ping, nsec whole)
+void doctor_talk(
+	struct doctor_talk *t, const struct host *to, const struct gnuid *sid, uint16_t ping, nsec whole)
 {
 	const nsec deadline = clk_deadline(doctor_share(whole, DOCTOR_TALK));
 	struct pcpio io;
@@ -75,7 +77,8 @@ void doctor_talk(struct doctor_talk *t, const struct host *to, const struct gnui
 	helo_set_port(&h, ping, FW_UNKNOWN, false);
 	t->tried = true;
 	t->pinged = h.has_ping;
-	t->reached = outcome_of(sock_connect(&s, to, NULL, clk_deadline(doctor_share(whole, DOCTOR_CONNECT))));
+	t->reached =
+		outcome_of(sock_connect(&s, to, NULL, clk_deadline(doctor_share(whole, DOCTOR_CONNECT))));
 	if (t->reached.st != ST_OK)
 		return;
 	t->local = sock_local(s.fd);

@@ -13,15 +13,23 @@ static inline nsec doctor_share(nsec whole, int thirtieths)
 {
 	return whole / 30 * thirtieths;
 }
-enum { DOCTOR_LOOK = 2, DOCTOR_NAME = 5, DOCTOR_CONNECT = 5, DOCTOR_AFTER = 2, DOCTOR_TALK = 20, DOCTOR_FETCH = 10 };
+enum {
+	DOCTOR_LOOK = 2,        /* our own ports */
+	DOCTOR_NAME = 5,        /* a name */
+	DOCTOR_TALK = 20,       /* a root, of it */
+	DOCTOR_CONNECT = 5,     /* to connect, */
+	DOCTOR_AFTER = 2,       /* and behind the oleh; */
+	DOCTOR_FETCH = 10,      /* a list, meanwhile */
+};
 
 /* Talk to a root as a node would, under that session, until it takes us or does not; then leave.
  *
  * ping     our port that it is to test; 0 = none
  * whole    see doctor_share() */
-void doctor_talk(struct doctor_talk *t, const struct host *to, const struct gnuid *sid, uint16_t ping, nsec whole);
+void doctor_talk(
+	struct doctor_talk *t, const struct host *to, const struct gnuid *sid, uint16_t ping, nsec whole);
 
-/* Fetch a list and look at it; l->url is there. port: of our node, for those lists that are made to measure. */
+/* Fetch a list and look at it; l->url is there. port: of our node, for lists that are made to measure. */
 void doctor_fetch(struct doctor_feed *l, struct servmgr *sm, uint16_t port, nsec deadline);
 
 /* The listener: answers port tests in the place of a node that does not run, on threads of its own. */

@@ -27,7 +27,7 @@ static void usage(FILE *out)
 	      "      --version          show the version and end\n"
 	      "  -h, --help             show this and end\n"
 	      "\n"
-	      "peercast doctor [-i <file>] [--json] finds out what does not work, and how to mend it\n",
+	      "peercast doctor [-i <file>]   find out what does not work (see its --help)\n",
 	      out);
 }
 
@@ -87,7 +87,7 @@ static void doctor_usage(FILE *out)
 	      "\n"
 	      "  -i, --inifile <file>   the settings of the node, which may run meanwhile or not\n"
 	      "      --json             tell it to a program\n"
-	      "      --timeout <s>      take no longer than this (30); at 10 a closed port may look like a root\n"
+	      "      --timeout <s>      take no longer (30); at 10 a closed port may look like a root\n"
 	      "                         that does not answer\n"
 	      "      --user <name>      started by root, be this user: the one the node runs as\n"
 	      "  -h, --help             show this and end\n"

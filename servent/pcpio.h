@@ -90,8 +90,8 @@ enum status pcpio_say_helo(struct node *n, struct pcpio *io, bool opener, bool t
 enum status pcpio_ask_test(struct node *n, struct pcpio *io, bool v6, struct oleh *oleh, uint32_t *quit,
 	nsec deadline) NODISCARD;
 
-/* Without a node (servent/doctor.h): send that helo behind a "pcp\n" of that version, read oleh; nothing of it
- * is believed. quit and what is returned are as above. */
+/* Without a node (servent/doctor.h): send that helo behind a "pcp\n" of that version, read oleh; nothing of
+ * it is believed. quit and what is returned are as above. */
 enum status pcpio_greet(struct pcpio *io, const struct helo *ours, uint32_t version, struct oleh *oleh,
 	uint32_t *quit, nsec deadline) NODISCARD;
 /* The other side of that: take "pcp\n" and helo, name ourselves sid in the oleh, say 1008. Whoever comes is

@@ -41,8 +41,8 @@ void transfer_fini(struct transfer *t);
 /* Send this header too. */
 void transfer_header(struct transfer *t, const char *name, const char *value);
 
-/* Of the n bytes of a header line that came: is it "name: value"? Then the value, clean, into dst (cap bytes);
- * false also when it does not fit. */
+/* Of the n bytes of a header line that came: is it "name: value"? Then the value, clean, into dst (cap
+ * bytes); false also when it does not fit. */
 bool transfer_take_header(const char *line, size_t n, const char *name, char *dst, size_t cap);
 
 /* Why it failed, for people; NULL = an answer came, with *http its status. */

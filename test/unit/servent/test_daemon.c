@@ -46,13 +46,16 @@ START_TEST(one_ini_one_node)
 	int a, b;
 
 	touch(lock);
+	ck_assert(!daemon_ini_is_locked(ini));
 	ck_assert_int_eq(daemon_ini_lock(ini, &a), ST_OK);
 	ck_assert_int_ne(a, -1);
+	ck_assert(daemon_ini_is_locked(ini));
 	ck_assert_int_eq(daemon_ini_lock(ini, &b), ST_LIMIT);
 	ck_assert_int_eq(b, -1);
 	daemon_ini_unlock(ini, &a);
 	ck_assert_int_eq(a, -1);
-	ck_assert_int_eq(stat(lock, &sb), -1);
+	ck_assert(!daemon_ini_is_locked(ini));
+	ck_assert_int_eq(stat(lock, &sb), -1);          /* asking makes none */
 	ck_assert_int_eq(daemon_ini_lock(ini, &b), ST_OK);
 	ck_assert_int_eq(stat(lock, &sb), 0);
 	ck_assert_uint_eq(sb.st_mode & 0777, 0600);
@@ -67,8 +70,10 @@ START_TEST(no_room_for_a_lock)
 	int a, b;
 
 	ck_assert_int_eq(mkdir(lock, 0700), 0);
+	ck_assert(!daemon_ini_is_locked(ini));
 	ck_assert_int_eq(daemon_ini_lock(ini, &a), ST_OK);
 	ck_assert_int_ne(a, -1);
+	ck_assert(daemon_ini_is_locked(ini));
 	ck_assert_int_eq(daemon_ini_lock(ini, &b), ST_LIMIT);
 	daemon_ini_unlock(ini, &a);
 	ck_assert_int_eq(stat(ini, &sb), 0);
@@ -84,6 +89,7 @@ START_TEST(nowhere)
 
 	ck_assert_int_eq(daemon_ini_lock("/nonexistent/peercast.ini", &a), ST_OK);
 	ck_assert_int_eq(a, -1);
+	ck_assert(!daemon_ini_is_locked("/nonexistent/peercast.ini"));
 	daemon_ini_unlock("/nonexistent/peercast.ini", &a);
 }
 END_TEST

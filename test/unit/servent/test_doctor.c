@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "core/sys/sock.h"
-#include "pcp/quit.h"
 #include "pcp/pcp.h"
+#include "pcp/quit.h"
 #include "servent/doctorlook.h"
 #include "servent/doctortalk.h"
 #include "servent/pcpio.h"

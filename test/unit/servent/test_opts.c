@@ -90,6 +90,55 @@ START_TEST(parse_table)
 }
 END_TEST
 
+static const struct doctor_case {
+	const char *name;
+	const char *argv[ARGS];         /* behind the word */
+	int code;
+	struct opts_doctor want;
+	const char *out, *err;
+} doctors[] = {
+	{ "nothing", { NULL }, -1, { .seconds = OPTS_DOCTOR_SECONDS }, NULL, NULL },
+	{ "all", { "-i", "a", "--json", "--timeout", "600", "--user", "b" }, -1,
+	  { .ini = "a", .user = "b", .json = true, .seconds = 600 }, NULL, NULL },
+	{ "long", { "--inifile", "a" }, -1, { .ini = "a", .seconds = OPTS_DOCTOR_SECONDS }, NULL, NULL },
+	{ "no value", { "--json", "-i" }, EXIT_USAGE, { .json = true, .seconds = OPTS_DOCTOR_SECONDS }, NULL,
+	  "-i needs an argument\n" },
+	{ "no time", { "--timeout" }, EXIT_USAGE, { .seconds = OPTS_DOCTOR_SECONDS }, NULL,
+	  "--timeout needs an argument\n" },
+	{ "too short", { "--timeout", "1" }, EXIT_USAGE, { .seconds = OPTS_DOCTOR_SECONDS }, NULL, "--timeout: 2 to" },
+	{ "too long", { "--timeout", "601" }, EXIT_USAGE, { .seconds = OPTS_DOCTOR_SECONDS }, NULL, "--timeout: 2 to" },
+	{ "no number", { "--timeout", "5s" }, EXIT_USAGE, { .seconds = OPTS_DOCTOR_SECONDS }, NULL, "--timeout: 2 to" },
+	{ "a node's", { "-d" }, EXIT_USAGE, { .seconds = OPTS_DOCTOR_SECONDS }, NULL, "Invalid argument -d\n" },
+	{ "help", { "--json", "-h", "-x" }, EXIT_SUCCESS, { .json = true, .seconds = OPTS_DOCTOR_SECONDS },
+	  "peercast doctor - ", NULL },
+};
+
+START_TEST(doctor_table)
+{
+	const struct doctor_case *c = &doctors[_i];
+	char *argv[ARGS + 2] = { (char *)"doctor" };
+	char *out, *err;
+	size_t n_out, n_err;
+	FILE *fo = open_memstream(&out, &n_out), *fe = open_memstream(&err, &n_err);
+	struct opts_doctor o;
+	int argc = 1, code;
+
+	for (; argc <= ARGS && c->argv[argc - 1] != NULL; argc++)
+		argv[argc] = (char *)c->argv[argc - 1];
+	memset(&o, 0xff, sizeof(o));
+	code = opts_doctor_parse(argc, argv, &o, fo, fe);
+	fclose(fo);
+	fclose(fe);
+	ck_assert_msg(code == c->code, "%s: %d", c->name, code);
+	ck_assert_msg(same(o.ini, c->want.ini) && same(o.user, c->want.user) && o.json == c->want.json &&
+	              o.seconds == c->want.seconds, "%s: a value differs", c->name);
+	begins(c->name, out, c->out);
+	begins(c->name, err, c->err);
+	free(out);
+	free(err);
+}
+END_TEST
+
 static const struct place_case {
 	const char *name, *xdg, *home, *want;
 } places[] = {
@@ -151,6 +200,7 @@ Suite *unit_suite(void)
 	TCase *t = tcase_create("opts");
 
 	tcase_add_loop_test(t, parse_table, 0, NELEM(parses));
+	tcase_add_loop_test(t, doctor_table, 0, NELEM(doctors));
 	tcase_add_loop_test(t, place_table, 0, NELEM(places));
 	tcase_add_test(t, state_of_peercast_yt);
 	tcase_add_test(t, home_is_too_long);
