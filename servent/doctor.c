@@ -19,13 +19,14 @@
 #include "servent/doctorjudge.h"
 #include "servent/doctorlook.h"
 #include "servent/doctortalk.h"
+#include "servent/portmap.h"
 
 #define CREW       24                   /* threads that ask at once: all roots, and some lists */
 #define FAULTS_MAX ((size_t)64 << 10)   /* bytes of the ini's faults */
 
 /* One question to somebody. */
 struct job {
-	enum { JOB_ROOT, JOB_FORCED, JOB_TALK, JOB_FETCH } kind;
+	enum { JOB_ROOT, JOB_FORCED, JOB_MAP, JOB_TALK, JOB_FETCH } kind;
 	size_t i;
 	bool v6;
 };
@@ -37,6 +38,7 @@ struct doctor {
 	struct gnuid sid;
 	uint16_t ping;                  /* the port that roots are to test; 0 = none */
 	nsec fetch_until;
+	struct portmap_grip grip;
 
 	struct job jobs[SETTINGS_FEEDS + 2 * ROOTS_MAX + 1];
 	size_t n_jobs;
@@ -63,6 +65,13 @@ static void do_job(struct doctor *d, const struct job *j)
 		break;
 	case JOB_FORCED:
 		f->forced = outcome_of(host_resolve_pair(pair, f->set->force_ip, 0, names));
+		break;
+	case JOB_MAP:
+		f->mapped = true;
+		if (portmap_try(f->port.at.port, NULL, clk_deadline(doctor_share(d->whole, DOCTOR_MAP)),
+		                &d->grip) != ST_OK)
+			d->grip.m.state = PORTMAP_FAILED;
+		f->map = d->grip.m;
 		break;
 	case JOB_TALK:
 		doctor_talk(
@@ -172,13 +181,23 @@ static bool list_feeds(struct doctor_facts *f)
 	return f->feeds != NULL;
 }
 
-static void look_up_names(struct doctor *d)
+/* Names, and the way through the router: others are asked when both are there. */
+static void prepare(struct doctor *d)
 {
 	for (size_t i = 0; i < d->f.n_roots; i++)
 		add_job(d, (struct job){ .kind = JOB_ROOT, .i = i });
 	if (d->f.set->force_ip[0] != '\0')
 		add_job(d, (struct job){ .kind = JOB_FORCED });
+	if (d->f.set->port_mapping && d->ping != 0)
+		add_job(d, (struct job){ .kind = JOB_MAP });
 	do_jobs(d);
+}
+
+/* What was not there before us is not there after us. */
+static void give_back(struct doctor *d)
+{
+	if (d->f.mapped && d->f.map.state == PORTMAP_OPEN && !d->f.map.was_there)
+		(void)!portmap_drop(&d->grip, NULL, clk_deadline(doctor_share(d->whole, DOCTOR_UNMAP)));
 }
 
 static void know_addresses(struct doctor *d)
@@ -227,8 +246,9 @@ static enum status walk(struct doctor *d, const char *ini)
 		(void)close(fd);
 	if (!f->port.near && (f->runs ? f->port.node : f->listened))
 		d->ping = f->port.at.port;
-	look_up_names(d);
+	prepare(d);
 	ask_others(d);
+	give_back(d);
 	doctor_door_close(&door, f->knocks);
 	return ST_OK;
 }

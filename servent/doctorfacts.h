@@ -7,6 +7,7 @@
 #include "core/conf/roots.h"
 #include "core/conf/settings.h"
 #include "core/node/own.h"
+#include "core/node/portmap.h"
 #include "core/sys/text.h"
 
 #define DOCTOR_FAULTS 50                /* of the ini that are shown */
@@ -82,6 +83,9 @@ struct doctor_facts {
 	struct doctor_root roots[ROOTS_MAX];
 	size_t n_roots;
 	struct outcome forced;          /* of looking up forceIP */
+
+	bool mapped;                    /* the router was asked: */
+	struct portmap map;
 
 	const char *no_curl;            /* why no list can be fetched; NULL = it can */
 	struct doctor_feed *feeds;

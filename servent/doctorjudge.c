@@ -444,10 +444,41 @@ static void judge_lists(const struct doctor_facts *f, struct doctor_finding *d)
 
 static void judge_mapping(const struct doctor_facts *f, struct doctor_finding *d)
 {
-	if (!f->set->port_mapping)
+	const struct portmap *m = &f->map;
+	char text[PORTMAP_TEXT], router[HOST_STRLEN];
+	const unsigned port = f->port.at.port;
+
+	if (!f->set->port_mapping) {
 		skip(d, "portMapping is off");
+		return;
+	}
+	if (!f->mapped) {
+		skip(d, "%s", f->port.near ? "autoServe is off: the port is for this machine alone" :
+			"the port is not ours, see above");
+		return;
+	}
+	portmap_text(m, text);
+	if (m->state == PORTMAP_OPEN && m->why != PMWHY_DOUBLE && m->why != PMWHY_NO_WAN)
+		ok(d, "%s: %s", portmap_kind_str(m->kind), text);
+	else if (m->state == PORTMAP_OFF)
+		skip(d, "%s", text);
 	else
-		skip(d, "it is not looked at yet");
+		fail(d, "%s", text);
+	if (host_is_set(&m->router))
+		note(d, "the router is %s", host_ip_str(&m->router, router));
+	if (m->state == PORTMAP_OPEN && !m->was_there)
+		note(d, "it was made for this look alone, and is taken away again");
+	if (m->why == PMWHY_DOUBLE)
+		mend(d, "There is a second router behind the first: have that one pass TCP port %u on to it.", port);
+	else if (m->why == PMWHY_NO_WAN)
+		mend(d, "The router has no way out itself: see to its connection.");
+	else if (m->why == PMWHY_NO_LIBRARY)
+		mend(d, "Install miniupnpc and libnatpmp, or have the router pass TCP port %u on by hand.", port);
+	else if (m->why == PMWHY_TAKEN)
+		mend(d, "Another machine has this port at the router: set serverPort to another one here.");
+	else
+		mend(d, "Switch UPnP or NAT-PMP on at the router, or have it pass TCP port %u on by hand and "
+			"set portMapping = No.", port);
 }
 
 /* --- from outside ----------------------------------------------------------------------------- */
@@ -527,6 +558,9 @@ static void mend_outside(
 			"A NAT or a VPN is between this machine and the world: let it pass TCP port %u "
 			"on to %s.",
 			port, host_ip_str(&t->local, ip));
+	else if (!v6 && is_behind_nat(t) && f->set->port_mapping)
+		mend(d, "Have your router pass TCP port %u on to %s: it was asked to (see mapping), and that does "
+			"not do.", port, host_ip_str(&t->local, ip));
 	else if (!v6 && is_behind_nat(t))
 		mend(d,
 			"Have your router pass TCP port %u on to %s, or set portMapping = Yes if it "

@@ -16,7 +16,9 @@ static inline nsec doctor_share(nsec whole, int thirtieths)
 enum {
 	DOCTOR_LOOK = 2,        /* our own ports */
 	DOCTOR_NAME = 5,        /* a name */
-	DOCTOR_TALK = 20,       /* a root, of it */
+	DOCTOR_MAP = 8,         /* the router, meanwhile */
+	DOCTOR_UNMAP = 2,
+	DOCTOR_TALK = 18,       /* a root, of it */
 	DOCTOR_CONNECT = 5,     /* to connect, */
 	DOCTOR_AFTER = 2,       /* and behind the oleh; */
 	DOCTOR_FETCH = 10,      /* a list, meanwhile */

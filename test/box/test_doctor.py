@@ -336,6 +336,20 @@ class Outside(Doctors, NetCase):
                     n.stop()
         self.assertEqual(self.yp.rpc("getStatus")["isFirewalled"], None)
 
+    def test_mapping(self):
+        """A router that does not map; one that need not; nobody asks for a port that is not ours."""
+        home = self.lan()
+        place = home.machine()
+        found = self.examine(self.patient(place, portMapping="Yes"), "--timeout", str(int(6 * PATIENCE)))
+        self.fails(found, "mapping", "the router .*answer", "Switch UPnP or NAT-PMP on")
+        self.assertRegex(found.steps["outside"]["mend"], "it was asked to")
+        found = self.examine(self.patient(portMapping="Yes"))
+        self.assertEqual((found.status, found.said("mapping")), (0, "this machine has a public address of its own"), found.all)
+        n = self.patient(place, portMapping="Yes")
+        with place.inside(), socket.create_server(("0.0.0.0", PORT)):
+            found = self.examine(n, "--timeout", "3")
+        self.assertEqual((found.all["first"], found.steps["mapping"]["verdict"]), ("port", "skipped"))
+
     def test_while_on_the_air(self):
         """The root has the node's own connection: that one stays, and this is no fault."""
         n = self.patient(start=True)

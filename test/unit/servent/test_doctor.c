@@ -196,6 +196,27 @@ static void v6_alone(struct doctor_facts *f)
 	TALK(f).tried = false;
 }
 
+static void map(struct doctor_facts *f, enum portmap_state state, enum portmap_why why)
+{
+	set->port_mapping = f->mapped = true;
+	f->map = (struct portmap){ .state = state, .why = why, .kind = PORTMAP_UPNP, .port = 7144 };
+}
+static void mapping(struct doctor_facts *f) { map(f, PORTMAP_OPEN, PMWHY_OK); f->map.router = HOME; }
+static void mapping_there(struct doctor_facts *f) { mapping(f); f->map.was_there = true; }
+static void mapping_not_asked(struct doctor_facts *f) { not_serving(f); set->port_mapping = true; }
+static void mapping_taken_port(struct doctor_facts *f) { taken(f); set->port_mapping = true; }
+static void mapping_not_needed(struct doctor_facts *f) { map(f, PORTMAP_OFF, PMWHY_NOT_NEEDED); }
+static void mapping_double(struct doctor_facts *f)
+{
+	map(f, PORTMAP_OPEN, PMWHY_DOUBLE);
+	f->map.outside = host_v4(100, 64, 0, 7, 0);
+}
+static void mapping_no_answer(struct doctor_facts *f) { map(f, PORTMAP_FAILED, PMWHY_NO_ANSWER); }
+static void mapping_taken(struct doctor_facts *f) { map(f, PORTMAP_FAILED, PMWHY_TAKEN); f->map.holder = HOME; }
+static void mapping_no_library(struct doctor_facts *f) { map(f, PORTMAP_FAILED, PMWHY_NO_LIBRARY); }
+static void mapping_no_wan(struct doctor_facts *f) { map(f, PORTMAP_OPEN, PMWHY_NO_WAN); }
+static void mapping_useless(struct doctor_facts *f) { mapping(f); nat(f); }
+
 static const struct ill {
 	const char *name;
 	void (*make)(struct doctor_facts *f);
@@ -268,6 +289,18 @@ static const struct ill {
 	{ "clock", clock_off, DOCTOR_CLOCK, DOCTOR_FAIL, "4000 seconds behind that of http://yp.example", "timedatectl", NULL,
 	  true },
 	{ "a list's clock", one_clock_off, DOCTOR_CLOCK, DOCTOR_OK, NULL, NULL, NULL, false },
+	{ "no mapping", nothing, DOCTOR_MAPPING, DOCTOR_SKIPPED, "portMapping is off", NULL, NULL, false },
+	{ "mapping", mapping, DOCTOR_MAPPING, DOCTOR_OK, "UPnP: ", NULL, "is 192.168.0.5\nit was made for this look", false },
+	{ "mapping of the node", mapping_there, DOCTOR_MAPPING, DOCTOR_OK, "UPnP: ", NULL, "is 192.168.0.5\n", false },
+	{ "mapping, not serving", mapping_not_asked, DOCTOR_MAPPING, DOCTOR_SKIPPED, "autoServe is off", NULL, NULL, false },
+	{ "mapping, port taken", mapping_taken_port, DOCTOR_MAPPING, DOCTOR_SKIPPED, "not ours", NULL, NULL, false },
+	{ "mapping not needed", mapping_not_needed, DOCTOR_MAPPING, DOCTOR_SKIPPED, NULL, NULL, NULL, false },
+	{ "two routers", mapping_double, DOCTOR_MAPPING, DOCTOR_FAIL, "100.64.0.7", "second router", NULL, true },
+	{ "no router answers", mapping_no_answer, DOCTOR_MAPPING, DOCTOR_FAIL, NULL, "Switch UPnP or NAT-PMP on", NULL, true },
+	{ "mapping taken", mapping_taken, DOCTOR_MAPPING, DOCTOR_FAIL, "192.168.0.5", "set serverPort", NULL, true },
+	{ "mapping, no library", mapping_no_library, DOCTOR_MAPPING, DOCTOR_FAIL, NULL, "Install miniupnpc", NULL, true },
+	{ "router is not connected", mapping_no_wan, DOCTOR_MAPPING, DOCTOR_FAIL, NULL, "its connection", NULL, true },
+	{ "mapping, yet closed", mapping_useless, DOCTOR_OUTSIDE, DOCTOR_FAIL, "closed", "it was asked to", NULL, true },
 	{ "NAT", nat, DOCTOR_OUTSIDE, DOCTOR_FAIL, "closed, seen at 203.0.113.5, here it is 192.168.0.5",
 	  "router pass TCP port 7144 on to 192.168.0.5, or set portMapping", NULL, true },
 	{ "NAT: push", nat, DOCTOR_PUSH, DOCTOR_OK, "(GIV)", NULL, "broadcasting to nodes whose own port is open", false },
