@@ -23,6 +23,13 @@ static size_t resident(void)
 	return (size_t)here * (size_t)sysconf(_SC_PAGESIZE);
 }
 
+START_TEST(nothing_to_give)
+{
+	heap_init();
+	ck_assert(!heap_trim());
+}
+END_TEST
+
 /* A crowd leaves, but for one in 64: malloc by itself gives nothing back. */
 START_TEST(after_a_crowd)
 {
@@ -71,6 +78,7 @@ Suite *unit_suite(void)
 	Suite *s = suite_create("core/sys/heap");
 	TCase *t = tcase_create("heap");
 
+	tcase_add_test(t, nothing_to_give);
 	/* a sanitizer's malloc is another one */
 	if (!SANITIZED) {
 		tcase_add_test(t, large_ones);
