@@ -18,7 +18,6 @@
 #define RATE_TIME     (4 * NSEC_PER_SEC)        /* to measure a rate, at least */
 #define HOPS_STEP     4                         /* hops that count as equal */
 #define SWITCHES_MAX  3
-#define BELOW_MAX     256                       /* nodes below us whose own listeners are looked for */
 #define GROWTH_MAX    5                         /* doublings of a pause */
 
 /* --- hosts tried before ----------------------------------------------------------------------- */
@@ -264,26 +263,49 @@ struct upstream_verdict upstream_judge(const struct upstream_evidence *e)
 
 /* --- the next one ----------------------------------------------------------------------------- */
 
-void upstream_prune(struct hit *hits, size_t n, const struct hit *self, const struct gnuid *below,
+/* Hits by the address of their upstream; a number is one more than the hit's place, 0 = none. */
+struct hung {
+	uint16_t first[PICK_SLOTS], beside[HITLIST_MAX_HITS];
+	uint16_t queue[HITLIST_MAX_HITS];       /* those that are dead, and whose own are looked for */
+	size_t count;
+};
+
+/* Those that hang on up are dead. */
+static void prune_hung(struct hung *x, struct hit *hits, const struct hit *up)
+{
+	for (int k = 0; k < 2; k++) {
+		uint16_t i = host_is_set(&up->rhost[k]) ? x->first[pick_slot(&up->rhost[k])] : 0;
+
+		for (; i != 0; i = x->beside[i - 1])
+			if (!hits[i - 1].dead && pick_hangs_on(&hits[i - 1], up)) {
+				hits[i - 1].dead = true;
+				x->queue[x->count++] = (uint16_t)(i - 1);
+			}
+	}
+}
+
+NOINLINE void upstream_prune(struct hit *hits, size_t n, const struct hit *self, const struct gnuid *below,
 	size_t n_below)
 {
-	const struct hit *queue[BELOW_MAX] = { self };
-	size_t count = 1;
+	struct hung x = { .count = 0 };
 
+	n = MIN(n, (size_t)HITLIST_MAX_HITS);
 	for (size_t i = 0; i < n; i++) {
 		for (size_t k = 0; k < n_below && !hits[i].dead; k++)
 			hits[i].dead = gnuid_equal(&hits[i].sid, &below[k]) ||
 			               gnuid_equal(&hits[i].via, &below[k]);
-		if (hits[i].dead && count < BELOW_MAX)
-			queue[count++] = &hits[i];
+		if (hits[i].dead) {
+			x.queue[x.count++] = (uint16_t)i;
+		} else if (host_is_set(&hits[i].uphost)) {
+			uint16_t *slot = &x.first[pick_slot(&hits[i].uphost)];
+
+			x.beside[i] = *slot;
+			*slot = (uint16_t)(i + 1);
+		}
 	}
-	for (size_t done = 0; done < count; done++)
-		for (size_t i = 0; i < n; i++)
-			if (!hits[i].dead && pick_hangs_on(&hits[i], queue[done])) {
-				hits[i].dead = true;
-				if (count < BELOW_MAX)
-					queue[count++] = &hits[i];
-			}
+	prune_hung(&x, hits, self);
+	for (size_t done = 0; done < x.count; done++)
+		prune_hung(&x, hits, &hits[x.queue[done]]);
 }
 
 /* Did it leave us once for good reason, or is it so far behind that its report cannot explain it? */

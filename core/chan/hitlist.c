@@ -258,27 +258,46 @@ void hitlist_failed(struct hitlist *l, const struct host *h)
 			n->h.dead = true;
 }
 
+/* Mark those that hang on up; they come in front of those whose own are still to be looked for. */
+static struct hitnode *mark_hung(struct hitnode *const hung[], const struct hit *up, struct hitnode *queue)
+{
+	for (int i = 0; i < 2; i++) {
+		struct hitnode *n = host_is_set(&up->rhost[i]) ? hung[pick_slot(&up->rhost[i])] : NULL;
+
+		for (; n != NULL; n = n->beside)
+			if (!n->below && pick_hangs_on(&n->h, up)) {
+				n->below = true;
+				n->then = queue;
+				queue = n;
+			}
+	}
+	return queue;
+}
+
 void hitlist_mark_below(struct hitlist *l, const struct gnuid *sid, const struct host *at)
 {
 	const struct hit asker = { .rhost = { *at } };
-	const struct hit *queue[HITLIST_BELOW] = { &asker };
-	struct hitnode *n;
-	size_t done = 0, count = 1;
+	struct hitnode *hung[PICK_SLOTS] = { NULL }, *queue = NULL, *n;
 
 	DL_FOREACH(l->hits, n) {
 		n->below = (gnuid_is_set(sid) &&
 		            (gnuid_equal(&n->h.sid, sid) || gnuid_equal(&n->h.via, sid))) ||
 		           (host_is_set(at) && at->port != 0 && host_equal(&n->h.rhost[0], at));
-		if (n->below && count < HITLIST_BELOW)
-			queue[count++] = &n->h;
+		if (n->below) {
+			n->then = queue;
+			queue = n;
+		} else if (host_is_set(&n->h.uphost)) {
+			struct hitnode **slot = &hung[pick_slot(&n->h.uphost)];
+
+			n->beside = *slot;
+			*slot = n;
+		}
 	}
-	for (; done < count; done++)
-		DL_FOREACH(l->hits, n)
-			if (!n->below && pick_hangs_on(&n->h, queue[done])) {
-				n->below = true;
-				if (count < HITLIST_BELOW)
-					queue[count++] = &n->h;
-			}
+	queue = mark_hung(hung, &asker, queue);
+	while (queue != NULL) {
+		n = queue;
+		queue = mark_hung(hung, &n->h, n->then);
+	}
 }
 
 void hitlist_session_gone(struct hitlist *l, const struct gnuid *sid, bool at_once, nsec at)

@@ -21,13 +21,13 @@
 #include "core/chan/hit.h"
 #include "core/sys/status.h"
 
-#define HITLIST_BELOW 256
 #define HITLIST_LINE 125        /* of a full list: more are not kept of one line at others' cost */
 
 struct hitnode {
 	struct hit h;
 	struct hitnode *prev, *next;
 	bool below;                     /* as hitlist_mark_below() last found */
+	struct hitnode *beside, *then;  /* its scratch */
 };
 
 struct hitlist {
@@ -69,7 +69,7 @@ void hitlist_contacted(struct hitlist *l, const struct host *h, nsec now);
 /* A connection to that address failed: dead, but for those a user named. */
 void hitlist_failed(struct hitlist *l, const struct host *h);
 /* Find the hits of that session, or at that address (unset = neither), and those below it: told over its
- * line, or with an upstream that leads there. The nearest HITLIST_BELOW are followed. */
+ * line, or with an upstream that leads there. */
 void hitlist_mark_below(struct hitlist *l, const struct gnuid *sid, const struct host *at);
 /* The line of that session ended: what it told of goes at `at`, or with the next sweep. What others told of
  * it by live sync stays. */

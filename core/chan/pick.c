@@ -88,6 +88,15 @@ bool pick_hangs_on(const struct hit *h, const struct hit *up)
 	       (host_equal(&h->uphost, &up->rhost[1]) && host_same_ip(&h->rhost[0], &up->rhost[0]));
 }
 
+uint32_t pick_slot(const struct host *h)
+{
+	uint32_t v = h->port;
+
+	for (size_t i = 0; i < sizeof(h->ip); i++)
+		v = v * 31 + h->ip[i];
+	return (v ^ v >> 16) % PICK_SLOTS;
+}
+
 bool pick_is_better(const struct hit *h, const struct hit *best)
 {
 	if ((h->gone_at != 0) != (best->gone_at != 0))

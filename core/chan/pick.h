@@ -38,6 +38,11 @@ bool pick_address(const struct hit *h, const struct pick *p, struct host *to);
  * network. */
 bool pick_hangs_on(const struct hit *h, const struct hit *up);
 
+#define PICK_SLOTS 256
+/* Where to look for those that hang on a host with that address, or where one whose upstream has it belongs:
+ * below PICK_SLOTS. So whoever is below somebody is found by going over a list once. */
+uint32_t pick_slot(const struct host *h);
+
 /* Does h come before best? Whoever's line still stands; fewest hops; a free relay slot; else the one that
  * was asked about first: walk a list from its newest insertion. */
 bool pick_is_better(const struct hit *h, const struct hit *best);

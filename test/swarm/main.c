@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* peercast-swarm [NAME=value ...]: a swarm of virtual nodes (swarm.h). JSON goes to the file JSON=, a table to
- * standard output. `make swarm` runs it; GROWTH.md says what came of it. */
+ * standard output. `make swarm` runs it; GROWTH.md says what came of it.
+ * peercast-swarm costs: cost curves of the hit list (costs.h). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/sys/text.h"
+#include "test/swarm/costs.h"
 #include "test/swarm/swarm.h"
 
 static const struct option {
@@ -54,6 +56,11 @@ int main(int argc, char **argv)
 	const char *json = NULL;
 	FILE *f = NULL;
 
+	if (argc == 2 && strcmp(argv[1], "costs") == 0) {
+		world_init(1, 0, NULL);
+		costs_report(stdout);
+		return 0;
+	}
 	for (int i = 1; i < argc; i++) {
 		if (set(&s.plan, argv[i], &json))
 			continue;

@@ -236,12 +236,13 @@ static void work(struct swarm *s, struct look *l, const struct out *to)
 	spread(to, "hosts in its hit list", "hits", &l->hits, 1, "");
 }
 
-static double tracker_hits(const struct swarm *s)
+static void tracker(const struct swarm *s, const struct out *to)
 {
 	struct hitstats h;
 
 	(void)chanmgr_stats(s->tracker->app.node.cm, &s->id, &h);
-	return h.hosts;
+	say(to, "hosts in the tracker's hit list", "tracker_hits", h.hosts, "");
+	say(to, "listeners it tells the root of", "announced", (double)h.listeners, "");
 }
 
 void swarm_report(struct swarm *s, FILE *json, FILE *table)
@@ -261,7 +262,7 @@ void swarm_report(struct swarm *s, FILE *json, FILE *table)
 	viewers(s, &l, &to);
 	tree(s, &l, &to);
 	work(s, &l, &to);
-	say(&to, "hosts in the tracker's hit list", "tracker_hits", tracker_hits(s), "");
+	tracker(s, &to);
 	heading(&to, "this run");
 	say(&to, "time simulated", "world_s", (double)(world_now() - s->began) / 1e9, "s");
 	(void)getrusage(RUSAGE_SELF, &ru);

@@ -373,6 +373,29 @@ START_TEST(choice)
 }
 END_TEST
 
+/* Of as many as a list holds: below us a row of them, whichever way round they are listed, and nobody else. */
+START_TEST(prune_to_the_end)
+{
+	static struct hit hits[HITLIST_MAX_HITS];
+	const size_t n = NELEM(hits), row = n - 100;
+	const struct hit us = { .rhost = { host_v4(10, 1, 0, 0, 7144) } };
+
+	for (int way = 0; way < 2; way++) {
+		memset(hits, 0, sizeof(hits));
+		for (size_t i = 0; i < n; i++) {
+			struct hit *h = &hits[way ? n - 1 - i : i];
+
+			h->rhost[0] = host_v4(10, 1, (uint8_t)((i + 1) >> 8), (uint8_t)(i + 1), 7144);
+			h->uphost = i == row ? host_v4(10, 2, 0, 0, 7144) :
+				host_v4(10, 1, (uint8_t)(i >> 8), (uint8_t)i, 7144);
+		}
+		upstream_prune(hits, n, &us, NULL, 0);
+		for (size_t i = 0; i < n; i++)
+			ck_assert_msg(hits[way ? n - 1 - i : i].dead == (i < row), "%zu", i);
+	}
+}
+END_TEST
+
 /* Equals are chosen equally often. */
 START_TEST(fair)
 {
@@ -522,6 +545,7 @@ Suite *unit_suite(void)
 	tcase_add_test(t, watch_first);
 	tcase_add_test(t, watch_rate);
 	tcase_add_loop_test(t, choice, 0, NELEM(choices));
+	tcase_add_test(t, prune_to_the_end);
 	tcase_add_test(t, fair);
 	tcase_add_test(t, memory);
 	tcase_add_test(t, doubt);
