@@ -63,7 +63,8 @@ static bool set_up(struct transfer *t, const char *url, nsec time, size_t max, l
 	ok = c->easy_setopt(h, CURLOPT_NOSIGNAL, 1L) == CURLE_OK && ok;
 	ok = c->easy_setopt(h, CURLOPT_FOLLOWLOCATION, redirects > 0 ? 1L : 0L) == CURLE_OK && ok;
 	ok = c->easy_setopt(h, CURLOPT_MAXREDIRS, redirects) == CURLE_OK && ok;
-	ok = c->easy_setopt(h, CURLOPT_TIMEOUT_MS, (long)(time / NSEC_PER_MSEC)) == CURLE_OK && ok;
+	/* 0 would be for ever */
+	ok = c->easy_setopt(h, CURLOPT_TIMEOUT_MS, MAX((long)(time / NSEC_PER_MSEC), 1L)) == CURLE_OK && ok;
 	ok = c->easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, (long)(CONNECT_TIME / NSEC_PER_MSEC)) ==
 		CURLE_OK && ok;
 	ok = c->easy_setopt(h, CURLOPT_MAXFILESIZE, (long)max) == CURLE_OK && ok;

@@ -100,6 +100,23 @@ START_TEST(transfer_stops)
 }
 END_TEST
 
+/* The last moment of a deadline is no time, not all the time there is. */
+START_TEST(no_time_left)
+{
+	struct run r = { .st = ST_OK };
+	char url[64], hs[HOST_STRLEN];
+
+	(void)snprintf(url, sizeof(url), "http://%s/", host_str(&at, hs));
+	ck_assert_int_eq(transfer_init(&r.t, sm, url, 1, 1000, 0, false), ST_OK);
+	mbox_init_lazy(&r.mb);
+	ck_assert_int_eq(thr_start(&r.thr, "run", run, &r), ST_OK);
+	ck_assert_int_eq(thr_join(&r.thr, SOON), ST_OK);
+	ck_assert_int_eq(r.st, ST_OK);
+	transfer_fini(&r.t);
+	mbox_fini(&r.mb);
+}
+END_TEST
+
 struct asker {
 	struct thr thr;
 	struct boards *b;
@@ -170,6 +187,7 @@ Suite *unit_suite(void)
 	tcase_set_timeout(t, 120);
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_add_loop_test(t, transfer_stops, 0, 2);
+	tcase_add_test(t, no_time_left);
 	tcase_add_test(t, board_waiter_stops);
 #endif
 	suite_add_tcase(s, t);
