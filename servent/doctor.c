@@ -47,11 +47,6 @@ struct doctor {
 
 /* --- asking, all at once ---------------------------------------------------------------------- */
 
-static struct outcome outcome_of(enum status st)
-{
-	return (struct outcome){ .st = st, .err = st == ST_SYS ? errno : 0 };
-}
-
 static void do_job(struct doctor *d, const struct job *j)
 {
 	const nsec names = clk_deadline(doctor_share(d->whole, DOCTOR_NAME));

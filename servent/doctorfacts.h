@@ -4,6 +4,8 @@
 #ifndef SERVENT_DOCTORFACTS_H
 #define SERVENT_DOCTORFACTS_H
 
+#include <errno.h>
+
 #include "core/conf/roots.h"
 #include "core/conf/settings.h"
 #include "core/node/own.h"
@@ -18,6 +20,12 @@ struct outcome {
 	enum status st;
 	int err;
 };
+
+/* Of what has just ended so. */
+static inline struct outcome outcome_of(enum status st)
+{
+	return (struct outcome){ .st = st, .err = st == ST_SYS ? errno : 0 };
+}
 
 /* A port the settings want. */
 struct doctor_port {

@@ -127,11 +127,6 @@ static struct host from_here(const struct host *at)
 	return host_is_set(at) ? *at : host_v4(127, 0, 0, 1, at->port);
 }
 
-static struct outcome outcome_of(enum status st)
-{
-	return (struct outcome){ .st = st, .err = st == ST_SYS ? errno : 0 };
-}
-
 /* As a port test comes: any node answers at once, and it is counted nowhere. */
 static void knock(struct doctor_port *p, struct gnuid *sid, nsec deadline)
 {

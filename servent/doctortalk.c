@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "servent/doctortalk.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,11 +17,6 @@
 
 #define KNOCK_TIME  (5 * NSEC_PER_SEC)  /* for one that comes to say what it wants, and to hear it */
 #define AFTER_ATOMS 64                  /* behind the oleh: hosts, the root's settings */
-
-static struct outcome outcome_of(enum status st)
-{
-	return (struct outcome){ .st = st, .err = st == ST_SYS ? errno : 0 };
-}
 
 /* --- a root ----------------------------------------------------------------------------------- */
 

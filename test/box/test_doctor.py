@@ -11,7 +11,7 @@ import threading
 import time
 import unittest
 
-from harness import AGENT, PATIENCE, PEERCAST, WAIT, BoxCase, box, free_port, gid, ip, new_id, text, u16, u32
+from harness import AGENT, PATIENCE, PEERCAST, WAIT, BoxCase, box, free_port, gid, ip, leaf, new_id, text, u16, u32
 from net import PORT, NetCase
 from test_access import NameServer
 from test_pcp import YellowPage
@@ -262,6 +262,37 @@ class Here(Doctors, BoxCase):
                 self.assertIsNotNone(f)
                 self.fails(f, step, said, mend)
                 self.assertEqual([sorted(a.name for a in h.children) for h in yp.helos], [["agnt", "ping", "sid", "ver"]])
+
+    def test_time_is_bounded(self):
+        """All roots hang, one sends a byte now and then, and so do the lists: the time is what was asked for."""
+        def drip(yp, c):
+            with contextlib.suppress(OSError):
+                for byte in b"oleh\x02\x00\x00\x80sid\0" + bytes(10000):
+                    c.send(bytes([byte]))
+                    time.sleep(0.02)
+        mute = self.root(lambda yp, c: None)
+        roots = [self.root(drip).address] + ["127.0.0.%d:%d" % (i, mute.port) for i in (1, 1, 1, 1, 1, 1, 1)]
+        lists = socket.create_server(("127.0.0.1", 0), backlog=200)         # takes every call, says nothing
+        self.addCleanup(lists.close)
+        n = self.ini({"rootHost": ", ".join(roots)}, blocks="".join(
+            "[Feed]\nurl = http://127.0.0.1:%d/%d\n[End]\n" % (lists.getsockname()[1], i) for i in range(99)))
+        seconds = int(3 * PATIENCE)
+        found = self.examine(n, "--timeout", str(seconds))
+        self.assertLess(found.seconds, seconds + 3 * PATIENCE)
+        self.fails(found, "yp", "takes the call, but does not answer")
+        self.assertEqual(found.steps["lists"]["verdict"], "fail")
+        self.assertEqual(len(found.steps["lists"]["notes"]), 98)
+
+    def test_words_of_others(self):
+        """What a root calls itself does no harm: not to a terminal, not to a program that reads JSON."""
+        yp = self.root(lambda yp, c: (c.send_atom(box("oleh", leaf("agnt", b"\x1b[31mred\r\n\xff\x00more"), gid("sid", yp.sid),
+                                                      ip("rip", "192.168.0.5"))), c.send_atom(u32("ok", 0))))
+        n = self.ini({"rootHost": yp.address})
+        self.assertIn("red", self.examine(n).said("yp"))
+        r = subprocess.run([PEERCAST, "doctor", "-i", n.ini_path], capture_output=True, check=False)
+        self.assertIn(b"red", r.stdout)
+        self.assertNotRegex(r.stdout, rb"[^\n\x20-\x7e\x80-\xff]")
+        r.stdout.decode("utf-8")
 
     def test_seen_from_near(self):
         """A root that sees us at an address of our own network has tested nothing, and so has one that is not there."""
