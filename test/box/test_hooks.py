@@ -279,6 +279,11 @@ class Failures(HookCase):
         with node.view(cid):
             self.wait(lambda: sink.names()[3:] == ["viewerJoin"], LONG)
         node.wait_log(r"viewerJoin: the server answers 404; given up after 1 try")
+        # one who asks for time gets it
+        self.wait(lambda: sink.names()[4:] == ["viewerLeave"], LONG)
+        sink.status, sink.headers = [503], {"Retry-After": "120"}
+        node.view(cid).close()
+        node.wait_log(r"the server answers 503; tried again in 120 s", LONG)
 
     def test_bad_servers(self):
         """Whatever a server does, it costs the hook one try of its time at most."""
