@@ -559,8 +559,10 @@ static void mend_outside(
 			"on to %s.",
 			port, host_ip_str(&t->local, ip));
 	else if (!v6 && is_behind_nat(t) && f->set->port_mapping)
-		mend(d, "Have your router pass TCP port %u on to %s: it was asked to (see mapping), and that does "
-			"not do.", port, host_ip_str(&t->local, ip));
+		mend(d,
+			"Have your router pass TCP port %u on to %s: it was asked to (see mapping), and "
+			"that does not do.",
+			port, host_ip_str(&t->local, ip));
 	else if (!v6 && is_behind_nat(t))
 		mend(d,
 			"Have your router pass TCP port %u on to %s, or set portMapping = Yes if it "

@@ -16,6 +16,7 @@ from net import PORT, NetCase
 from test_access import NameServer
 from test_pcp import YellowPage
 
+SHORT = 4 + 2 * PATIENCE        # for what waits in vain for a sixth of it
 STEPS = ["config", "port", "limits", "names", "yp", "lists", "mapping", "outside", "push", "clock"]
 LINE = b"a<>%032d<>203.0.113.9:7144<><>g<>d<>1<>0<>500<>FLV<><><><><>a<>0:10<>click<><>0\n"
 
@@ -276,7 +277,7 @@ class Here(Doctors, BoxCase):
         self.addCleanup(lists.close)
         n = self.ini({"rootHost": ", ".join(roots)}, blocks="".join(
             "[Feed]\nurl = http://127.0.0.1:%d/%d\n[End]\n" % (lists.getsockname()[1], i) for i in range(99)))
-        seconds = int(3 * PATIENCE)
+        seconds = int(2 + PATIENCE)
         found = self.examine(n, "--timeout", str(seconds))
         self.assertLess(found.seconds, seconds + 3 * PATIENCE)
         self.fails(found, "yp", "takes the call, but does not answer")
@@ -371,7 +372,7 @@ class Outside(Doctors, NetCase):
         """A router that does not map; one that need not; nobody asks for a port that is not ours."""
         home = self.lan()
         place = home.machine()
-        found = self.examine(self.patient(place, portMapping="Yes"), "--timeout", str(int(6 * PATIENCE)))
+        found = self.examine(self.patient(place, portMapping="Yes"), "--timeout", str(int(SHORT)))
         self.fails(found, "mapping", "the router .*answer", "Switch UPnP or NAT-PMP on")
         self.assertRegex(found.steps["outside"]["mend"], "it was asked to")
         found = self.examine(self.patient(portMapping="Yes"))
@@ -409,7 +410,7 @@ class Outside(Doctors, NetCase):
                               (gone.ip, "%s:7144: timed out" % gone.ip)):
             with self.subTest(said):
                 n = self.node({"rootHost": address}, start=False, place=place)
-                found = self.examine(n, "--timeout", str(int(6 * PATIENCE)))
+                found = self.examine(n, "--timeout", str(int(SHORT)))
                 self.fails(found, "yp", said)
                 self.assertLess(found.seconds, 8 * PATIENCE)
 
@@ -443,7 +444,7 @@ class Outside(Doctors, NetCase):
                    "Correct the name in rootHost")
         server.silent = True
         n = self.node({"rootHost": "yp.example"}, start=False, place=place)
-        found = self.examine(n, "--timeout", str(int(6 * PATIENCE)), command=command)
+        found = self.examine(n, "--timeout", str(int(SHORT)), command=command)
         self.fails(found, "names", "yp.example: the name server does not answer", "resolv.conf")
         self.assertLess(found.seconds, 8 * PATIENCE)
 
