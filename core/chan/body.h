@@ -43,6 +43,7 @@ struct chan {
 
 	struct reader **subs            GUARDED_BY(lk_chan);
 	uint32_t n_subs                 GUARDED_BY(lk_chan);
+	uint32_t n_holders              GUARDED_BY(lk_chan);    /* of them, those that hold the channel */
 	uint32_t let_go                 GUARDED_BY(lk_chan);    /* times chan_let_go() was called */
 	uint32_t cap_subs               GUARDED_BY(lk_chan);
 	struct mbox **waiters           GUARDED_BY(lk_chan);    /* for the first data */

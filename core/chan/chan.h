@@ -216,9 +216,12 @@ void chan_count_skip(struct chan *c) EXCLUDES(lk_chan);
 enum status chan_join(struct chan *c, struct reader *r) EXCLUDES(lk_chan) NODISCARD;
 /* Leave it; the reader must hold its right. */
 void chan_leave(struct chan *c, struct reader *r) EXCLUDES(lk_chan);
+/* Is there a reader that `holds` the channel? */
+bool chan_is_held(struct chan *c) EXCLUDES(lk_chan);
 
 enum chan_from {
 	CHAN_FROM_LIVE,         /* newest start point with a cushion (ring_start()) */
+	CHAN_FROM_OLDEST,       /* the oldest start point there is, else the oldest packet */
 	CHAN_FROM_NEWEST,       /* the newest packet, start point or not */
 	CHAN_FROM_POS,          /* a wire position somebody asked for (pcp.md 9.4) */
 	CHAN_FROM_HERE,         /* where it was placed before, while that is there; else as CHAN_FROM_POS */

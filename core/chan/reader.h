@@ -47,6 +47,7 @@ struct reader {
 	bool writes;                    /* sends by itself, over TLS or with reader_take(): never fed, only
 	                                 * woken; constant */
 	bool ends_at_head;              /* a new head is not fed to it, it is woken; constant */
+	bool holds;                     /* its channel is in use, as by a listener in the table; constant */
 	struct sock *sock;              /* the owner's; its fd and counter are used with the right */
 	struct mbox *mb;                /* the owner's; constant */
 	uint32_t owner;                 /* number of its connection, for views; constant once it has joined */

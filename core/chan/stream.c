@@ -362,6 +362,7 @@ enum status chan_join(struct chan *c, struct reader *r)
 		r->let_go = c->let_go;
 		r->listed = true;
 		c->subs[c->n_subs++] = r;
+		c->n_holders += r->holds;
 	}
 	chan_unlock(c);
 	return st;
@@ -377,8 +378,19 @@ void chan_leave(struct chan *c, struct reader *r)
 		c->subs[r->slot] = last;
 		last->slot = r->slot;
 		r->listed = false;
+		c->n_holders -= r->holds;
 	}
 	chan_unlock(c);
+}
+
+bool chan_is_held(struct chan *c)
+{
+	bool yes;
+
+	chan_lock(c);
+	yes = c->n_holders > 0;
+	chan_unlock(c);
+	return yes;
 }
 
 /* Where a wire position leads (pcp.md 9.4). */
@@ -416,6 +428,11 @@ enum status chan_place(struct chan *c, struct reader *r, enum chan_from from, ui
 	switch (from) {
 	case CHAN_FROM_LIVE:
 		seq = ring_start(&c->ring, MAX(c->after_head, c->ring.first), now);
+		break;
+	case CHAN_FROM_OLDEST:
+		seq = MAX(c->after_head, c->ring.first);
+		if (ring_oldest_start(&c->ring, seq) < c->ring.next)
+			seq = ring_oldest_start(&c->ring, seq);
 		break;
 	case CHAN_FROM_NEWEST:
 		seq = c->ring.next - c->ring.first > 0 ? c->ring.next - 1 : c->ring.next;

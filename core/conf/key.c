@@ -215,7 +215,8 @@ const struct key key_table[] = {
 	LOCAL(SECT_RECORD, "recordDir", record_dir, "",
 		"Folder that recordings are written to; it must be there; empty = nothing is recorded."),
 	WHOLE(SECT_RECORD, "recordAuto", record_auto, "none",
-		"Recorded unasked: none, own (our broadcasts), all, or names, comma separated, * = anything."),
+		"Recorded unasked: none, own (our broadcasts), all, or names, comma separated, "
+		"* = anything."),
 	U32(SECT_RECORD, "recordMax", record_max, "8", 1, 64, "Channels recorded at once, 1-64."),
 	U32(SECT_RECORD, "recordRotateMinutes", record_rotate_minutes, "60", 0, 10080,
 		"Minutes after which the next file begins, at a key frame; 0 = never."),

@@ -29,6 +29,8 @@
 #define NODE_EX_PREFIX  "SV"            /* host.vexp, bcst.vexp */
 #define NODE_EX_NUMBER  1               /* host.vexn, bcst.vexn */
 
+struct record_totals;
+struct record_view;
 struct board_ask;
 struct board_answer;
 struct sync_report;
@@ -114,6 +116,15 @@ struct node_ops {
 	 * bad, is in speedtests. Waits for it, a minute at most, on the thread of sv. ST_OK; ST_LIMIT:
 	 * another one is running; ST_STOPPED */
 	enum status (*speedtest)(struct node *n, struct servent *sv, const char *url, bool send);
+	/* Write a channel to files; one that waits for the disk tries at once. ST_OK (also when it is
+	 * recorded already); ST_EOF (no such channel), ST_PROTO (no recordDir), ST_LIMIT, ST_STOPPED: why
+	 * says so. NULL = nothing is recorded here, as for the next three */
+	enum status (*record_start)(struct node *n, const struct gnuid *id, char why[NODE_WHY]);
+	/* No longer, and not by recordAuto either until the channel has gone. Was it? */
+	bool (*record_stop)(struct node *n, const struct gnuid *id);
+	/* Those there are, newest first, into out[RECORDS]. Returns how many. */
+	size_t (*record_views)(struct node *n, struct record_view *out);
+	void (*record_totals)(struct node *n, struct record_totals *t);
 	/* Ask a channel's board for something, or post to it (http/board.h); what came of it is in out, whose
 	 * references are the caller's. Waits, 20 s at most, on the thread of sv. ST_OK (also when it failed:
 	 * out says why); ST_LIMIT (memory), ST_STOPPED */

@@ -265,6 +265,15 @@ static bool cp_is_harmful(uint32_t cp)
 		(cp >= 0x2028 && cp <= 0x202E) || (cp >= 0x2066 && cp <= 0x2069);
 }
 
+size_t text_next(const char *s, size_t n, bool *harmful)
+{
+	uint32_t cp;
+	const size_t k = u8_next((const uint8_t *)s, n, &cp);
+
+	*harmful = cp_is_harmful(cp);
+	return k;
+}
+
 const char *text_escape(char *dst, size_t cap, const void *src, size_t n)
 {
 	static const char digit[] = "0123456789ABCDEF";

@@ -37,6 +37,10 @@ bool text_is_clean(const char *s, size_t n);
  * and paragraph separators, direction marks, bad UTF-8. No escape or character is cut in half. */
 const char *text_escape(char *dst, size_t cap, const void *src, size_t n);
 
+/* Bytes of the first character of s[0..n), n > 0, bad bytes one by one. *harmful: one that text_escape()
+ * would not let through. */
+size_t text_next(const char *s, size_t n, bool *harmful);
+
 /* ASCII only, whatever the locale. */
 bool ascii_isdigit(int c);
 bool ascii_isspace(int c);      /* space, tab, CR, LF, VT, FF */
