@@ -39,6 +39,8 @@ rpc_handler method_add_speed_test, method_end_connection, method_get_connections
 rpc_handler method_bump_channel, method_get_channel_detail, method_get_channel_head, method_keep_channel;
 /* methods_overview.c: the node at a glance */
 rpc_handler method_get_overview, method_get_traffic;
+/* methods_record.c: what is recorded */
+rpc_handler method_get_recordings, method_start_recording, method_stop_recording;
 /* methods_pull.c: what is pulled */
 rpc_handler method_fetch;
 /* The same for what is there already of m; fails with why not. */

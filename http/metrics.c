@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "core/node/record.h"
 #include "core/sys/log.h"
 #include "core/sys/text.h"
 #include "http/promtext.h"
@@ -319,6 +320,28 @@ static enum status put_channels(struct prom *p, struct node *n)
 	return ST_OK;
 }
 
+static void put_recordings(struct prom *p, struct node *n)
+{
+	struct record_totals t;
+
+	if (n->ops.record_totals == NULL)
+		return;
+	n->ops.record_totals(n, &t);
+	prom_family(p, PROM_GAUGE, "peercast_recordings",
+		"Recordings, by state; the last ones that ended, too.");
+	for (int s = RECORD_WAITING; s <= RECORD_ENDED; s++)
+		prom_put(p, t.by_state[s], "state", record_state_str((enum record_state)s), NULL);
+	prom_one(p, PROM_COUNTER, "peercast_recorded_bytes", "Bytes written to recordings.", (double)t.bytes);
+	prom_one(p, PROM_COUNTER, "peercast_recorded_files", "Files begun by recordings.", (double)t.parts);
+	prom_one(p, PROM_COUNTER, "peercast_recording_skips",
+		"Times the disk was too slow for a recording, and a piece is missing.", (double)t.skips);
+	prom_one(p, PROM_COUNTER, "peercast_recording_errors", "Times a recording could not go on.",
+		(double)t.errors);
+	prom_one(p, PROM_GAUGE, "peercast_recordings_kept_files",
+		"Files recorded by this node that are there.", t.kept_files);
+	prom_one(p, PROM_GAUGE, "peercast_recordings_kept_bytes", "Bytes of them.", (double)t.kept_bytes);
+}
+
 static void put_upstreams(struct prom *p, struct node *n)
 {
 	static const struct counter left[] = {
@@ -527,6 +550,7 @@ enum status metrics_serve(struct node *n, const struct request *rq, struct respo
 	if (put_channels(&p, n) != ST_OK)
 		return ST_LIMIT;
 	put_upstreams(&p, n);
+	put_recordings(&p, n);
 	put_yp(&p, n);
 	put_feeds(&p, n);
 	put_hooks(&p, n);

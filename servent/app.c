@@ -37,6 +37,7 @@
 #include "servent/portcheck.h"
 #include "servent/pull.h"
 #include "servent/readyd.h"
+#include "servent/record.h"
 #include "servent/remux.h"
 #include "servent/rtmp.h"
 #include "servent/source.h"
@@ -194,6 +195,7 @@ static void op_settings_changed(struct node *n)
 	rtmpd_wake(app_of(n)->rtmp);
 	feedd_wake(app_of(n)->feeds);
 	hookd_wake(app_of(n)->hooks);
+	recordd_wake(app_of(n)->record);
 	livesync_settings(app_of(n)->livesync);
 }
 
@@ -609,6 +611,8 @@ enum status app_start(struct app *a, const char *ini, const struct confine_paths
 		.speedtest = speedtest_run, .board = op_board, .pull_start = pull_start,
 		.rtmp_prepare = rtmpd_prepare, .rtmp_switch = rtmpd_switch, .rtmp_status = rtmpd_status,
 		.sync_report = op_sync_report,
+		.record_start = recordd_op_start, .record_stop = recordd_op_stop,
+		.record_views = recordd_op_views, .record_totals = recordd_op_totals,
 	};
 	app_apply_settings(a);
 	set = conf_get(conf);
@@ -626,7 +630,9 @@ enum status app_start(struct app *a, const char *ini, const struct confine_paths
 		settings_unref(&set);
 	}
 	a->remux = remuxd_new(a);
-	st = a->remux != NULL ? hookd_start(&a->hooks, &a->node) : ST_LIMIT;     /* before there are events */
+	a->record = recordd_new(a);
+	st = a->remux != NULL && a->record != NULL ? hookd_start(&a->hooks, &a->node) :
+		ST_LIMIT;               /* before there are events */
 	if (st == ST_OK)
 		st = chanlogd_start(&a->chanlog, conf);
 	if (st == ST_OK)
@@ -726,6 +732,7 @@ void app_stop(struct app *a)
 	app_unlock(a);
 	close_channels(a);
 	remuxd_stop(a->remux);
+	recordd_stop(a->record);
 	source_stop_all(a);
 	mbox_stop(&a->house_mb);
 	st = servmgr_wait_empty(a->node.sm, clk_now() + (deadline - clk_now()) / 2);
@@ -754,6 +761,7 @@ void app_stop(struct app *a)
 		return;         /* threads still use it; the process ends now anyway */
 	mbox_fini(&a->server_mb);
 	mbox_fini(&a->house_mb);
+	recordd_free(&a->record);
 	rtmpd_free(&a->rtmp);
 	boards_free(&a->boards);
 	tls_cert_free(&a->tls);

@@ -32,6 +32,7 @@ struct historyd;
 struct hookd;
 struct livesync;
 struct readyd;
+struct recordd;
 struct remuxd;
 struct rtmpd;
 struct source;
@@ -50,6 +51,7 @@ struct app {
 	int ini_lock;                   /* daemon.h; constant */
 	int passed_fd;                  /* a listener of the service manager's, for its port; -1; constant */
 	struct remuxd *remux;           /* the same */
+	struct recordd *record;         /* the same */
 	int listen_fd;                  /* the SERVER thread's, and */
 	struct host listen_at;          /* where it is */
 	struct thr server_thr, house_thr;

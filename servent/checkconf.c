@@ -212,7 +212,8 @@ static void check_record_folder(struct check *c)
 
 	if (dir[0] == '\0') {
 		if (strcmp(c->set->record_auto, "none") != 0)
-			say(c, line_of_key(c, "recordAuto"), "recordAuto: nothing is recorded without recordDir");
+			say(c, line_of_key(c, "recordAuto"),
+				"recordAuto: nothing is recorded without recordDir");
 		return;
 	}
 	if (stat(dir, &sb) == 0 && !S_ISDIR(sb.st_mode))

@@ -191,6 +191,7 @@ static bool limit_files(const struct settings *set, const struct confine_paths *
 	file(&l, p->log, both);
 	file(&l, p->pid, LANDLOCK_REMOVE);
 	file(&l, set->chan_log, both);
+	folder(&l, set->record_dir, both);
 	(void)landlock_allow(&l, "/dev/null", both);
 
 	file(&l, set->ban_list, LANDLOCK_READ);
@@ -256,4 +257,5 @@ void confine_look(const struct settings *set)
 	look("banList", NULL, set->ban_list, LANDLOCK_READ);
 	look("livesyncKey", NULL, set->livesync_key, LANDLOCK_READ);
 	look("mediaDir", set->media_dir, set->media_dir, LANDLOCK_READ);
+	look("recordDir", set->record_dir, set->record_dir, LANDLOCK_WRITE);
 }

@@ -499,7 +499,8 @@ static bool wait_wanted(struct fetch *f)
 	chan_set_status(f->c, CHAN_IDLE);
 	/* Whoever was admitted meanwhile is counted; whoever is later sees that we are idle, and bumps. */
 	servmgr_usage(f->a->node.sm, &f->id, &u);
-	while (u.relays + u.directs == 0 && st == ST_OK && !chan_take_bump(f->c, &f->wanted))
+	while (u.relays + u.directs == 0 && !chan_is_held(f->c) && st == ST_OK &&
+	       !chan_take_bump(f->c, &f->wanted))
 		st = mbox_wait(&f->mbox, NSEC_NEVER);
 	f->served = f->fixed = false;
 	f->lost = clk_now();

@@ -21,6 +21,7 @@
 #include "servent/firewall.h"
 #include "servent/health.h"
 #include "servent/livesync.h"
+#include "servent/record.h"
 #include "servent/resolver.h"
 
 #define SWEEP_TIME    (1 * NSEC_PER_SEC)        /* of the hit lists, while there are any, or may be */
@@ -372,6 +373,7 @@ static nsec tick(struct house *h)
 	next = MIN(next, force_round(h, now));
 	next = MIN(next, firewall_round(h, now));
 	next = MIN(next, resolver_round(h->a, now));
+	next = MIN(next, recordd_round(h->a->record, h->set, now));
 	next = MIN(next, app_end_round(h->a, now));
 	return next;
 }
@@ -413,6 +415,7 @@ void house_run(void *arg)
 		settings_unref(&h.set);
 		st = rest(&h, next);
 	}
+	recordd_leave(h.a->record);
 	if (h.news.fd != -1)
 		sock_close(&h.news);
 	h.set = conf_get(h.a->node.conf);

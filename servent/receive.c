@@ -94,7 +94,7 @@ static enum status look_around(struct fetch *f, nsec now)
 		return ST_OK;
 	servmgr_usage(f->a->node.sm, &f->id, &u);
 	servmgr_own(f->a->node.sm, &own);
-	if (u.relays + u.directs > 0)
+	if (u.relays + u.directs > 0 || chan_is_held(f->c))
 		f->unused_since = 0;
 	else if (f->unused_since == 0)
 		f->unused_since = now;

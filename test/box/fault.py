@@ -32,6 +32,7 @@ KINDS = {
     "rename": (errno.EIO, errno.ENOSPC),
     "open": (errno.EMFILE, errno.ENOSPC),
     "spawn": (errno.EAGAIN, errno.EMFILE, errno.ENOMEM),
+    "stall": (0,),                  # writing to a file does not get on
 }
 
 

@@ -25,7 +25,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum kind { MEMORY, THREAD, SOCKET, ACCEPT, CONNECT, RECV, SEND, POLL, WRITE, SYNC, RENAME, OPEN, SPAWN };
+enum kind { MEMORY, THREAD, SOCKET, ACCEPT, CONNECT, RECV, SEND, POLL, WRITE, SYNC, RENAME, OPEN, SPAWN,
+	STALL };
 
 struct control {
 	_Atomic uint32_t kinds;         /* bit 1 << kind: these fail */
@@ -174,8 +175,22 @@ WRAP(int, mkostemp, char *template, int flags)
 	return fails(OPEN) ? -1 : __real_mkostemp(template, flags);
 }
 
+int __real_poll(struct pollfd *pf, nfds_t n, int ms);
+
+/* A disk that does not get on: what writes to a file waits until the test has done. */
+static void stall(int fd)
+{
+	const int e = errno;
+	struct stat sb;
+
+	while (control != NULL && fstat(fd, &sb) == 0 && S_ISREG(sb.st_mode) && fails(STALL))
+		(void)__real_poll(NULL, 0, 5);
+	errno = e;
+}
+
 WRAP(ssize_t, write, int fd, const void *p, size_t n)
 {
+	stall(fd);
 	if (!fails(WRITE))
 		return __real_write(fd, p, n);
 	return errno != 0 ? -1 : __real_write(fd, p, (n + 1) / 2);
