@@ -230,6 +230,9 @@ static enum status look(struct worker *w)
 	st = recfile_look(&w->file, w->set->record_min_free_mb * MB, clk_now());
 	if (st == ST_EOF) {
 		log_warn("record: %s was deleted while it was written", w->file.name);
+		if (w->noted)
+			reckeep_note(&w->d->keep, w->file.name, 0, true);
+		w->noted = false;
 		end_part(w, false);
 		w->start_by = clk_now() + READER_START;
 		return ST_OK;
@@ -372,11 +375,13 @@ static void leave(struct worker *w)
 	reader_fini(&w->rd);
 }
 
-/* Does the stream go on behind what is in the part? */
-static bool goes_on(const struct worker *w, struct pkt *head, uint64_t start)
+/* Does the stream go on behind what is in the part? Where there is a gap, the end of that is made whole. */
+static bool goes_on(struct worker *w, struct pkt *head, uint64_t start)
 {
-	return w->open && w->head != NULL && head->len == w->head->len && start >= w->next_pos &&
-		memcmp(pkt_media(head), pkt_media(w->head), head->len) == 0;
+	if (!w->open || head->len != w->head->len || start < w->next_pos ||
+	    memcmp(pkt_media(head), pkt_media(w->head), head->len) != 0)
+		return false;
+	return start == w->next_pos || (reccut_mend(&w->cut) && recfile_cut(&w->file, w->cut.bytes) == ST_OK);
 }
 
 /* Where it begins, or goes on. ST_OK, ST_STOPPED */

@@ -30,10 +30,20 @@ void reccut_put(struct reccut *c, uint8_t cont, size_t n)
 	c->bytes += n;
 }
 
-uint64_t reccut_whole(const struct reccut *c)
+static bool knows_whole(const struct reccut *c)
 {
 	/* older nodes say of a packet that it is no place to start, and no more: its end may be whole */
-	if ((!c->tells && c->cont != 0) || c->bytes - c->whole > MEDIA_UNIT_MAX)
-		return c->bytes;
-	return c->whole;
+	return (c->tells || c->cont == 0) && c->bytes - c->whole <= MEDIA_UNIT_MAX;
+}
+
+bool reccut_mend(struct reccut *c)
+{
+	if (knows_whole(c))
+		c->bytes = c->whole;
+	return c->bytes == c->whole;
+}
+
+uint64_t reccut_whole(const struct reccut *c)
+{
+	return knows_whole(c) ? c->whole : c->bytes;
 }

@@ -38,5 +38,8 @@ bool reccut_is_due(struct reccut *c, const struct reccut_limits *l, uint8_t cont
 void reccut_put(struct reccut *c, uint8_t cont, size_t n);
 /* The stream breaks off behind what was put: bytes of the file that are whole. */
 uint64_t reccut_whole(const struct reccut *c);
+/* The same, and the file goes on behind these bytes, with a place to start; false: it cannot be told what is
+ * whole. */
+bool reccut_mend(struct reccut *c);
 
 #endif

@@ -53,6 +53,26 @@ class Channel(BrowserCase):
         wait_until(lambda: not any(c["type"] == "direct" for c in node.rpc("getChannelConnections", [cid])))
         wait_until(lambda: not any("Player" in row for row in self.shown("#connections tr")))
 
+    def test_recording(self):
+        node = self.node()
+        self.push(node, name="short")
+        cid = node.wait_channel("short")["channelId"]
+        self.open(node, "/html/en/relayinfo.html?id=" + cid)
+        self.wait_text("#recording-hint", "recordDir")
+        self.assertTrue(self.js("return document.querySelector('#record').disabled;"))
+        node.rpc("changeSettings", [{"recordDir": node.dir, "recordMinFreeMB": 0}])
+        self.wait_gone("#recording-hint")
+        self.click("#record")
+        self.wait_text("#recording-state", "recording")
+        self.wait_text("#recording-facts", r"short_\d{8}-\d{6}_001\.flv")
+        self.shots("relayinfo-recording")
+        self.click("#record-stop")
+        self.wait_text("#recording-state", "ended")
+        self.wait("#record")
+        self.open(node, "/html/ja/relayinfo.html?id=" + cid)
+        self.wait_text("#recording-state", "終了")
+        self.shots("relayinfo-recorded")
+
     def test_ends_while_it_is_looked_at(self):
         node = self.node()
         self.push(node, name="short")

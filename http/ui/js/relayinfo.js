@@ -50,6 +50,39 @@ function showChannel({ info, status, track }, detail) {
 	]);
 }
 
+// --- recording --------------------------------------------------------------------------------------
+
+const RECORDING = { waiting: ["wait", t("waiting")], recording: ["good", t("recording")], trying: ["bad", t("will be tried again")],
+	failed: ["bad", t("failed")], ended: ["", t("ended")] };
+const PROBLEM = { "No space left on device": t("the disk is full"), "Disk quota exceeded": t("the disk quota is used up"),
+	"No such file or directory": t("the folder is not there"), "Permission denied": t("the folder must not be written to") };
+
+function showRecording({ recordings, isPossible, folder }) {
+	const r = recordings.find((one) => one.channelId === id);
+	const runs = r !== undefined && r.ended === null;
+	const focused = document.activeElement;
+
+	$("record").hidden = runs && r.state !== "trying";
+	$("record").disabled = !isPossible;
+	$("record-stop").hidden = !runs;
+	// the one that was pressed has gone: the other one takes its place
+	if (focused?.hidden && (focused === $("record") || focused === $("record-stop")))
+		$(focused === $("record") ? "record-stop" : "record").focus();
+	$("recording-hint").hidden = isPossible;
+	$("recording-state").hidden = r === undefined;
+	if (r !== undefined)
+		setBadge($("recording-state"), ...RECORDING[r.state]);
+	setFacts($("recording-facts"), r === undefined ? [] : [
+		[t("Problem"), PROBLEM[r.problem] ?? r.problem ?? ""],
+		[t("File"), r.file ?? ""],
+		[t("Folder"), r.file !== null ? folder ?? "" : ""],
+		[t("Size"), bytes(r.bytes)],
+		[t("Files"), number(r.files)],
+		[t("Begun"), clock(r.began) + (r.isAutomatic ? ` (${t("by itself")})` : "")],
+		[t("Gaps of the disk"), r.skips > 0 ? number(r.skips) : ""],
+	]);
+}
+
 // --- connections ------------------------------------------------------------------------------------
 
 const TYPES = { source: t("Source"), relay: t("Relay node"), direct: t("Player") };
@@ -198,8 +231,8 @@ async function orNull(call) {
 }
 
 const refresh = live(["channel", "connection"], async () => {
-	const [channels, detail, connections, tree] = await Promise.all([rpc("getChannels"), orNull(rpc("getChannelDetail", [id])),
-		orNull(rpc("getChannelConnections", [id])), orNull(rpc("getChannelRelayTree", [id]))]);
+	const [channels, detail, connections, tree, recordings] = await Promise.all([rpc("getChannels"), orNull(rpc("getChannelDetail", [id])),
+		orNull(rpc("getChannelConnections", [id])), orNull(rpc("getChannelRelayTree", [id])), orNull(rpc("getRecordings"))]);
 	const channel = detail !== null && connections !== null ? channels.find((c) => c.channelId === id) : undefined;
 	const here = channel !== undefined;
 	const name = channel?.info.name || $("name").textContent || id;
@@ -208,6 +241,9 @@ const refresh = live(["channel", "connection"], async () => {
 	document.title = `${name} - PeerCast`;
 	for (const part of ["carried", "flow", "connected"])
 		$(part).hidden = !here;
+	$("recording").hidden = !here || recordings === null;
+	if (recordings !== null)
+		showRecording(recordings);
 	if (here) {
 		showChannel(channel, detail);
 		showConnections(connections, detail);
@@ -224,6 +260,14 @@ const refresh = live(["channel", "connection"], async () => {
 command($("bump"), async () => {
 	await rpc("bumpChannel", [id]);
 	say(t("Looking for another source."));
+	refresh();
+});
+command($("record"), async () => {
+	await rpc("startRecording", [id]);
+	refresh();
+});
+command($("record-stop"), async () => {
+	await rpc("stopRecording", [id]);
 	refresh();
 });
 command($("copy-id"), () => copy(id));

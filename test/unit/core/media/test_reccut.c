@@ -69,6 +69,9 @@ START_TEST(whole)
 		reccut_put(&c, torn[_i].cont[i], 10);
 	ck_assert_msg(reccut_whole(&c) == torn[_i].want, "%s: %llu", torn[_i].what,
 		(unsigned long long)reccut_whole(&c));
+	/* what goes on must be whole, or begin anew */
+	ck_assert(reccut_mend(&c) == (torn[_i].n == 0 || torn[_i].want < 5 + 10u * torn[_i].n));
+	ck_assert_uint_eq(c.bytes, torn[_i].want);
 }
 END_TEST
 
