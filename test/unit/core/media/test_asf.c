@@ -138,7 +138,7 @@ static void header(bool video)
 	data(0);
 }
 
-#define PACKED 0x12345678u      /* an offset that stands for several whole objects */
+#define SEVERAL 0x12345678u      /* an offset that stands for several whole objects */
 
 /* One payload of a packet: stream, key, offset into its object. */
 struct payload {
@@ -162,8 +162,8 @@ static void packet_of(uint32_t ms, const struct payload *l, unsigned n, size_t s
 		buf_u8(&in, (uint8_t)(l[i].stream | (l[i].key ? 0x80 : 0)));
 		buf_u8(&in, 7);
 		buf_le32(&in, l[i].offset);
-		buf_u8(&in, l[i].offset == PACKED ? 1 : 8);
-		fill(l[i].offset == PACKED ? 1 : 8);
+		buf_u8(&in, l[i].offset == SEVERAL ? 1 : 8);
+		fill(l[i].offset == SEVERAL ? 1 : 8);
 		if (n > 1) {
 			buf_le16(&in, 20);
 			fill(20);
@@ -464,7 +464,7 @@ START_TEST(sound_only)
 	header(false);
 	PACKET(0, { A, true, 0 });
 	PACKET(200, { A, true, 380 });
-	PACKET(400, { A, true, PACKED });
+	PACKET(400, { A, true, SEVERAL });
 	PACKET(600, { A, true, 380 }, { A, true, 0 });
 	for (uint32_t i = 0; i < 8; i++)
 		PACKET(1000 + 300 * i, { A, true, 380 });
@@ -747,7 +747,7 @@ START_TEST(packet_prefixes)
 {
 	size_t whole;
 
-	PACKET(7, { V, true, 0 }, { A, true, 0 }, { V, true, PACKED });
+	PACKET(7, { V, true, 0 }, { A, true, 0 }, { V, true, SEVERAL });
 	for (size_t n = 0; n <= SIZE; n++) {
 		uint8_t *p = malloc(n + 1);
 		struct asf_packet k;
