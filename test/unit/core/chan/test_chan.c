@@ -349,6 +349,8 @@ static const struct place_row {
 	{ "live: one of 750 ms is too young",        "0111111011", CHAN_FROM_LIVE, -1, 100, true },
 	{ "live: only young starts: the oldest",     "1111111101", CHAN_FROM_LIVE, -1, 900, true },
 	{ "live: no start at all: the oldest",       "1111111111", CHAN_FROM_LIVE, -1, 100, true },
+	{ "oldest start",                            "1110110110", CHAN_FROM_OLDEST, -1, 400, false },
+	{ "oldest, no start at all",                 "1111111111", CHAN_FROM_OLDEST, -1, 100, false },
 	{ "newest",                                  "0111111111", CHAN_FROM_NEWEST, -1, 1000, false },
 	{ "pos 0",                                   "0110110110", CHAN_FROM_POS, -1, 700, false },
 	{ "pos 0, no start",                         "1111111111", CHAN_FROM_POS, -1, 100, false },
@@ -368,6 +370,27 @@ static const struct place_row {
 static const uint64_t place_base[] = {
 	5000, 0xffffffffu - 549, 0x100000000u - 1101, 0x100000000u - 50, 0x100000000u + 7, 0xfedcba9876543u,
 };
+
+/* A reader that holds the channel does so from when it joins until it leaves. */
+START_TEST(held)
+{
+	struct sink *k = sink_new(false, 0), *other = sink_new(false, 0);
+	struct rig g;
+
+	rig_init(&g);
+	other->r.holds = true;
+	ck_assert_int_eq(chan_join(g.c, &k->r), ST_OK);
+	ck_assert(!chan_is_held(g.c));
+	ck_assert_int_eq(chan_join(g.c, &other->r), ST_OK);
+	ck_assert(chan_is_held(g.c));
+	chan_leave(g.c, &other->r);
+	ck_assert(!chan_is_held(g.c));
+	chan_leave(g.c, &k->r);
+	sink_free(k);
+	sink_free(other);
+	rig_fini(&g);
+}
+END_TEST
 
 START_TEST(place_table)
 {
@@ -1368,6 +1391,7 @@ Suite *unit_suite(void)
 	tcase_set_timeout(t, 300);
 	tcase_add_loop_test(t, every_order, 0, 2);
 	tcase_add_test(t, long_walks);
+	tcase_add_test(t, held);
 	tcase_add_loop_test(t, place_table, 0, NELEM(place_rows) * NELEM(place_base));
 	tcase_add_test(t, place_edges);
 	tcase_add_test(t, view_follows_the_ring);
