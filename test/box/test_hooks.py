@@ -203,7 +203,7 @@ class Events(HookCase):
             if "connection" in event:
                 self.assertEqual(address, event["connection"]["remoteEndPoint"])
         tracker.wait_log(r"hook 2 \(sh\): says: said")
-        self.assertEqual(self.result(tracker, "done"), 2 * len(sink.got))
+        self.wait(lambda: self.result(tracker, "done") == 2 * len(sink.got), LONG)
         self.assertEqual(self.result(tracker, "dropped"), 0)
         for secret in (SECRET, "token-like"):
             self.assertNotIn(secret, tracker.output())
