@@ -188,10 +188,11 @@ static void prepare(struct doctor *d)
 	do_jobs(d);
 }
 
-/* What was not there before us is not there after us. */
+/* What was not there before us is not there after us. That of a node that runs is its own: not every router
+ * can tell that it was there. */
 static void give_back(struct doctor *d)
 {
-	if (d->f.mapped && d->f.map.state == PORTMAP_OPEN && !d->f.map.was_there)
+	if (d->f.mapped && !d->f.runs && d->f.map.state == PORTMAP_OPEN && !d->f.map.was_there)
 		(void)!portmap_drop(&d->grip, NULL, clk_deadline(doctor_share(d->whole, DOCTOR_UNMAP)));
 }
 

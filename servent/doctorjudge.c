@@ -466,7 +466,7 @@ static void judge_mapping(const struct doctor_facts *f, struct doctor_finding *d
 		fail(d, "%s", text);
 	if (host_is_set(&m->router))
 		note(d, "the router is %s", host_ip_str(&m->router, router));
-	if (m->state == PORTMAP_OPEN && !m->was_there)
+	if (m->state == PORTMAP_OPEN && !m->was_there && !f->runs)
 		note(d, "it was made for this look alone, and is taken away again");
 	if (m->why == PMWHY_DOUBLE)
 		mend(d, "There is a second router behind the first: have that one pass TCP port %u on to it.", port);
