@@ -105,6 +105,19 @@ nsec reader_oldest(const struct reader *r);
  * the right again, or give it back to its owner with one wake. */
 void reader_feed(struct reader *r, struct pkt *const *p, size_t n, uint64_t seq, nsec now);
 
+/* Likewise: r, and then its socket, are fed in a moment. Their memory, on the stack of another thread, is
+ * as a rule in no cache. */
+static inline void reader_expect(const struct reader *r)
+{
+	__builtin_prefetch(r, 1);
+	__builtin_prefetch(&r->stream, 1);
+}
+
+static inline void reader_expect_sock(const struct reader *r)
+{
+	__builtin_prefetch(r->sock, 1);
+}
+
 /* Is a packet begun but not finished? Then nothing else may be written in between. */
 static inline bool reader_in_packet(const struct reader *r)
 {

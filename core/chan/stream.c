@@ -210,8 +210,14 @@ static enum status publish(struct chan *c, uint32_t token, struct pkt **p, size_
 		wake_waiters_locked(c);
 unlock:
 	chan_unlock(c);
-	for (size_t i = 0; i < n_feed; i++)
+	for (size_t i = 0; i < n_feed; i++) {
+		/* The next ones come from memory while this one's bytes are sent. */
+		if (i + 2 < n_feed)
+			reader_expect(c->feed[i + 2]);
+		if (i + 1 < n_feed)
+			reader_expect_sock(c->feed[i + 1]);
 		reader_feed(c->feed[i], p + first, stored, seq, now);
+	}
 	for (size_t i = 0; i < n_dropped; i++)
 		pkt_unref(&dropped[i]);
 	for (size_t i = 0; i < n; i++)
