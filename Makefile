@@ -278,7 +278,7 @@ $(B)/test/bench/peercast-bench: $(BENCH_SRC:%.c=$(B)/obj/%.o) $(call lib,core/me
 	$(Q)mkdir -p $(@D) && $(LINK) -o $@ $^
 
 bench: $(B)/peercast $(B)/test/bench/peercast-bench
-	$(Q)$(node_env) test/run-bench --json $(BUILD)/bench.json $(BENCH)
+	$(Q)$(node_env) test/run-bench --out $(BUILD)/bench $(BENCH)
 
 swarm: $(SWARM)
 	$(Q)$(SWARM) JSON=$(BUILD)/swarm.json $(foreach v,$(SWARM_VARS),$(if $($(v)),$(v)=$($(v))))

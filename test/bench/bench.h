@@ -81,6 +81,8 @@ struct hist {
 void hist_add(struct hist *h, nsec v);
 /* The value below which the share q (0..1) lies, in microseconds. */
 double hist_us(const struct hist *h, double q);
+/* Print it as "us":[[0.5,12.3],...],"p50_us":...,"p99_us":...,"max_us":..., with a comma behind. */
+void hist_print(const struct hist *h);
 
 /* --- media units ------------------------------------------------------------------------- */
 

@@ -292,8 +292,8 @@ int role_control(const struct options *o)
 		r.joined, r.refused, r.gone);
 	printf("\"secs\":%.3f,\"announced\":%llu,\"cpu_s\":%.4f,", secs,
 		(unsigned long long)announced, cpu);
-	printf("\"shakes\":%llu,\"p50_us\":%.1f,\"p99_us\":%.1f,", (unsigned long long)r.shakes.n,
-		hist_us(&r.shakes, 0.5), hist_us(&r.shakes, 0.99));
+	printf("\"shakes\":%llu,", (unsigned long long)r.shakes.n);
+	hist_print(&r.shakes);
 	printf("\"cpu_us_each\":%.1f,\"kib_grown\":%ld,\"switches\":%ld}\n",
 		announced > 0 ? cpu * 1e6 / (double)announced : 0, kib, switches);
 	for (i = 0; i < r.started; i++)

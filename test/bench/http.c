@@ -142,9 +142,8 @@ int role_http(const struct options *o)
 		cpu += proc_cpu_s(o->pids[i]);
 	printf("{\"role\":\"http\",\"n\":%u,\"secs\":%.3f,\"done\":%llu,\"failed\":%llu,", o->n, secs,
 		(unsigned long long)r.done, (unsigned long long)r.failed);
-	printf("\"bytes\":%llu,\"per_s\":%.0f,\"p50_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f,",
-		(unsigned long long)r.bytes, (double)r.done / secs, hist_us(&r.took, 0.5), hist_us(&r.took, 0.99),
-		(double)r.took.max / 1000);
+	printf("\"bytes\":%llu,\"per_s\":%.0f,", (unsigned long long)r.bytes, (double)r.done / secs);
+	hist_print(&r.took);
 	printf("\"cpu_s\":%.4f,\"cpu_us_each\":%.1f}\n", cpu, r.done > 0 ? cpu * 1e6 / (double)r.done : 0);
 	for (i = 0; i < o->n; i++)
 		if (all[i].fd != -1)

@@ -12,6 +12,8 @@
 
 #define HEAD_MAX   8192
 #define JOINING    32           /* connections that wait for their answer at a time */
+#define JOIN_LEAST (15 * NSEC_PER_SEC)   /* all are to have their answer within this, */
+#define JOIN_EACH  (5 * NSEC_PER_MSEC)   /* and so much more for each; who has none then counts as refused */
 #define CHECKED    8            /* readers that verify checksums */
 #define RX         (256 * 1024)
 
@@ -190,6 +192,22 @@ static void run_until(struct run *r, nsec end)
 		turn(r, MIN(clk_left_ms(end), 100));
 }
 
+/* Connect them all, some at a time. A server that has too much to do may never answer the last of them. */
+static void join(struct run *r)
+{
+	const nsec limit = clk_now() + JOIN_LEAST + (nsec)r->o->n * JOIN_EACH;
+
+	while (!told_to_stop() && r->joined + r->refused < r->o->n && clk_now() < limit) {
+		while (r->started < r->o->n && r->started - r->joined - r->refused < JOINING)
+			reader_start(r, r->started);
+		turn(r, 100);
+	}
+	for (unsigned int i = 0; i < r->started; i++)
+		if (r->all[i].phase == HEAD && r->all[i].fd != -1)
+			reader_end(r, &r->all[i], true);
+	r->refused += r->o->n - r->started;
+}
+
 static int readers(const struct options *o, bool relay)
 {
 	struct run r = { .o = o, .relay = relay };
@@ -206,11 +224,7 @@ static int readers(const struct options *o, bool relay)
 	for (i = 0; i < o->n_pids; i++)
 		kib[i] = proc_kib(o->pids[i]);
 
-	while (!told_to_stop() && r.joined + r.refused < o->n) {
-		while (r.started < o->n && r.started - r.joined - r.refused < JOINING)
-			reader_start(&r, r.started);
-		turn(&r, 100);
-	}
+	join(&r);
 	run_until(&r, clk_now() + (nsec)(o->warm * 1e9));
 
 	for (i = 0; i < o->n_pids; i++) {
@@ -230,9 +244,8 @@ static int readers(const struct options *o, bool relay)
 		(unsigned long long)r.tally.bytes, (unsigned long long)r.tally.units,
 		(unsigned long long)r.tally.lost, (unsigned long long)r.tally.again,
 		(unsigned long long)r.tally.bad);
-	printf("\"p50_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f,\"own_cpu_s\":%.4f,",
-		hist_us(&r.tally.late, 0.5), hist_us(&r.tally.late, 0.99),
-		(double)r.tally.late.max / 1000, proc_cpu_s(getpid()) - own);
+	hist_print(&r.tally.late);
+	printf("\"own_cpu_s\":%.4f,", proc_cpu_s(getpid()) - own);
 	for (i = 0; i < o->n_pids; i++) {
 		total += proc_cpu_s(o->pids[i]) - cpu[i];
 		switches += proc_switches(o->pids[i]);

@@ -177,6 +177,17 @@ double hist_us(const struct hist *h, double q)
 	return (double)h->max / 1000;
 }
 
+void hist_print(const struct hist *h)
+{
+	static const double share[] = { 0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999 };
+
+	printf("\"us\":[");
+	for (size_t i = 0; i < NELEM(share) && h->n > 0; i++)
+		printf("[%g,%.1f],", share[i], hist_us(h, share[i]));
+	printf("[1,%.1f]],", (double)h->max / 1000);
+	printf("\"p50_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f,", hist_us(h, 0.5), hist_us(h, 0.99), (double)h->max / 1000);
+}
+
 /* --- atoms ------------------------------------------------------------------------------- */
 
 static void atoms_put(struct atoms *a, const void *p, size_t n)

@@ -13,7 +13,11 @@
 #include "test/unit/http/httptest.h"
 #include "test/unit/unit.h"
 
-static unsigned int fail_malloc, fail_inflate;  /* calls from here to the one that fails; 0 = none */
+/* Calls from here to the one that fails; 0 = none. */
+static unsigned int fail_malloc;
+#ifdef HAVE_ZLIB
+static unsigned int fail_inflate;
+#endif
 
 static bool is_turn(unsigned int *left)
 {
