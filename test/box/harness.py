@@ -85,6 +85,14 @@ def landlock():
     return max(0, ctypes.CDLL(None).syscall(444, None, 0, 1))     # landlock_create_ruleset(2)
 
 
+def threads_of(pid):
+    """/proc/<pid>/status of each thread of a process, as a dictionary."""
+    for tid in os.listdir("/proc/%d/task" % pid):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):        # that connection has just ended
+            with open("/proc/%d/task/%s/status" % (pid, tid), encoding="ascii") as f:
+                yield dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+
+
 def free_port():
     """A TCP port that nobody listens on, below the range the kernel takes for outgoing connections.
     A lock on a file of that number keeps it ours against the other test processes."""

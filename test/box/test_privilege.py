@@ -8,16 +8,11 @@ import subprocess
 import unittest
 
 import harness
-from harness import PEERCAST, BoxCase
+from harness import PEERCAST, BoxCase, threads_of
 from net import NetCase
 
 NOBODY = "nobody"
 SANITIZED = re.search(r"-(address|thread)", PEERCAST)
-
-
-def status(pid):
-    with open("/proc/%d/status" % pid, encoding="ascii") as f:
-        return dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
 
 
 def run(*args, **kw):
@@ -73,11 +68,7 @@ class Dropped(NetCase):
         node = self.begin(443, {"isRoot": "Yes"})
         self.assertEqual(node.get("/api/1").status, 200)
         seen = 0
-        for tid in os.listdir("/proc/%d/task" % node.pid):
-            try:
-                s = status(int(tid))
-            except FileNotFoundError:
-                continue                # that connection has just ended
+        for s in threads_of(node.pid):
             seen += 1
             self.assertEqual(s["Uid"].split(), [str(self.pw.pw_uid)] * 4)
             self.assertEqual(s["Gid"].split(), [str(self.pw.pw_gid)] * 4)

@@ -9,14 +9,9 @@ import sys
 import tempfile
 import unittest
 
-from harness import GRP_ROOT, PEERCAST, BoxCase, bcst, chan_atom, host_atom, landlock, new_id
+from harness import GRP_ROOT, PEERCAST, BoxCase, bcst, chan_atom, host_atom, landlock, new_id, threads_of
 
 SANITIZED = re.search(r"-(address|thread)", PEERCAST)
-
-
-def status(pid):
-    with open("/proc/%d/status" % pid, encoding="ascii") as f:
-        return dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
 
 
 class Case(BoxCase):
@@ -136,15 +131,9 @@ class Files(Case):
         n = self.node({"isRoot": "Yes"})
         self.push(n, "here")
         n.wait_channel("here")
-        seen = 0
-        for tid in os.listdir("/proc/%d/task" % n.pid):
-            try:
-                s = status(int(tid))
-            except FileNotFoundError:
-                continue                # that connection has just ended
-            seen += 1
-            self.assertEqual((s["NoNewPrivs"], s["Seccomp"]), ("1", "0" if SANITIZED else "2"))
-        self.assertGreater(seen, 3)
+        states = [(s["NoNewPrivs"], s["Seccomp"]) for s in threads_of(n.pid)]
+        self.assertEqual(set(states), {("1", "0" if SANITIZED else "2")})
+        self.assertGreater(len(states), 3)
 
     def test_settings_that_come_later(self):
         """A folder that was not named at the start is closed, and the log says so; the next start opens it."""
@@ -205,7 +194,7 @@ class Files(Case):
     def test_off(self):
         for ini, args in (({"sandbox": "off"}, []), ({}, ["--no-sandbox"])):
             n = self.node(ini, args=args)
-            self.assertEqual((status(n.pid)["Seccomp"], "sandbox:" in n.out.text()), ("0", False))
+            self.assertEqual(({s["Seccomp"] for s in threads_of(n.pid)}, "sandbox:" in n.out.text()), ({"0"}, False))
 
 
 if __name__ == "__main__":
