@@ -469,11 +469,13 @@ static void judge_mapping(const struct doctor_facts *f, struct doctor_finding *d
 	if (m->state == PORTMAP_OPEN && !m->was_there && !f->runs)
 		note(d, "it was made for this look alone, and is taken away again");
 	if (m->why == PMWHY_DOUBLE)
-		mend(d, "There is a second router behind the first: have that one pass TCP port %u on to it.", port);
+		mend(d, "There is a second router behind the first: have that one pass TCP port %u on to it.",
+			port);
 	else if (m->why == PMWHY_NO_WAN)
 		mend(d, "The router has no way out itself: see to its connection.");
 	else if (m->why == PMWHY_NO_LIBRARY)
-		mend(d, "Install miniupnpc and libnatpmp, or have the router pass TCP port %u on by hand.", port);
+		mend(d, "Install miniupnpc and libnatpmp, or have the router pass TCP port %u on by hand.",
+			port);
 	else if (m->why == PMWHY_TAKEN)
 		mend(d, "Another machine has this port at the router: set serverPort to another one here.");
 	else
