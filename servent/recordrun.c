@@ -505,15 +505,19 @@ static bool rest(struct worker *w)
 	watch_begin(w, &watch);
 	while (!go_on && !over) {
 		const enum status st = sleep_lost(w, &watch, until);
-		uint64_t room;
+		uint64_t room, want;
+		bool asked;
 
 		over = st == ST_STOPPED || chan_is_closing(w->c);
-		if (over || (clk_now() < until && !take_retry(w)))
+		asked = !over && take_retry(w);
+		if (over || (clk_now() < until && !asked))
 			continue;
 		refresh(w);
 		over = w->set->record_dir[0] == '\0';
-		go_on = recfile_room(w->set->record_dir, &room) == ST_OK &&
-			room >= w->set->record_min_free_mb * MB;
+		/* by itself only where it would come to something */
+		want = w->set->record_min_free_mb * MB;
+		want += asked ? 0 : want / 8;
+		go_on = recfile_room(w->set->record_dir, &room) == ST_OK && room >= want;
 		until = clk_deadline(w->rest);
 	}
 	watch_end(&watch);
