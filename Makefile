@@ -271,7 +271,7 @@ sim: $(B)/peercast
 soak: $(B)/peercast
 	$(Q)$(node_env) test/soak $(foreach v,N SECONDS,$(if $($(v)),$(v)=$($(v))))
 
-SWARM_VARS := N SEED KBPS JOIN SECONDS SHUT KILLS MUTE SESSION LATENCY TRACKER UPLOAD
+SWARM_VARS := N SEED KBPS JOIN SECONDS SHUT KILLS MUTE SESSION LATENCY TRACKER UPLOAD TRACE
 BENCH_SRC := $(wildcard test/bench/*.c)
 $(B)/test/bench/peercast-bench: $(BENCH_SRC:%.c=$(B)/obj/%.o) $(call lib,core/media) $(call lib,core/sys)
 	$(call say,LD,$@)
@@ -279,6 +279,9 @@ $(B)/test/bench/peercast-bench: $(BENCH_SRC:%.c=$(B)/obj/%.o) $(call lib,core/me
 
 bench: $(B)/peercast $(B)/test/bench/peercast-bench
 	$(Q)$(node_env) test/run-bench --out $(BUILD)/bench $(BENCH)
+
+# its row "growth" asks the virtual nodes what a hit list costs
+bench: $(SWARM_BOX)
 
 swarm: $(SWARM)
 	$(Q)$(SWARM) JSON=$(BUILD)/swarm.json $(foreach v,$(SWARM_VARS),$(if $($(v)),$(v)=$($(v))))
