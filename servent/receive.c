@@ -124,6 +124,8 @@ static void begin(struct fetch *f)
 	f->up.proc.packet = on_packet;
 	f->up.proc.info = on_info;
 	f->up.proc.ctx = f;
+	/* Before all those below us, who starve as well, think that we are at fault (UPSTREAM_STALL). */
+	sock_set_alert(&f->up.sock);
 	take_begin(&f->take);
 	upstream_watch_begin(&f->watch, now);
 	f->judge_at = f->surveyed = 0;

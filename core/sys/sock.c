@@ -17,6 +17,8 @@
 #define KEEP_IDLE_S     30
 #define KEEP_INTERVAL_S 10
 #define KEEP_PROBES     3
+#define ALERT_IDLE_S     8
+#define ALERT_INTERVAL_S 3
 
 /* The mailbox a wait listens to. */
 static struct mbox *ear(const struct sock *s)
@@ -90,6 +92,14 @@ void sock_set_opts(int fd)
 	set_opt(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEP_IDLE_S);
 	set_opt(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEP_INTERVAL_S);
 	set_opt(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEP_PROBES);
+}
+
+void sock_set_alert(struct sock *s)
+{
+	if (s->fd == -1)
+		return;
+	set_opt(s->fd, IPPROTO_TCP, TCP_KEEPIDLE, ALERT_IDLE_S);
+	set_opt(s->fd, IPPROTO_TCP, TCP_KEEPINTVL, ALERT_INTERVAL_S);
 }
 
 /* Everything but the counters by plain stores: others may be looking at those. */

@@ -56,6 +56,17 @@ class Virtual(unittest.TestCase):
                 self.assertLessEqual(s["broken_share"], 1)
                 self.assertLessEqual(s["peak_accepted"], 100)
 
+    def test_vanished(self):
+        """Machines vanish without a word. Who hung on one notices; all those below him starve as well, but do not
+        run to the tracker, as their own upstream is there."""
+        for seed in SEEDS:
+            with self.subTest(seed=seed):
+                s = self.swarm(SEED=seed, N=200, JOIN=50, KILLS=60, SESSION=0, MUTE=100, SECONDS=120)
+                self.assertGreater(s["orphans"], 20)
+                self.assertEqual((s["ends"], s["loops"]), (0, 0))
+                self.assertLessEqual(s["breaks_s"]["p50"], 22)
+                self.assertLessEqual(s["breaks_s"]["p90"], 27)  # some hung on two of them
+
     def test_the_same_again(self):
         a, b = (self.swarm(N=60, SECONDS=30, KILLS=100) for _ in range(2))
         for s in a, b:

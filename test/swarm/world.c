@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -116,6 +118,7 @@ struct vfd {
 	struct seg *first, *last;       /* arrived */
 	size_t unread;                  /* arrived, or under way */
 	nsec arrival;                   /* of the last one */
+	int idle_s, interval_s, probes; /* keepalive */
 	int next_free;
 };
 
@@ -504,7 +507,7 @@ static int vfd_new(enum kind kind, struct machine *m)
 		w.fds[i].gen = 0;
 	}
 	gen = w.fds[i].gen + 1;
-	w.fds[i] = (struct vfd){ .kind = kind, .gen = gen, .m = m, .peer = -1 };
+	w.fds[i] = (struct vfd){ .kind = kind, .gen = gen, .m = m, .peer = -1, .idle_s = 7200, .interval_s = 75, .probes = 9 };
 	return i + FD_FIRST;
 }
 
@@ -645,7 +648,22 @@ int __wrap_fcntl(int fd, int cmd, ...)
 
 int __wrap_setsockopt(int fd, int level, int name, const void *v, socklen_t len)
 {
+	struct vfd *s = vfd_of(fd);
+
+	ASSERT(s != NULL);
+	if (level == IPPROTO_TCP && name == TCP_KEEPIDLE)
+		memcpy(&s->idle_s, v, sizeof(int));
+	else if (level == IPPROTO_TCP && name == TCP_KEEPINTVL)
+		memcpy(&s->interval_s, v, sizeof(int));
+	else if (level == IPPROTO_TCP && name == TCP_KEEPCNT)
+		memcpy(&s->probes, v, sizeof(int));
 	return 0;
+}
+
+/* How long until it notices that the machine at the other end has vanished. */
+static nsec alarm_of(const struct vfd *v)
+{
+	return (nsec)(v->idle_s + v->probes * v->interval_s) * NSEC_PER_SEC;
 }
 
 int __wrap_getsockopt(int fd, int level, int name, void *v, socklen_t *len)
@@ -928,7 +946,8 @@ static void on_knock(void *ctx, uint64_t n)
 	from = vfd_named(n);            /* the table may have moved */
 	from->peer = fd;
 	from->peer_gen = vfd_of(fd)->gen;
-	*vfd_of(fd) = (struct vfd){ .kind = SOCKET, .gen = from->peer_gen, .m = k.to, .state = OPEN,
+	/* keepalive as its listener hands it down: sock_set_opts() */
+	*vfd_of(fd) = (struct vfd){ .kind = SOCKET, .gen = from->peer_gen, .m = k.to, .state = OPEN, .idle_s = 30, .interval_s = 10, .probes = 3,
 		.peer = (int)(n >> 32), .peer_gen = (uint32_t)n };
 	world_at(back, on_connected, NULL, n);
 	k.to->accepted++;
@@ -968,10 +987,14 @@ void machine_kill(struct machine *m, bool mute)
 		if (v->kind == FREE || v->m != m)
 			continue;
 		v->waiter = NULL;
-		if (mute && v->kind == SOCKET && v->peer != -1)
-			world_at(w.now + WORLD_MUTE, on_mute, NULL, name_of(v->peer, v->peer_gen));
-		else
+		if (mute && v->kind == SOCKET && v->peer != -1) {
+			const struct vfd *peer = vfd_was(v->peer, v->peer_gen);
+
+			if (peer != NULL)
+				world_at(w.now + alarm_of(peer), on_mute, NULL, name_of(v->peer, v->peer_gen));
+		} else {
 			(void)__wrap_close(i + FD_FIRST);
+		}
 	}
 	m->mute = m->mute || mute;
 }

@@ -9,7 +9,7 @@
  *
  * Sockets are of TCP as far as a node sees it: bytes arrive in order after the way's latency, a window bounds
  * what is under way, an end is seen behind the data, a port nobody listens on refuses, a machine that is gone
- * says nothing. What is sent takes its machine's uplink for as long as its bytes do there; a stream packet of
+ * says nothing until keepalive tells. What is sent takes its machine's uplink for as long as its bytes do there; a stream packet of
  * WORLD_LONG bytes or more stands for one of WORLD_PACKET.
  */
 #ifndef TEST_SWARM_WORLD_H
@@ -24,7 +24,6 @@
 #define WORLD_LONG   900                /* bytes of a stream packet here, at least */
 #define WORLD_PACKET 15360              /* and on the wire */
 #define WORLD_WINDOW 65536              /* bytes under way to one socket, or unread there */
-#define WORLD_MUTE   (60 * NSEC_PER_SEC) /* keepalive: a machine that says nothing is noticed then */
 
 struct fiber;
 
