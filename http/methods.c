@@ -540,6 +540,8 @@ const struct rpc_method rpc_methods[] = {
 	{ "getOverview", NOTHING, method_get_overview, RPC_IS_OBJECT,
 		"The node at a glance: connections, limits, rates in bytes/s, what was refused." },
 	{ "getPlugins", NOTHING, get_none, RPC_IS_ARRAY, "Always empty: there are none." },
+	{ "getPortMapping", NOTHING, method_get_port_mapping, RPC_IS_OBJECT,
+		"Whether the router leads the port to this node (UPnP, NAT-PMP), and why not." },
 	{ "getRecordings", NOTHING, method_get_recordings, RPC_IS_OBJECT,
 		"What is recorded, and was lately, newest first; files, bytes and so on since the start." },
 	{ "getRootStatus", NOTHING, get_root_status, RPC_IS_OBJECT,

@@ -41,6 +41,8 @@ rpc_handler method_bump_channel, method_get_channel_detail, method_get_channel_h
 rpc_handler method_get_overview, method_get_traffic;
 /* methods_record.c: what is recorded */
 rpc_handler method_get_recordings, method_start_recording, method_stop_recording;
+/* methods_port.c: the router */
+rpc_handler method_get_port_mapping;
 /* methods_pull.c: what is pulled */
 rpc_handler method_fetch;
 /* The same for what is there already of m; fails with why not. */

@@ -180,6 +180,25 @@ static void put_connections(struct prom *p, struct node *n)
 	prom_put(p, (double)t.msgs_refused, "result", "refused", NULL);
 }
 
+static void put_mapping(struct prom *p, struct node *n)
+{
+	struct portmap_counts c;
+	struct portmap m;
+
+	portmaps_get(&n->portmaps, &m, &c);
+	prom_family(p, PROM_GAUGE, "peercast_port_mapping_state",
+		"1 for how the mapping of the port on the router stands.");
+	for (int i = 0; i < PORTMAP_STATES; i++)
+		prom_put(p, m.state == (enum portmap_state)i, "state",
+			portmap_state_str((enum portmap_state)i), NULL);
+	prom_family(p, PROM_COUNTER, "peercast_port_mapping_attempts",
+		"Attempts to have the port mapped, by what came of them.");
+	prom_put(p, (double)(c.tried - c.failed), "result", "ok", NULL);
+	prom_put(p, (double)c.failed, "result", "failed", NULL);
+	prom_one(p, PROM_COUNTER, "peercast_port_mapping_lost",
+		"Mappings that the router no longer had when it was asked.", (double)c.lost);
+}
+
 static void put_port(struct prom *p, struct node *n)
 {
 	static const enum firewall states[] = { FW_UNKNOWN, FW_OPEN, FW_CLOSED };
@@ -192,6 +211,7 @@ static void put_port(struct prom *p, struct node *n)
 		for (size_t i = 0; i < NELEM(states); i++)
 			prom_put(p, own.fw[v6] == states[i], "family", v6 ? "ipv6" : "ipv4", "state",
 				firewall_str(states[i]), NULL);
+	put_mapping(p, n);
 	prom_one(p, PROM_GAUGE, "peercast_disabled", "1 when a root has disabled this node.", own.disabled);
 }
 

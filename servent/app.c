@@ -35,6 +35,7 @@
 #include "servent/manager.h"
 #include "servent/opts.h"
 #include "servent/portcheck.h"
+#include "servent/portmapd.h"
 #include "servent/pull.h"
 #include "servent/readyd.h"
 #include "servent/record.h"
@@ -160,8 +161,10 @@ void app_own_changed(struct app *a)
 	if (now.port != 0)
 		a->told = now;
 	app_unlock(a);
-	if (now.port != 0 && tell_own(&was, &now))
+	if (now.port != 0 && tell_own(&was, &now)) {
 		app_wake_cout(a);
+		portmapd_wake(a->portmap, false);
+	}
 }
 
 /* --- what http asks for ------------------------------------------------------------------------ */
@@ -197,6 +200,7 @@ static void op_settings_changed(struct node *n)
 	hookd_wake(app_of(n)->hooks);
 	recordd_wake(app_of(n)->record);
 	livesync_settings(app_of(n)->livesync);
+	portmapd_wake(app_of(n)->portmap, true);
 }
 
 static void op_shutdown(struct node *n)
@@ -651,6 +655,8 @@ enum status app_start(struct app *a, const char *ini, const struct confine_paths
 		st = livesync_start(&a->livesync, a);
 	saved = conf_get(conf);         /* before anybody can add to them */
 	if (st == ST_OK)
+		st = portmapd_new(&a->portmap, a);
+	if (st == ST_OK)
 		st = start_threads(a);
 	if (st != ST_OK) {
 		settings_unref(&saved);
@@ -666,6 +672,7 @@ enum status app_start(struct app *a, const char *ini, const struct confine_paths
 	if (!set->auto_serve)
 		log_warn("autoServe is off: the port is open to this machine alone");
 	settings_unref(&set);
+	portmapd_wake(a->portmap, true);
 	if (app_task(a, "restore", restore_task, (void *)(uintptr_t)saved) != ST_OK) {
 		settings_unref(&saved);
 		log_error("settings: saved channels are left alone: no thread");
@@ -710,6 +717,7 @@ void app_stop(struct app *a)
 
 	log_info("stopping");
 	feedd_end(a->feeds);
+	portmapd_stop(a->portmap);
 	host_stop_lookups(true);
 	keep_channels(a);
 	app_lock(a);
@@ -764,6 +772,7 @@ void app_stop(struct app *a)
 	recordd_free(&a->record);
 	rtmpd_free(&a->rtmp);
 	boards_free(&a->boards);
+	portmapd_free(&a->portmap);
 	tls_cert_free(&a->tls);
 	yp_free(&a->node.yp);
 	storage_free(&a->node.storage);

@@ -31,6 +31,7 @@ struct feedd;
 struct historyd;
 struct hookd;
 struct livesync;
+struct portmapd;
 struct readyd;
 struct recordd;
 struct remuxd;
@@ -47,6 +48,7 @@ struct app {
 	struct boards *boards;          /* the same */
 	struct tls_cert *tls;           /* the same: server.crt and server.key beside the ini */
 	struct readyd *ready;           /* the same */
+	struct portmapd *portmap;       /* the same; NULL in tests */
 	struct livesync *livesync;      /* the same; NULL in tests */
 	int ini_lock;                   /* daemon.h; constant */
 	int passed_fd;                  /* a listener of the service manager's, for its port; -1; constant */

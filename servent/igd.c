@@ -16,8 +16,9 @@
 #include "core/sys/sock.h"
 #include "core/sys/text.h"
 
-#define SEARCH_TIME  (3 * NSEC_PER_SEC)         /* for an answer to come: they have a second */
+#define SEARCH_TIME  (2500 * NSEC_PER_MSEC)      /* for an answer to come: they have a second, twice */
 #define SEARCH_AGAIN NSEC_PER_SEC               /* packets get lost */
+#define SEARCH_MORE  (300 * NSEC_PER_MSEC)      /* once the router has answered, for a better answer of it */
 #define SEARCH_MAX   64                         /* answers looked at */
 #define DESCRIPTIONS 4                          /* documents fetched of one router */
 #define CONNECT_TIME (3 * NSEC_PER_SEC)
@@ -230,9 +231,16 @@ static enum portmap_why ask_outside(const struct ask *k, struct portmap *m, stru
 
 enum looked { LOOK_SEEN, LOOK_UNSEEN, LOOK_FAILED };
 
+struct entry {
+	struct portmap_entry is;
+	uint32_t lease_s;       /* 0 = for ever, or not told */
+	bool named;             /* by a node like us */
+};
+
+#define OUR_NAME "peercast "   /* and the port: what a router shows to people */
+
 /* The router's table at our port. UNSEEN: it does not show it. */
-static enum looked ask_entry(const struct ask *k, uint16_t port, struct portmap_entry *e, uint32_t *lease_s,
-	enum portmap_why *why)
+static enum looked ask_entry(const struct ask *k, uint16_t port, struct entry *e, enum portmap_why *why)
 {
 	char number[8];
 	const struct igd_arg args[] = {
@@ -240,26 +248,26 @@ static enum looked ask_entry(const struct ask *k, uint16_t port, struct portmap_
 	};
 	struct value v[] = {
 		{ .name = "NewInternalClient" }, { .name = "NewInternalPort" }, { .name = "NewEnabled" },
-		{ .name = "NewLeaseDuration" },
+		{ .name = "NewLeaseDuration" }, { .name = "NewPortMappingDescription" },
 	};
 	uint32_t to_port;
 	struct reply r;
 
-	*e = (struct portmap_entry){ .there = false };
-	*lease_s = 0;
+	memset(e, 0, sizeof(*e));
 	(void)snprintf(number, sizeof(number), "%u", port);
 	*why = act(k, "GetSpecificPortMappingEntry", args, NELEM(args), v, NELEM(v), &r);
 	if (*why != PMWHY_OK)
 		return LOOK_FAILED;
 	if (r.code == UPNP_NO_SUCH_ENTRY)
 		return LOOK_SEEN;
-	if (r.code != 0 || !v[0].there || !host_parse(&e->to, v[0].text, 0) ||
+	if (r.code != 0 || !v[0].there || !host_parse(&e->is.to, v[0].text, 0) ||
 	    !num_u32(v[1].text, 1, UINT16_MAX, &to_port))
 		return LOOK_UNSEEN;
-	e->there = true;
-	e->to.port = (uint16_t)to_port;
-	e->enabled = !v[2].there || strcmp(v[2].text, "0") != 0;
-	(void)!num_u32(v[3].text, 0, UINT32_MAX, lease_s);
+	e->is.there = true;
+	e->is.to.port = (uint16_t)to_port;
+	e->is.enabled = !v[2].there || strcmp(v[2].text, "0") != 0;
+	(void)!num_u32(v[3].text, 0, UINT32_MAX, &e->lease_s);
+	e->named = strncmp(v[4].text, OUR_NAME, strlen(OUR_NAME)) == 0;
 	return LOOK_SEEN;
 }
 
@@ -274,7 +282,7 @@ static enum portmap_why add(const struct ask *k, const struct portmap *m, uint32
 
 	(void)snprintf(port, sizeof(port), "%u", m->port);
 	(void)snprintf(lease, sizeof(lease), "%u", lease_s);
-	(void)snprintf(name, sizeof(name), "peercast %u", m->port);
+	(void)snprintf(name, sizeof(name), OUR_NAME "%u", m->port);
 	(void)host_ip_str(&m->inside, ip);
 	return act(k, "AddPortMapping", args, NELEM(args), NULL, 0, r);
 }
@@ -285,18 +293,17 @@ enum portmap_why igd_look(const struct igd_way *w, struct mbox *mb, nsec deadlin
 {
 	const struct ask k = { .w = w, .mb = mb, .deadline = deadline };
 	const struct host before = m->outside;
-	struct portmap_entry e;
 	enum portmap_why why;
-	uint32_t lease_s;
+	struct entry e;
 	struct reply r;
 
-	switch (ask_entry(&k, m->port, &e, &lease_s, &why)) {
+	switch (ask_entry(&k, m->port, &e, &why)) {
 	case LOOK_FAILED:
 		return why;
 	case LOOK_SEEN:
-		why = portmap_judge_entry(&e, &m->inside);
+		why = portmap_judge_entry(&e.is, &m->inside);
 		if (why == PMWHY_TAKEN)
-			m->holder = e.to;
+			m->holder = e.is.to;
 		if (why != PMWHY_OK)
 			return why;
 		break;
@@ -309,19 +316,65 @@ enum portmap_why igd_look(const struct igd_way *w, struct mbox *mb, nsec deadlin
 	return why == PMWHY_UNSEEN ? why : portmap_judge_outside(&m->outside);
 }
 
+/* What the table says before we ask. PMWHY_STARTED: go on (or we are stopped); else that is the end. */
+static enum portmap_why look_first(const struct ask *k, struct portmap *m)
+{
+	enum portmap_why why;
+	struct entry e;
+
+	m->was_there = m->theirs = false;
+	m->holder = (struct host){ .port = 0 };
+	switch (ask_entry(k, m->port, &e, &why)) {
+	case LOOK_FAILED:
+		return why;
+	case LOOK_UNSEEN:
+		return PMWHY_STARTED;
+	case LOOK_SEEN:
+		break;
+	}
+	if (!e.is.there)
+		return PMWHY_STARTED;
+	if (!host_same_ip(&e.is.to, &m->inside)) {
+		/* some routers would give us what is another machine's */
+		m->holder = e.is.to;
+		return PMWHY_TAKEN;
+	}
+	m->was_there = portmap_judge_entry(&e.is, &m->inside) == PMWHY_OK;
+	m->theirs = m->was_there && !e.named;
+	m->lease_s = m->theirs ? e.lease_s : 0;
+	return m->theirs ? portmap_judge_outside(&m->outside) : PMWHY_STARTED;
+}
+
+/* Ask, with a lease or, where older ones want none, for ever: *lease_s says which. */
+static enum portmap_why add_somehow(const struct ask *k, struct portmap *m, uint32_t *lease_s,
+	struct reply *r)
+{
+	enum portmap_why why;
+
+	m->asked = true;
+	why = add(k, m, *lease_s, r);
+	if (why == PMWHY_OK && *lease_s != 0 && (r->code == UPNP_PERMANENT_ONLY ||
+	    r->code == UPNP_INVALID_ARGS || r->code == UPNP_ACTION_FAILED)) {
+		*lease_s = 0;
+		why = add(k, m, 0, r);
+	}
+	if (why == PMWHY_OK && r->code != 0) {
+		(void)text_copy(m->detail, sizeof(m->detail), r->detail);
+		why = r->code == UPNP_CONFLICT ? PMWHY_TAKEN : PMWHY_REFUSED;
+	}
+	return why;
+}
+
 enum portmap_why igd_map_again(const struct igd_way *w, uint32_t lease_s, struct mbox *mb, nsec deadline,
 	struct portmap *m)
 {
 	const struct ask k = { .w = w, .mb = mb, .deadline = deadline };
-	struct portmap_entry e;
 	enum portmap_why why;
 	enum looked looked;
-	uint32_t had_s;
+	struct entry e;
 	struct reply r;
 
 	(void)text_copy(m->detail, sizeof(m->detail), "");
-	m->was_there = false;
-	m->holder = (struct host){ .port = 0 };
 	why = ask_outside(&k, m, &r);
 	if (why != PMWHY_OK)
 		return why;
@@ -329,38 +382,21 @@ enum portmap_why igd_map_again(const struct igd_way *w, uint32_t lease_s, struct
 	if (host_is_set(&r.us))
 		m->inside = r.us;
 	m->inside.port = m->port;
-	looked = ask_entry(&k, m->port, &e, &had_s, &why);
-	if (looked == LOOK_FAILED)
+	why = look_first(&k, m);
+	if (why != PMWHY_STARTED || (mb != NULL && mbox_is_stopped(mb)))
 		return why;
-	if (looked == LOOK_SEEN && e.there) {
-		/* some routers would give us what is another machine's */
-		m->was_there = portmap_judge_entry(&e, &m->inside) == PMWHY_OK;
-		if (!host_same_ip(&e.to, &m->inside)) {
-			m->holder = e.to;
-			return PMWHY_TAKEN;
-		}
-	}
-	why = add(&k, m, lease_s, &r);
-	if (why == PMWHY_OK && lease_s != 0 &&
-	    (r.code == UPNP_PERMANENT_ONLY || r.code == UPNP_INVALID_ARGS || r.code == UPNP_ACTION_FAILED)) {
-		lease_s = 0;            /* what older ones want */
-		why = add(&k, m, lease_s, &r);
-	}
+	why = add_somehow(&k, m, &lease_s, &r);
 	if (why != PMWHY_OK)
 		return why;
-	if (r.code != 0) {
-		(void)text_copy(m->detail, sizeof(m->detail), r.detail);
-		return r.code == UPNP_CONFLICT ? PMWHY_TAKEN : PMWHY_REFUSED;
-	}
-	looked = ask_entry(&k, m->port, &e, &had_s, &why);
+	looked = ask_entry(&k, m->port, &e, &why);
 	if (looked == LOOK_FAILED)
 		return why;
-	m->lease_s = had_s != 0 && looked == LOOK_SEEN ? MIN(lease_s, had_s) : lease_s;
+	m->lease_s = e.lease_s != 0 ? MIN(lease_s, e.lease_s) : lease_s;
 	if (looked == LOOK_UNSEEN)
 		return PMWHY_UNSEEN;
-	why = portmap_judge_entry(&e, &m->inside);
+	why = portmap_judge_entry(&e.is, &m->inside);
 	if (why == PMWHY_TAKEN)
-		m->holder = e.to;
+		m->holder = e.is.to;
 	return why == PMWHY_OK ? portmap_judge_outside(&m->outside) : why;
 }
 
@@ -371,17 +407,16 @@ enum status igd_drop(const struct igd_way *w, const struct portmap *m, struct mb
 		{ "NewRemoteHost", "" }, { "NewExternalPort", port }, { "NewProtocol", "TCP" },
 	};
 	const struct ask k = { .w = w, .mb = mb, .deadline = deadline };
-	struct portmap_entry e;
 	enum portmap_why why;
 	enum looked looked;
-	uint32_t lease_s;
+	struct entry e;
 	struct reply r;
 
 	(void)snprintf(port, sizeof(port), "%u", m->port);
-	looked = ask_entry(&k, m->port, &e, &lease_s, &why);
+	looked = ask_entry(&k, m->port, &e, &why);
 	if (looked == LOOK_FAILED)
 		return ST_PROTO;
-	if (looked == LOOK_SEEN && (!e.there || !host_same_ip(&e.to, &m->inside)))
+	if (looked == LOOK_SEEN && (!e.is.there || !host_same_ip(&e.is.to, &m->inside)))
 		return ST_OK;           /* gone, or another machine's by now */
 	why = act(&k, "DeletePortMapping", args, NELEM(args), NULL, 0, &r);
 	return why == PMWHY_OK && (r.code == 0 || r.code == UPNP_NO_SUCH_ENTRY) ? ST_OK : ST_PROTO;
@@ -559,7 +594,7 @@ static bool is_new(struct search *x, const struct igd_url *doc)
 /* Until a description is one that can map ports: w, *n as describe(). */
 static bool search(struct search *x, struct igd_way w[2], size_t *n, struct mbox *mb, nsec deadline)
 {
-	const nsec end = MIN(deadline, clk_deadline(SEARCH_TIME));
+	nsec end = MIN(deadline, clk_deadline(SEARCH_TIME));
 	struct sock s = { .fd = search_socket(x->g), .mb = mb };
 	nsec again = clk_deadline(SEARCH_AGAIN);
 	bool found = false;
@@ -595,6 +630,8 @@ static bool search(struct search *x, struct igd_way w[2], size_t *n, struct mbox
 		}
 		if (why != PMWHY_OK)
 			note(&x->no, why);
+		if (x->no != PMWHY_NO_ANSWER)
+			end = MIN(end, clk_deadline(SEARCH_MORE));
 	}
 	sock_close(&s);
 	return found;

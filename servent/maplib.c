@@ -82,16 +82,3 @@ const struct natpmp_lib *natpmp_lib(void)
 	return have_natpmp ? &natpmp : NULL;
 }
 #endif
-
-bool maplib_none(void)
-{
-	bool none = true;
-
-#ifdef HAVE_MINIUPNPC
-	none = none && upnp_lib() == NULL;
-#endif
-#ifdef HAVE_NATPMP
-	none = none && natpmp_lib() == NULL;
-#endif
-	return none;
-}

@@ -43,7 +43,4 @@ struct natpmp_lib {
 const struct natpmp_lib *natpmp_lib(void);
 #endif
 
-/* Is there neither? */
-bool maplib_none(void);
-
 #endif

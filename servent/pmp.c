@@ -27,6 +27,7 @@ bool pmp_is_whole(const uint8_t *p, size_t n)
 
 #ifdef HAVE_NATPMP
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -89,16 +90,20 @@ static enum portmap_why refusal(int rc, const char **detail)
 	}
 }
 
-/* Throw away what is no whole packet. False: there was such a one. */
-static bool is_next_whole(int fd)
+enum peeked { PEEK_WHOLE, PEEK_JUNK, PEEK_NONE, PEEK_SHUT };
+
+/* What comes next; what is no whole packet is thrown away. SHUT: nobody listens there. */
+static enum peeked peek(int fd)
 {
 	uint8_t p[MAPPING];
 	const ssize_t n = recv(fd, p, sizeof(p), MSG_PEEK | MSG_DONTWAIT);
 
-	if (n < 0 || pmp_is_whole(p, (size_t)n))
-		return true;            /* errors are libnatpmp's to see */
+	if (n < 0)              /* which takes the error away */
+		return errno == ECONNREFUSED ? PEEK_SHUT : PEEK_NONE;
+	if (pmp_is_whole(p, (size_t)n))
+		return PEEK_WHOLE;
 	(void)!recv(fd, p, sizeof(p), MSG_DONTWAIT);
-	return false;
+	return PEEK_JUNK;
 }
 
 /* The answer to what was just sent: of that type, and for that port. */
@@ -121,8 +126,14 @@ static enum portmap_why answer(struct talk *t, uint16_t type, uint16_t port, nat
 			return PMWHY_STARTED;
 		if (st == ST_TIMEOUT && clk_now() >= end)
 			return PMWHY_NO_ANSWER;
-		if (st == ST_OK && (got & SOCK_IN) && !is_next_whole(t->np.s))
-			continue;
+		if (st == ST_OK && (got & SOCK_IN)) {
+			const enum peeked next = peek(t->np.s);
+
+			if (next == PEEK_SHUT)
+				return PMWHY_NO_ANSWER;
+			if (next == PEEK_JUNK)
+				continue;
+		}
 		/* sends again when it is time to */
 		rc = t->lib->readnatpmpresponseorretry(&t->np, r);
 		if (rc == NATPMP_TRYAGAIN || rc == NATPMP_ERR_WRONGPACKETSOURCE)
@@ -202,8 +213,10 @@ enum portmap_why pmp_map(struct pmp_clock *c, uint32_t lease_s, struct mbox *mb,
 	m->inside = sock_local(t.np.s);
 	m->inside.port = m->port;
 	why = ask_outside(&t, m, &epoch, &detail);
-	if (why == PMWHY_OK)
+	if (why == PMWHY_OK) {
+		m->asked = true;
 		why = ask_mapping(&t, m->port, m->port, lease_s, &r, &detail);
+	}
 	if (why == PMWHY_OK) {
 		*c = (struct pmp_clock){ .epoch = r.epoch, .at = clk_now() };
 		why = judge(&t, &r, lease_s, m);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "servent/portmap.h"
 
+#include <stdio.h>
 #include <string.h>
-
-#include "servent/maplib.h"
 
 #define UPNP_PART(left) ((left) * 2 / 3)        /* of the time: a router that drips has its NAT-PMP still */
 
@@ -56,6 +55,7 @@ static enum status one(struct portmap_grip *g, enum portmap_kind kind, const str
 enum status portmap_try(uint16_t port, struct mbox *mb, nsec deadline, struct portmap_grip *out)
 {
 	struct gateway list[GATEWAYS_MAX];
+	bool lacks[PORTMAP_NATPMP + 1] = { false };
 	struct portmap_grip g;
 	const size_t n = gateway_list(list);
 
@@ -84,8 +84,12 @@ enum status portmap_try(uint16_t port, struct mbox *mb, nsec deadline, struct po
 			/* who has the port by one way has it by the other */
 			if (g.m.why == PMWHY_TAKEN)
 				break;
+			lacks[kind] = g.m.why == PMWHY_NO_LIBRARY;
 		}
 	}
+	if (out->m.why == PMWHY_NO_ANSWER && (lacks[PORTMAP_UPNP] || lacks[PORTMAP_NATPMP]))
+		(void)snprintf(out->m.detail, sizeof(out->m.detail), "%s is not installed here",
+			lacks[PORTMAP_UPNP] ? "miniupnpc" : "libnatpmp");
 	return ST_PROTO;
 }
 
@@ -95,7 +99,8 @@ enum status portmap_renew(struct portmap_grip *g, struct mbox *mb, nsec deadline
 	enum status st;
 
 	if (g->m.kind == PORTMAP_UPNP)
-		st = settle(&new.m, igd_map_again(&new.igd, g->m.lease_s, mb, deadline, &new.m));
+		st = settle(&new.m, igd_map_again(&new.igd,
+			g->m.lease_s != 0 || g->m.theirs ? PORTMAP_LEASE : 0, mb, deadline, &new.m));
 	else
 		st = settle(&new.m, pmp_map(&new.clock, PORTMAP_LEASE, mb, deadline, &new.m));
 	if (st == ST_OK)
@@ -119,6 +124,8 @@ enum status portmap_look(struct portmap_grip *g, struct mbox *mb, nsec deadline)
 
 enum status portmap_drop(const struct portmap_grip *g, struct mbox *mb, nsec deadline)
 {
+	if (g->m.theirs)
+		return ST_OK;
 	if (g->m.kind == PORTMAP_UPNP)
 		return igd_drop(&g->igd, &g->m, mb, deadline);
 	return pmp_drop(&g->m, mb, deadline);

@@ -209,7 +209,7 @@ const struct key key_table[] = {
 	HOSTS(SECT_CLIENT, "boardHosts", board_hosts, "", FORM_HOSTS,
 		"Further hosts whose boards may be shown, comma separated; they may be in your own network."),
 	BOOL(SECT_CLIENT, "portMapping", port_mapping, "No",
-		"Ask the router to open the port (UPnP, NAT-PMP): not there yet, without effect."),
+		"Have the router forward serverPort here (UPnP IGD, else NAT-PMP); taken back at the end."),
 	BOOL(SECT_CLIENT, "hls", hls, "Yes", "Channels for browsers and phones, as MP4 and HLS (/hls/)."),
 
 	LOCAL(SECT_RECORD, "recordDir", record_dir, "",

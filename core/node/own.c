@@ -54,6 +54,7 @@ const char *fwwhy_str(enum firewall f, enum fwwhy why)
 		[FWWHY_ADDRESS] = "our address changed, not tested yet",
 		[FWWHY_ASKED] = "a test was asked for",
 		[FWWHY_FREED] = "no longer set by hand, not tested yet",
+		[FWWHY_MAPPING] = "the router's port mapping changed, not tested yet",
 		[FWWHY_NO_YP] = "there is no yellow page to ask",
 		[FWWHY_NO_FAMILY] = "the yellow page has no address of this kind",
 		[FWWHY_NO_ANSWER] = "the yellow page does not answer",
@@ -76,7 +77,8 @@ const char *fwwhy_code(enum fwwhy why)
 {
 	static const char *const codes[FWWHYS] = {
 		[FWWHY_START] = "start", [FWWHY_PORT] = "port", [FWWHY_ADDRESS] = "address",
-		[FWWHY_ASKED] = "asked", [FWWHY_FREED] = "freed", [FWWHY_NO_YP] = "no-yp",
+		[FWWHY_ASKED] = "asked", [FWWHY_FREED] = "freed", [FWWHY_MAPPING] = "mapping",
+		[FWWHY_NO_YP] = "no-yp",
 		[FWWHY_NO_FAMILY] = "no-family", [FWWHY_NO_ANSWER] = "no-answer", [FWWHY_YP] = "yp",
 		[FWWHY_TRACKER] = "tracker", [FWWHY_NOT_GLOBAL] = "not-global",
 		[FWWHY_FORCE_NORMAL] = "force-normal", [FWWHY_FORCE_FIREWALLED] = "force-firewalled",

@@ -24,8 +24,8 @@ const char *firewall_str(enum firewall f);              /* "unknown" "open" "clo
 /* Why it is what it is. */
 enum fwwhy {
 	/* unknown */
-	FWWHY_START, FWWHY_PORT, FWWHY_ADDRESS, FWWHY_ASKED, FWWHY_FREED, FWWHY_NO_YP, FWWHY_NO_FAMILY,
-	FWWHY_NO_ANSWER,
+	FWWHY_START, FWWHY_PORT, FWWHY_ADDRESS, FWWHY_ASKED, FWWHY_FREED, FWWHY_MAPPING, FWWHY_NO_YP,
+	FWWHY_NO_FAMILY, FWWHY_NO_ANSWER,
 	/* open or closed, by a test */
 	FWWHY_YP, FWWHY_TRACKER, FWWHY_NOT_GLOBAL,
 	/* by a setting */

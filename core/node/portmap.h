@@ -56,7 +56,9 @@ struct portmap {
 	struct host outside;            /* the router's on the other side; unset = not known */
 	struct host holder;             /* PMWHY_TAKEN: who has the port; unset = not known */
 	uint32_t lease_s;               /* 0 = for ever */
+	bool asked;                     /* it was asked for, so it may be there whatever `state` says */
 	bool was_there;                 /* it led to us before we asked */
+	bool theirs;                    /* somebody else made it (a person, on the router's page): it stays */
 	char detail[PORTMAP_DETAIL];    /* the router's own word; clean; "" = none */
 	nsec since;                     /* of state and reason; 0 = never */
 };

@@ -5,6 +5,7 @@ import { $, ago, bytes, command, duration, endPoint, fromTemplate, joined, numbe
 	setState, setText, t } from "/assets/js/node.js";
 import { live } from "/assets/js/events.js";
 import { Graph } from "/assets/js/graph.js";
+import { mappingText } from "/assets/js/mapping.js";
 
 const PORT = { open: ["good", t("open")], closed: ["bad", t("closed")], unknown: ["wait", t("not tested")] };
 
@@ -23,13 +24,13 @@ const REASONS = {
 	unknown: {
 		start: t("Not tested yet: that happens when you watch or broadcast something."),
 		port: t("The port has changed and is not tested yet."), address: t("The address has changed and is not tested yet."),
-		asked: t("A test is running."), freed: t("Not tested yet: that happens when you watch or broadcast something."),
+		mapping: t("The router's forwarding has changed; the port is not tested yet."), asked: t("A test is running."), freed: t("Not tested yet: that happens when you watch or broadcast something."),
 		"no-yp": t("There is no yellow page that could test it."),
 		"no-family": t("The yellow page has no address of this kind."), "no-answer": t("The yellow page does not answer."),
 	},
 };
 
-function showPort({ firewall, globalRelayEndPoint, localRelayEndPoint }, { port, name }) {
+function showPort({ firewall, globalRelayEndPoint, localRelayEndPoint }, { port, name }, mapping) {
 	const v4 = firewall.ipv4, v6 = firewall.ipv6;
 	const [ip] = globalRelayEndPoint ?? localRelayEndPoint ?? [];
 	const test = v4.state === "closed" && ["yp", "tracker"].includes(v4.code);
@@ -40,6 +41,7 @@ function showPort({ firewall, globalRelayEndPoint, localRelayEndPoint }, { port,
 	setFacts($("port-facts"), [
 		[t("Address"), endPoint(ip, port)],
 		["IPv6", v6.code === "start" && v6.state === "unknown" ? "" : PORT[v6.state][1]],
+		[t("Router"), mapping.code === "off" ? "" : mappingText(mapping)],
 		[t("Name"), name],
 	]);
 }
@@ -133,11 +135,11 @@ function showFeed(tr, feed) {
 }
 
 const refresh = live(["channel", "connection", "feed"], async () => {
-	const [overview, status, pages, channels, traffic, feeds] = await Promise.all([rpc("getOverview"), rpc("getStatus"),
-		rpc("getYellowPages"), rpc("getChannels"), rpc("getTraffic"), rpc("getYPFeeds")]);
+	const [overview, status, mapping, pages, channels, traffic, feeds] = await Promise.all([rpc("getOverview"), rpc("getStatus"),
+		rpc("getPortMapping"), rpc("getYellowPages"), rpc("getChannels"), rpc("getTraffic"), rpc("getYPFeeds")]);
 
 	setText($("agent"), joined([overview.agentName, overview.version]));
-	showPort(status, overview);
+	showPort(status, overview, mapping);
 	showYps(pages, overview);
 	showNode(status, overview);
 	showTraffic(traffic, overview);

@@ -4,6 +4,7 @@
 
 import { $, LoginError, ask, check, command, el, fromTemplate, lang, rpc, say, setText, t } from "/assets/js/node.js";
 import { live } from "/assets/js/events.js";
+import { mappingText } from "/assets/js/mapping.js";
 import { Fields, draftOf, onSubmit, takeDraft, told } from "/assets/js/fields.js";
 
 const NAMES = {
@@ -172,6 +173,16 @@ function showPassword() {
 	$("pw-current").disabled = !set;
 }
 
+// Beside its switch.
+function showMapping(m) {
+	const row = document.querySelector('[data-key="portMapping"]');
+	if (!row)
+		return;
+	if (!$("mapping"))
+		row.querySelector(".how").append(el("p", { class: "hint", id: "mapping", role: "status" }));
+	setText($("mapping"), m.code === "off" ? "" : mappingText(m));
+}
+
 function showBar() {
 	const n = fields.count() + filtersDiffer() + feedsDiffer();
 	const bad = document.querySelectorAll('#sections [aria-invalid="true"], #group-unused [aria-invalid="true"], #filters [aria-invalid="true"], #feeds [aria-invalid="true"]').length;
@@ -202,11 +213,13 @@ function restore(draft) {
 
 const refresh = live(["notification"], async () => {
 	const first = described === null;
-	described = await rpc("describeSettings", [lang]);
+	const [now, mapping] = await Promise.all([rpc("describeSettings", [lang]), rpc("getPortMapping")]);
+	described = now;
 	if (first)
 		build();
 	else
 		all().forEach((s) => fields.update(s));
+	showMapping(mapping);
 	if (!ONLY) {
 		setText($("file"), described.file ?? "");
 		showPassword();
