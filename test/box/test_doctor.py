@@ -11,6 +11,7 @@ import threading
 import time
 import unittest
 
+import test_portmap
 from harness import AGENT, PATIENCE, PEERCAST, WAIT, BoxCase, box, free_port, gid, ip, leaf, new_id, text, u16, u32
 from net import PORT, NetCase
 from test_access import NameServer
@@ -447,6 +448,31 @@ class Outside(Doctors, NetCase):
         found = self.examine(n, "--timeout", str(int(SHORT)), command=command)
         self.fails(found, "names", "yp.example: the name server does not answer", "resolv.conf")
         self.assertLess(found.seconds, 8 * PATIENCE)
+
+
+@unittest.skipUnless(test_portmap.UPNPD, "no miniupnpd")
+class Mapped(Doctors, test_portmap.HomeCase):
+    """A router that maps: Debian's miniupnpd."""
+    daemon, leads = test_portmap.Miniupnpd.daemon, test_portmap.Miniupnpd.leads
+
+    def test_mapping(self):
+        """The port is mapped for that look and no longer; the node's own mapping is found, and stays."""
+        yp = self.root()
+        lan, m = self.home()
+        self.daemon(lan, m)
+        n = self.node({"rootHost": yp.address, "portMapping": "Yes"}, start=False, place=m)
+        found = self.examine(n)
+        self.assertEqual(found.status, 0, found.all)
+        self.assertRegex(found.said("mapping"), "^(UPnP|NAT-PMP): the router (leads|says).*\nthe router is %s\nit was made for this look"
+                         % lan.inside_ip)
+        self.assertRegex(found.said("outside"), "port 7144 is open, seen at %s, here it is %s" % (lan.ip, m.ip))
+        self.assertEqual(self.leads(lan), {})
+        n.start()
+        self.mapping(n, state="open")
+        found = self.examine(n)
+        self.assertEqual(found.status, 0, found.all)
+        self.assertNotIn("for this look", found.said("mapping"))
+        self.assertEqual(self.leads(lan), {PORT: (m.ip, PORT)})
 
 
 if __name__ == "__main__":
