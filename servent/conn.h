@@ -54,6 +54,8 @@ enum status fetch_restore(struct node *n, struct chanmeta *meta, const struct ho
 
 /* The housekeeper's thread (house.c). arg is the app. */
 void house_run(void *arg);
+/* Root: tell all trackers our settings now (pcp.md 15.3); upd asks them for an update. */
+void house_tell_trackers(struct app *a, const struct settings *set, bool upd);
 /* The SERVER thread (server.c). arg is the app. */
 void server_run(void *arg);
 /* A connection was accepted: a thread for it, or a word that there is no room. fd is taken over. scarce:

@@ -102,24 +102,23 @@ static void end_all(struct house *h)
 
 /* --- root ------------------------------------------------------------------------------------- */
 
-/* Tell all trackers our settings (pcp.md 15.3). */
-static void tell_trackers(struct house *h, bool upd)
+void house_tell_trackers(struct app *a, const struct settings *set, bool upd)
 {
 	const struct servent_query q = { .types = 1u << SV_CIN };
 	struct blob *msg = NULL;
 	struct root r;
 	struct buf b;
 
-	root_init(&r, h->set->host_update_interval, h->set->root_msg, upd);
+	root_init(&r, set->host_update_interval, set->root_msg, upd);
 	buf_init(&b, PCP_ATOM_SEND_MAX);
-	if (bcst_root_emit(&b, servmgr_sid(h->a->node.sm), &r) == ST_OK)
+	if (bcst_root_emit(&b, servmgr_sid(a->node.sm), &r) == ST_OK)
 		msg = blob_new(b.p, b.len);
 	buf_fini(&b);
 	if (msg == NULL) {
 		log_error("root: no memory for the settings broadcast");
 		return;
 	}
-	log_debug("root: settings sent to %zu connections", servmgr_post(h->a->node.sm, &q, msg));
+	log_debug("root: settings sent to %zu connections", servmgr_post(a->node.sm, &q, msg));
 	blob_unref(&msg);
 }
 
@@ -136,7 +135,7 @@ static nsec root_round(struct house *h, nsec now)
 	}
 	if (ask != 0 || every != h->root_interval ||
 	    now - h->root_sent >= (nsec)every * NSEC_PER_SEC) {
-		tell_trackers(h, ask != 1);
+		house_tell_trackers(h->a, h->set, ask != 1);
 		h->root_interval = every;
 		h->root_sent = now;
 	}

@@ -472,6 +472,20 @@ static void on_second(void *ctx, uint64_t n)
 	world_at(world_now() + NSEC_PER_SEC, on_second, s, n + 1);
 }
 
+/* What the root has promised its trackers. */
+static void on_root(void *ctx, uint64_t n)
+{
+	struct app *a = &swarm->root->app;
+	const struct settings *set = conf_get(a->node.conf);
+
+	(void)ctx;
+	(void)n;
+	world_be(&swarm->root->m);
+	house_tell_trackers(a, set, true);
+	world_at(world_now() + (nsec)set->host_update_interval * NSEC_PER_SEC, on_root, NULL, 0);
+	settings_unref(&set);
+}
+
 static uint64_t dials(void)
 {
 	struct world_sums sums;
@@ -499,8 +513,7 @@ void swarm_run(struct swarm *s)
 	s->sent = calloc(100000, sizeof(nsec));
 	ASSERT(s->sent != NULL);
 	s->root = member_new(s, 100000, false, conf_with(root_keys));
-	world_be(&s->root->m);
-	ASSERT(thr_start(NULL, "house", house_run, &s->root->app) == ST_OK);
+	world_at(world_now() + 120 * NSEC_PER_SEC, on_root, NULL, 0);
 	s->tracker = member_new(s, p->tracker_kbps, false, conf_with(tracker_keys));
 	broadcast(s);
 	world_at(world_now() + NSEC_PER_SEC, on_second, s, 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* wrap: clock_gettime poll recv send sendmsg socket connect setsockopt getsockopt fcntl close shutdown */
-/* wrap: eventfd eventfd_read eventfd_write thr_start thr_rename rng_bytes rng_below ready_park */
+/* wrap: eventfd eventfd_read eventfd_write thr_start thr_rename rng_bytes rng_below ready_park ready_leave */
 #include "test/swarm/world.h"
 
 #include <errno.h>
@@ -70,6 +70,7 @@ void __wrap_thr_rename(const char *name);
 void __wrap_rng_bytes(void *p, size_t n);
 uint32_t __wrap_rng_below(uint32_t n);
 bool __wrap_ready_park(struct readyd *d, struct ready *r);
+void __wrap_ready_leave(struct readyd *d, struct ready *r);
 
 struct event {
 	nsec at;
@@ -424,6 +425,10 @@ void __wrap_thr_rename(const char *name)
 bool __wrap_ready_park(struct readyd *d, struct ready *r)
 {
 	return false;
+}
+
+void __wrap_ready_leave(struct readyd *d, struct ready *r)
+{
 }
 
 /* --- machines ------------------------------------------------------------------------------------ */
