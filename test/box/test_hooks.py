@@ -288,25 +288,26 @@ class Failures(HookCase):
     def test_bad_servers(self):
         """Whatever a server does, it costs the hook one try of its time at most."""
         flood = b"x" * 65536
+        late = "[Tt]imed? ?out|Timeout"
         servers = [                     # what comes back, again and again, and what the log says
             ([], "closes", "Empty reply|Recv failure"),
             ([b"garbage\r\n\r\n"], "garbage", "."),
             ([b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"], "short", "."),
             ([b"HTTP/1.1 500 " + flood[:60000] + b"\r\n\r\n"], "long line", "."),
-            ([b"HTTP/1.1 100 Continue\r\n\r\n"] * 50 + [None], "never an answer", "[Tt]imed? ?out|Timeout"),
-            ([b"HTTP/1.1 400 Bad\r\n"] + [b"X-%d: y\r\n" % i for i in range(200)] + [None], "never a body",
-             "[Tt]imed? ?out|Timeout|answers 400"),
+            ([b"HTTP/1.1 100 Continue\r\n\r\n"] * 50 + [None], "never an answer", late),
+            ([b"HTTP/1.1 400 Bad\r\n"] + [b"X-%d: y\r\n" % i for i in range(200)] + [None], "never a body", "answers 400"),
             ([b"HTTP/1.1 404 No\r\n\r\n"] + [flood] * 500, "a flood", "answers 404"),
-            ([None], "silent", "[Tt]imed? ?out|Timeout"),
+            ([None], "silent", late),
         ]
         ports = [self.bad_server(pieces) for pieces, _, _ in servers]
         blocks = "".join(hook(event="channelStart", url="http://127.0.0.1:%d/" % p, timeout=1, retries=0) for p in ports)
-        n = self.node(blocks=blocks + hook(event="channelStart", retries=0, timeout=2,
+        n = self.node(blocks=blocks + hook(event="channelStart", retries=0,
                                            url="https://127.0.0.1:%d/" % self.tls_server()))
         self.push(n, "x")
         for i, (_, what, log) in enumerate(servers):
             with self.subTest(what):
-                n.wait_log(r"hook %d .*channelStart: .*(%s).*; given up after 1 try" % (i + 1, log), LONG)
+                # on a busy machine each of them may be too late
+                n.wait_log(r"hook %d .*channelStart: .*(%s|%s).*; given up after 1 try" % (i + 1, log, late), LONG)
         n.wait_log(r"hook %d .*channelStart: .*certificate.*; given up" % (len(servers) + 1), LONG)
         self.wait(lambda: self.result(n, "failed") == len(servers) + 1, LONG)
 
