@@ -284,6 +284,32 @@ class Running(World):
         self.drive("thread", "socket", "open", "write", "sync", "rename")
 
 
+class NoThread(World):
+    """No thread is to be had: who comes is told so, and who is there stays."""
+
+    def test_is_answered(self):
+        n = self.faulty()
+        early = self.closing(Client(n.port))
+        early.send(b"GET /api/1 HTTP/1.0\r\n")
+        self.assertEqual(n.get("/api/1").status, 200)           # accepted later than that one
+        with n.fault.failing("thread", times=1000):
+            # each takes one of the threads that wait for work, if there is one
+            for _ in range(40):
+                self.closing(Client(n.port))
+                with Client(n.port) as c:
+                    c.send(b"GET /api/1 HTTP/1.0\r\n\r\n")
+                    answer = c.read_all()
+                if b" 503 " in answer:
+                    break
+                self.assertTrue(answer.startswith(b"HTTP/1.0 200 "), answer)
+            self.assertTrue(answer.startswith(b"HTTP/1.0 503 "), answer)
+            self.assertGreater(n.fault.hits, 0)
+        self.assertIn("no thread for 127.0.0.1", n.output())
+        early.send(b"\r\n")
+        self.assertTrue(early.read_all().startswith(b"HTTP/1.0 200 "))
+        self.assertEqual(n.get("/api/1").status, 200)
+
+
 @slow
 class RunningAll(Running):
     STEPS = staticmethod(dense)
