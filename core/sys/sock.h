@@ -45,8 +45,8 @@ struct sock {
 
 /* TCP_NODELAY and keepalive 30/10/3, where fd has them. What a listener accepts inherits them. */
 void sock_set_opts(int fd);
-/* For a connection over which much comes all the time: when nothing does, a peer whose machine has vanished is
- * noticed within 17 seconds instead of 60 (ST_SYS, ETIMEDOUT). */
+/* For a connection over which much comes all the time: when nothing does, a peer whose machine has vanished
+ * is noticed within 17 seconds instead of 60 (ST_SYS, ETIMEDOUT). */
 void sock_set_alert(struct sock *s);
 
 /* Take over a connected fd: non-blocking, close-on-exec, sock_set_opts(). One that is non-blocking already
