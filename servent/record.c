@@ -120,24 +120,6 @@ static struct recording *take_old_locked(struct recordd *d, const struct gnuid *
 	return old;
 }
 
-void record_over(struct recording *r, enum record_state state)
-{
-	struct recordd *d = r->d;
-	const struct gnuid id = r->id;
-	struct recording *old;
-
-	recordd_lock(d);
-	r->running = false;
-	d->n_running--;
-	r->view.state = state;
-	r->view.ended_s = clk_wall_s();
-	old = take_old_locked(d, NULL);
-	recordd_unlock(d);
-	if (old != NULL)
-		destroy(old);
-	event_tell(EVENT_CHANNEL, "recording", NULL, id.b, 0, NULL, NULL);
-}
-
 /* --- commands --------------------------------------------------------------------------------- */
 
 static enum status fail(char why[NODE_WHY], enum status st, const char *text)
@@ -168,15 +150,25 @@ static struct recording *new_for(struct recordd *d, struct chan *c, bool automat
 	return r;
 }
 
-/* Put a new one on the list, unless there is one already: ST_EOF, and that one tries again. */
+/* Will the thread end, whatever it is told? */
+static bool is_ending_locked(struct recording *r)
+{
+	return mbox_is_stopped(&r->mb) || r->view.state == RECORD_FAILED;
+}
+
+/* Put a new one on the list, unless there is one already: ST_EOF, and that one tries again, or is followed by
+ * another. */
 static enum status list_new(struct recordd *d, struct recording *r, uint32_t max, char why[NODE_WHY])
 {
-	enum status st = ST_OK;
 	struct recording *got, *old = NULL;
+	enum status st = ST_OK;
+	bool follows = false;
 
 	recordd_lock(d);
 	got = running_locked(d, &r->id);
 	if (got != NULL) {
+		follows = !r->view.automatic && is_ending_locked(got);
+		got->again = got->again || follows;
 		got->retry = true;
 		mbox_wake(&got->mb);
 		st = ST_EOF;
@@ -190,7 +182,8 @@ static enum status list_new(struct recordd *d, struct recording *r, uint32_t max
 		d->n++;
 		d->n_running++;
 	}
-	if (st != ST_STOPPED)
+	/* until it has begun recordAuto is not to begin it in its place */
+	if (st == ST_OK || (st == ST_EOF && !follows))
 		release_locked(d, &r->id);
 	recordd_unlock(d);
 	if (old != NULL)
@@ -236,6 +229,41 @@ enum status recordd_op_start(struct node *n, const struct gnuid *id, char why[NO
 	return st;
 }
 
+/* Somebody has asked for it while the one before was ending. */
+static void begin_again(struct recordd *d, const struct gnuid *id, const char *name)
+{
+	char why[NODE_WHY];
+	const enum status st = recordd_op_start(&d->app->node, id, why);
+
+	if (st != ST_OK && st != ST_STOPPED)
+		notice_add(&d->app->node.notices, NOTICE_PEERCAST, "recordingFailed", "error", id,
+			"%s: recording stopped: %s", name, why);
+}
+
+void record_over(struct recording *r, enum record_state state)
+{
+	struct recordd *d = r->d;
+	const struct gnuid id = r->id;
+	char name[sizeof(r->view.name)];
+	struct recording *old;
+	bool again;
+
+	(void)text_copy(name, sizeof(name), r->view.name);
+	recordd_lock(d);
+	r->running = false;
+	again = r->again;
+	d->n_running--;
+	r->view.state = state;
+	r->view.ended_s = clk_wall_s();
+	old = take_old_locked(d, NULL);
+	recordd_unlock(d);
+	if (old != NULL)
+		destroy(old);
+	event_tell(EVENT_CHANNEL, "recording", NULL, id.b, 0, NULL, NULL);
+	if (again)
+		begin_again(d, &id, name);
+}
+
 /* hold: and recordAuto does not begin it again. */
 static bool stop(struct recordd *d, const struct gnuid *id, bool hold)
 {
@@ -245,6 +273,8 @@ static bool stop(struct recordd *d, const struct gnuid *id, bool hold)
 	r = running_locked(d, id);
 	if (r != NULL) {
 		mbox_stop(&r->mb);
+		if (hold)
+			r->again = false;
 		if (hold && !is_held_locked(d, id))
 			hold_locked(d, id);
 	}

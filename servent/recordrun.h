@@ -17,6 +17,7 @@ struct recording {
 	struct mbox mb;                 /* the thread's */
 	bool running;                   /* it has a thread */
 	bool retry;                     /* it is to try again now */
+	bool again;                     /* when it is over another one is to begin, by hand */
 	struct record_view view;        /* id, name, automatic and began_s of it are constant */
 	struct recording *prev, *next;
 };

@@ -239,6 +239,30 @@ class Commands(RecordCase):
         self.assertIn("recordDir", e.exception.data)
         self.assertFalse(n.rpc("getRecordings")["isPossible"])
 
+    def test_stop_and_start_at_once(self):
+        """What is asked for while the one before is ending begins when that is over, by hand; one that may not begin leaves alone what was stopped."""
+        n = self.recorder({"recordAuto": "own", "recordMax": 1})
+        self.push(n, "a")
+        a = n.wait_channel("a")["channelId"]
+        was = [self.wait_recording(n, "a", state="recording", isAutomatic=True, bytes=lambda v: v > 0)["file"]]
+        for _ in range(2):
+            self.assertTrue(n.rpc("stopRecording", [a]))
+            self.assertIsNone(n.rpc("startRecording", [a]))
+            self.assertIsNone(n.rpc("startRecording", [a]))
+            began = self.wait_recording(n, "a", state="recording", isAutomatic=False, file=lambda v, was=was: v not in was, bytes=lambda v: v > 0)
+            was.append(began["file"])
+        n.rpc("stopRecording", [a])
+        self.wait_recording(n, "a", state="ended")
+        self.push(n, "b")
+        self.wait_recording(n, "b", state="recording")
+        with self.assertRaises(RpcError) as e:
+            n.rpc("startRecording", [a])
+        self.assertIn("recordMax", e.exception.data)
+        self.set(n, recordMax=2, recordAuto="own,*")
+        self.push(n, "c")
+        self.wait_recording(n, "c", state="recording")
+        self.assertEqual(self.recording(n, "a")["state"], "ended")
+
     def test_hostile_names(self):
         n = self.recorder({"recordAuto": "all", "recordMax": 64})
         names = ("../../../etc/passwd", "..", ".hidden", "-rf *", "a\u202egnp.exe", "CON:|<>\"?*\\", "/", "   ", "x" * 250, "雑談" * 40,
