@@ -77,6 +77,8 @@ const struct sect_info sect_info[SECT_N] = {
 	  .cap = ROOM(struct settings, f), .dflt = d, .flags = KEY_WHOLE, .words = w, .doc = doc_ }
 #define SECRET(s, n, f, d, fl, doc)     T_TEXT(s, n, struct settings, f, d, KEY_SECRET | (fl), doc)
 #define U32(s, n, f, d, lo, hi, doc)    T_U32(s, n, struct settings, f, d, lo, hi, 0, doc)
+#define LOCAL_U32(s, n, f, d, lo, hi, doc) \
+	T_U32(s, n, struct settings, f, d, lo, hi, KEY_HERE, doc)
 #define RAISE(s, n, f, d, lo, hi, doc)  T_U32(s, n, struct settings, f, d, lo, hi, KEY_RAISE, doc)
 #define WORD(s, n, f, d, w, doc)        T_WORD(s, n, struct settings, f, d, w, doc)
 #define UNUSED_DOC "Kept for other versions: without effect."
@@ -222,11 +224,11 @@ const struct key key_table[] = {
 		"Minutes after which the next file begins, at a key frame; 0 = never."),
 	U32(SECT_RECORD, "recordRotateMB", record_rotate_mb, "0", 0, 1048576,
 		"The same by size, in MB; 0 = never."),
-	U32(SECT_RECORD, "recordKeepMB", record_keep_mb, "0", 0, 1073741824,
+	LOCAL_U32(SECT_RECORD, "recordKeepMB", record_keep_mb, "0", 0, 1073741824,
 		"Above so many MB in all, the oldest files recorded by this node are deleted; 0 = never."),
-	U32(SECT_RECORD, "recordKeepFiles", record_keep_files, "0", 0, 10000,
+	LOCAL_U32(SECT_RECORD, "recordKeepFiles", record_keep_files, "0", 0, 10000,
 		"The same by their number; 0 = never."),
-	U32(SECT_RECORD, "recordMinFreeMB", record_min_free_mb, "512", 0, 1073741824,
+	LOCAL_U32(SECT_RECORD, "recordMinFreeMB", record_min_free_mb, "512", 0, 1073741824,
 		"So many MB of the disk stay free: recordings stop before."),
 
 	SECRET(SECT_PRIVACY, "password", password, "", 0,

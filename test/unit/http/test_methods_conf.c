@@ -277,6 +277,12 @@ START_TEST(from_elsewhere)
 		WRONG("trustLocalhost", "this is changed on the machine itself, or in the ini"));
 	expect("changeSettings", "{\"fetchAllow\":\"http pipe\"}",
 		WRONG("fetchAllow", "this is changed on the machine itself, or in the ini"));
+	expect("changeSettings", "{\"recordKeepFiles\":1}",
+		WRONG("recordKeepFiles", "this is changed on the machine itself, or in the ini"));
+	expect("changeSettings", "{\"recordKeepMB\":1}",
+		WRONG("recordKeepMB", "this is changed on the machine itself, or in the ini"));
+	expect("changeSettings", "{\"recordMinFreeMB\":0}",
+		WRONG("recordMinFreeMB", "this is changed on the machine itself, or in the ini"));
 	value_is("maxDirect", "0");
 	expect("changeSettings", "{\"maxDirect\":7}", SAVED);
 	v = rpc_call(&node, sv, "describeSettings", "");
