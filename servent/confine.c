@@ -259,3 +259,10 @@ void confine_look(const struct settings *set)
 	look("mediaDir", set->media_dir, set->media_dir, LANDLOCK_READ);
 	look("recordDir", set->record_dir, set->record_dir, LANDLOCK_WRITE);
 }
+
+bool confine_closes(const char *dir)
+{
+	char real[PATH_MAX];
+
+	return the.files && realpath(dir, real) != NULL && !is_remembered(real, LANDLOCK_WRITE);
+}

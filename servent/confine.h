@@ -23,5 +23,7 @@ void confine(const struct settings *set, const struct confine_paths *paths);
 
 /* Settings read later may need what was given up: say so in the log. */
 void confine_look(const struct settings *set);
+/* Is this folder one that may not be written to for that reason, until the next start? Any thread. */
+bool confine_closes(const char *dir);
 
 #endif

@@ -18,6 +18,7 @@
 #include "core/media/reccut.h"
 #include "core/sys/log.h"
 #include "core/sys/text.h"
+#include "servent/confine.h"
 #include "servent/recfile.h"
 
 #define MB         ((uint64_t)1000000)
@@ -80,8 +81,12 @@ static void refresh(struct worker *w)
 /* Remember what is wrong, while errno still tells. Returns st. */
 static enum status fault(struct worker *w, enum status st, const char *what)
 {
-	if (st != ST_OK)
-		(void)text_copy(w->why, sizeof(w->why), what != NULL ? what : status_str(st));
+	if (st == ST_OK)
+		return st;
+	(void)text_copy(w->why, sizeof(w->why), what != NULL ? what : status_str(st));
+	if (what == NULL && st == ST_SYS && errno == EACCES && confine_closes(w->set->record_dir))
+		(void)text_copy(w->why, sizeof(w->why),
+			"the sandbox keeps the folder closed until the next start");
 	return st;
 }
 

@@ -138,11 +138,15 @@ class Files(Case):
     def test_settings_that_come_later(self):
         """A folder that was not named at the start is closed, and the log says so; the next start opens it."""
         n = self.node({"isRoot": "Yes"})
+        self.push(n, "here")
         far = os.path.join(self.far, "far.xml")
         self.put("bans", "name evil\n")
-        self.reload(n, chanLog=far, banList=os.path.join(self.far, "bans"), fetchAllow="pipe")
-        for key in ("chanLog", "banList"):
-            n.wait_log("settings: %s: the sandbox keeps %s/.* closed until the next start" % (key, self.far))
+        self.reload(n, chanLog=far, banList=os.path.join(self.far, "bans"), fetchAllow="pipe", recordDir=self.far)
+        for key in ("chanLog", "banList", "recordDir"):
+            n.wait_log("settings: %s: the sandbox keeps %s.* closed until the next start" % (key, self.far))
+        n.rpc("startRecording", [n.wait_channel("here")["channelId"]])
+        self.wait(lambda: n.rpc("getRecordings")["recordings"][0]["problem"] == "the sandbox keeps the folder closed until the next start",
+                  what="the recording's problem")
         n.wait_log("%s/bans: Permission denied" % self.far)
         self.announce(n)
         n.wait_log("channel log %s: .*Permission denied" % far)
