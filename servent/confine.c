@@ -228,7 +228,7 @@ void confine(const struct settings *set, const struct confine_paths *paths)
 	the.programs = the.files && !commands && !SANITIZED;
 	if (!the.files)
 		files = errno == EOPNOTSUPP || errno == ENOSYS ? "not in this kernel" : strerror(errno);
-	if (!SANITIZED && !sandbox_calls())
+	if (!SANITIZED && !sandbox_calls(commands))
 		calls = errno == ENOSYS || errno == EINVAL ? "not in this kernel" : strerror(errno);
 	log_info("sandbox: files: %s, system calls: %s", files, calls);
 }

@@ -97,14 +97,13 @@ static const unsigned never[] = {
 	__NR_setdomainname, __NR_settimeofday, __NR_clock_settime, __NR_clock_adjtime, __NR_adjtimex,
 	__NR_vhangup, __NR_io_uring_setup, __NR_io_uring_enter, __NR_io_uring_register, __NR_migrate_pages,
 	__NR_move_pages, __NR_mbind, __NR_set_mempolicy, __NR_remap_file_pages,
-	/* keys, shared memory, programs without a file */
-	__NR_add_key, __NR_request_key, __NR_keyctl, __NR_shmget, __NR_shmat, __NR_memfd_create,
-	__NR_execveat,
-	/* to be somebody else; owner and mode of a file by its name, for which Landlock has no rule */
+	/* keys, shared memory */
+	__NR_add_key, __NR_request_key, __NR_keyctl, __NR_shmget, __NR_shmat,
+	/* to be somebody else; the owner of a file by its name, for which Landlock has no rule */
 	__NR_setuid, __NR_setgid, __NR_setreuid, __NR_setregid, __NR_setresuid, __NR_setresgid,
-	__NR_setgroups, __NR_setfsuid, __NR_setfsgid, __NR_capset, __NR_fchmodat, __NR_fchownat,
-	__NR_utimensat, __NR_mknodat, __NR_setxattr, __NR_lsetxattr, __NR_fsetxattr, __NR_removexattr,
-	__NR_lremovexattr, __NR_fremovexattr,
+	__NR_setgroups, __NR_setfsuid, __NR_setfsgid, __NR_capset, __NR_fchownat, __NR_mknodat,
+	__NR_setxattr, __NR_lsetxattr, __NR_fsetxattr, __NR_removexattr, __NR_lremovexattr,
+	__NR_fremovexattr,
 #ifdef __NR_kexec_file_load
 	__NR_kexec_file_load,
 #endif
@@ -114,14 +113,23 @@ static const unsigned never[] = {
 #ifdef __NR_lookup_dcookie
 	__NR_lookup_dcookie,
 #endif
+#ifdef __x86_64__
+	__NR_iopl, __NR_ioperm, __NR_modify_ldt, __NR_uselib, __NR_ustat, __NR_sysfs, __NR_chown, __NR_lchown,
+	__NR_mknod,
+#endif
+};
+
+/* What ordinary commands call: programs without a file, mode and times of one by its name, for which Landlock
+ * has no rule. */
+static const unsigned no_commands[] = {
+	__NR_memfd_create, __NR_execveat, __NR_fchmodat, __NR_utimensat,
 #ifdef __NR_fchmodat2
 	__NR_fchmodat2,
 #else
 	452,
 #endif
 #ifdef __x86_64__
-	__NR_iopl, __NR_ioperm, __NR_modify_ldt, __NR_uselib, __NR_ustat, __NR_sysfs, __NR_chmod, __NR_chown,
-	__NR_lchown, __NR_utime, __NR_utimes, __NR_futimesat, __NR_mknod,
+	__NR_chmod, __NR_utime, __NR_utimes, __NR_futimesat,
 #endif
 };
 
@@ -181,7 +189,7 @@ static void one_of(struct calls *c, unsigned nr, unsigned i, const unsigned *v, 
 	PUT(c, RETURN(in ? SECCOMP_RET_ERRNO | error : SECCOMP_RET_ALLOW));
 }
 
-bool sandbox_calls(void)
+bool sandbox_calls(bool commands)
 {
 	static const struct sock_filter head[] = { HEAD };
 	struct calls c = { .n = 0 };
@@ -195,13 +203,17 @@ bool sandbox_calls(void)
 #endif
 	for (size_t i = 0; i < NELEM(never); i++)
 		fail(&c, never[i], EPERM);
+	for (size_t i = 0; i < NELEM(no_commands) && !commands; i++)
+		fail(&c, no_commands[i], EPERM);
 	/* its flags are in memory, where a filter does not see them; glibc does without it */
 	fail(&c, __NR_clone3, ENOSYS);
 	fail_bits(&c, __NR_clone, 0, NAMESPACES, true);
-	/* memory is for data or for code */
-	fail_bits(&c, __NR_mmap, 2, PROT_WRITE | PROT_EXEC, false);
-	fail_bits(&c, __NR_mprotect, 2, PROT_EXEC, true);
-	fail_bits(&c, __NR_pkey_mprotect, 2, PROT_EXEC, true);
+	if (!commands) {
+		/* memory is for data or for code; compilers at run time (node, java) want both */
+		fail_bits(&c, __NR_mmap, 2, PROT_WRITE | PROT_EXEC, false);
+		fail_bits(&c, __NR_mprotect, 2, PROT_EXEC, true);
+		fail_bits(&c, __NR_pkey_mprotect, 2, PROT_EXEC, true);
+	}
 	one_of(&c, __NR_socket, 0, networks, NELEM(networks), true, EAFNOSUPPORT);
 	one_of(&c, __NR_ioctl, 1, typing, NELEM(typing), false, EPERM);
 	PUT(&c, RETURN(SECCOMP_RET_ALLOW));
@@ -213,8 +225,9 @@ static bool filter_calls(void)
 	return true;
 }
 
-bool sandbox_calls(void)
+bool sandbox_calls(bool commands)
 {
+	(void)commands;
 	errno = ENOSYS;
 	return false;
 }

@@ -21,9 +21,9 @@ void sandbox_allow_cpu(unsigned seconds);
 
 /* For the node itself: what it never calls fails from here on, in this thread, in those it starts and
  * in programs: to look into other processes, mount, load modules, make namespaces, be somebody else,
- * get memory that can be written and run, speak other than IP, change modes by name ... Needs
- * PR_SET_NO_NEW_PRIVS.
+ * speak other than IP ... Without commands also: get memory that can be written and run, run what is not
+ * a file, change modes and times by name, all of which ordinary programs do. Needs PR_SET_NO_NEW_PRIVS.
  * returns  false: this kernel or processor cannot (errno) */
-bool sandbox_calls(void) NODISCARD;
+bool sandbox_calls(bool commands) NODISCARD;
 
 #endif

@@ -353,8 +353,11 @@ class Failures(HookCase):
                          hook(event="channelStart", command="sh -c 'echo bad >&2; exit 3'", retries=0) +
                          hook(event="channelStart", timeout=1, retries=0, command="sh -c "
                               "'trap \"\" TERM; sleep 1000 & echo $$ >pid; sleep 1000'") +
-                         hook(event="channelStart", command="sh -c 'ls -l /proc/self/fd | wc -l >fds'"))
+                         hook(event="channelStart", command="sh -c 'touch -d @1 made && chmod 700 made && ls -l /proc/self/fd | wc -l >fds'"))
         self.push(node, "x")
+        self.wait(lambda: lines_of(os.path.join(node.dir, "fds")), LONG)
+        made = os.stat(os.path.join(node.dir, "made"))
+        self.assertEqual((made.st_mtime, made.st_mode & 0o777), (1, 0o700))
         node.wait_log(r"hook 1 \(program\): channelStart: No such file or directory; given up after 1 try", LONG)
         node.wait_log(r"hook 2 \(sh\): says: bad", LONG)
         node.wait_log(r"hook 2 \(sh\): channelStart: it has ended with exit status 3; given up", LONG)
