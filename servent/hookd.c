@@ -306,10 +306,17 @@ static void settle(struct hookd *h, struct hook *k)
 	k->try.is = TRY_NONE;
 }
 
+/* Does the end come before what is begun now could get anywhere? */
+static bool is_late(const struct hookd *h)
+{
+	return h->ends != 0 && clk_now() >= h->ends - LAST_TERM;
+}
+
 /* Begin what is due. Returns when to look again. */
 static nsec begin_due(struct hookd *h)
 {
-	nsec next = NSEC_NEVER;
+	const bool late = is_late(h);
+	nsec next = h->ends == 0 ? NSEC_NEVER : late ? h->ends : h->ends - LAST_TERM;
 
 	for (size_t i = 0; i < h->n; i++) {
 		struct hook *k = h->hooks[i];
@@ -317,11 +324,13 @@ static nsec begin_due(struct hookd *h)
 
 		if (k->try.is == TRY_NONE && k->n > 0 && k->next > clk_now() && h->ends == 0) {
 			next = MIN(next, k->next);
-		} else if (k->try.is == TRY_NONE && k->n > 0 &&
+		} else if (k->try.is == TRY_NONE && k->n > 0 && !late &&
 		           (!command || h->tries.running < HOOKTRY_COMMANDS)) {
 			count(h, NODE_HOOK_TRIED, 1);
 			hooktry_begin(&h->tries, &k->try, &k->set, k->shown, *queued(k, 0), k->tried + 1);
 		}
+		if (h->ends != 0)
+			hooktry_hurry(&k->try, h->ends - LAST_TERM);
 		if (k->try.is == TRY_ENDED)
 			next = 0;
 		else if (k->try.is == TRY_COMMAND)
@@ -337,8 +346,6 @@ static void go_on(struct hookd *h)
 	for (size_t i = 0; i < h->n; i++) {
 		struct hook *k = h->hooks[i];
 
-		if (h->ends != 0)
-			hooktry_hurry(&k->try, h->ends - LAST_TERM);
 		hooktry_go_on(&h->tries, &k->try);
 		if (k->try.is == TRY_ENDED)
 			settle(h, k);
@@ -359,10 +366,13 @@ static void sleep_until(struct hookd *h, nsec deadline)
 
 /* --- the thread ------------------------------------------------------------------------------- */
 
+/* Nothing is under way, and nothing is to be begun. */
 static bool is_idle(const struct hookd *h)
 {
+	const bool late = is_late(h);
+
 	for (size_t i = 0; i < h->n; i++)
-		if (h->hooks[i]->n > 0)
+		if (h->hooks[i]->try.is != TRY_NONE || (h->hooks[i]->n > 0 && !late))
 			return false;
 	return true;
 }
@@ -392,7 +402,7 @@ static void run(void *arg)
 		over = over && !more && (is_idle(h) || clk_now() >= h->ends);
 		next = begin_due(h);
 		if (!over && !more)
-			sleep_until(h, h->ends != 0 ? MIN(next, h->ends) : next);
+			sleep_until(h, next);
 		go_on(h);
 	} while (!over);
 	for (size_t i = 0; i < h->n; i++)

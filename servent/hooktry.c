@@ -109,7 +109,9 @@ static void ended_command(struct hooktries *all, struct hooktry *t)
 	childsay_end(&t->out);
 	childsay_end(&t->err);
 	all->running--;
-	if (t->signalled != 0)
+	if (t->signalled != 0 && t->hurried)
+		(void)snprintf(why, sizeof(why), "the node ends (%s)", how);
+	else if (t->signalled != 0)
 		(void)snprintf(why, sizeof(why), "it has not ended after %u s (%s)", t->timeout_s, how);
 	else
 		(void)snprintf(why, sizeof(why), "it has ended with %s", how);
@@ -339,8 +341,10 @@ void hooktry_begin(struct hooktries *all, struct hooktry *t, const struct settin
 
 void hooktry_hurry(struct hooktry *t, nsec deadline)
 {
-	if (t->is == TRY_COMMAND)
-		t->deadline = MIN(t->deadline, deadline);
+	if (t->is != TRY_COMMAND || t->signalled != 0 || t->deadline <= deadline)
+		return;
+	t->deadline = deadline;
+	t->hurried = true;
 }
 
 void hooktry_cancel(struct hooktries *all, struct hooktry *t)

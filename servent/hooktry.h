@@ -43,6 +43,7 @@ struct hooktry {
 	const struct hookmsg *msg;
 	size_t fed;                     /* bytes of its body it has taken */
 	int signalled;                  /* the last signal sent; 0 = none */
+	bool hurried;                   /* it has less than its time, as the node ends */
 	uint32_t timeout_s;
 	struct child child;
 	struct childsay out, err;
@@ -59,7 +60,7 @@ void hooktry_begin(struct hooktries *all, struct hooktry *t, const struct settin
 size_t hooktry_fds(const struct hooktry *t, struct pollfd fd[HOOKTRY_FDS]);
 /* Go on with a command as far as that goes without waiting. */
 void hooktry_go_on(struct hooktries *all, struct hooktry *t);
-/* No longer than until then. */
+/* The node ends: a command gets SIGTERM then, if it is still there. */
 void hooktry_hurry(struct hooktry *t, nsec deadline);
 /* Break it off. A command is ended; that may take a moment. */
 void hooktry_cancel(struct hooktries *all, struct hooktry *t);

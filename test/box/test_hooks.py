@@ -236,12 +236,19 @@ class Events(HookCase):
         node = self.node(blocks=hook(event="channelStop,viewerLeave", url=sink.url, secret=SECRET) +
                          hook(event="channelStart,channelStop", url=deaf.url, secret=SECRET) +
                          hook(event="channelStop", command="sh -c 'cat >last'") +
-                         hook(event="channelStop", command="sh -c 'trap \"\" TERM; sleep 1000'"))
+                         hook(event="channelStop", command="sh -c 'trap \"\" TERM; sleep 1000'") +
+                         hook(event="channelStart,channelStop", command="sh -c 'echo x >>begun; exec sleep 1000'"))
         push = self.push(node, "x")
         node.wait_channel("x")
-        self.wait(lambda: deaf.tries, LONG)
+        begun = os.path.join(node.dir, "begun")
+        self.wait(lambda: deaf.tries and lines_of(begun), LONG)
         node.stop()
         push.stop()
+        # what can no longer be done is not begun, nor does it get a false reason
+        self.assertEqual(lines_of(begun), ["x"])
+        self.assertRegex(node.output(), r"hook 5 .*: channelStart: the node ends \(signal 15\); given up")
+        self.assertRegex(node.output(), r"hooks: [1-4] events? w.* not delivered before the end")
+        self.assertNotIn("has not ended after", node.output())
         last = os.path.join(node.dir, "last")
         if PATIENCE > 1 and not (sink.got and os.path.exists(last)):
             return              # the end waits for nobody, nor for a slow machine
