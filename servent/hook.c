@@ -37,7 +37,8 @@ const char *hook_name(enum hookwhat what)
 	return "";
 }
 
-/* Scheme, host and port of a URL: no user, no path. */
+/* Scheme, host and port of a URL: no user, no path. With an '@' in the path all up to there may be a user's
+ * password that holds a '/': no host then, if a user or a port is named. */
 static void show_url(char *dst, size_t cap, const char *url)
 {
 	const char *host = strstr(url, "://");
@@ -48,7 +49,10 @@ static void show_url(char *dst, size_t cap, const char *url)
 	n = strcspn(host, "/?#\\");
 	for (at = n; at > 0 && host[at - 1] != '@'; at--)
 		;
-	(void)snprintf(dst, cap, "%.*s%.*s", (int)scheme, url, (int)(n - at), host + at);
+	if (strchr(host + n, '@') != NULL && strcspn(host, ":@") < n)
+		(void)snprintf(dst, cap, "%.*s...", (int)scheme, url);
+	else
+		(void)snprintf(dst, cap, "%.*s%.*s", (int)scheme, url, (int)(n - at), host + at);
 }
 
 /* The program's own name: its arguments are its operator's. */

@@ -365,7 +365,33 @@ static bool entry_is_there(const struct settings_list *l, enum sect s, const voi
 	return false;
 }
 
-/* What is wrong with a hook; "" = nothing. The url is not quoted. */
+/* Is what follows the host's ':', if there is one, a port? A password with a '/' in it is none. */
+static bool has_clear_port(const char *url)
+{
+	const char *host = strstr(url, "://") + 3, *end = host + strcspn(host, "/?#\\"), *p;
+	size_t n;
+
+	for (p = end; p > host && p[-1] != '@'; p--)
+		;
+	if (*p == '[')
+		p += strcspn(p, "]");
+	p = memchr(p, ':', p < end ? (size_t)(end - p) : 0);
+	if (p == NULL)
+		return true;
+	n = strspn(p + 1, "0123456789");
+	return p + 1 + n == end && n >= 1 && n <= 5;
+}
+
+/* What is wrong with a hook's url; "" = nothing. It is not quoted. */
+static const char *hook_url_fault(const char *url)
+{
+	if (!has_scheme(url, "http://") && !has_scheme(url, "https://"))
+		return "its url is not an http or https URL";
+	return has_clear_port(url) ? "" :
+		"its url has no port behind the ':' (in a password / ? # are written %2F %3F %23)";
+}
+
+/* What is wrong with a hook; "" = nothing. */
 static const char *hook_fault(const struct settings_hook *h)
 {
 	char line[SETTINGS_LONG], *words[SETTINGS_HOOK_WORDS + 1];
@@ -377,8 +403,7 @@ static const char *hook_fault(const struct settings_hook *h)
 	if (h->events == 0)
 		return "it names no event";
 	if (h->url[0] != '\0')
-		return !has_scheme(h->url, "http://") && !has_scheme(h->url, "https://") ?
-			"its url is not an http or https URL" : "";
+		return hook_url_fault(h->url);
 	(void)text_copy(line, sizeof(line), h->command);
 	st = words_split(line, words, SETTINGS_HOOK_WORDS, &n);
 	if (st == ST_PROTO)

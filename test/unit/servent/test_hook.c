@@ -102,9 +102,16 @@ static const struct {
 	{ "'open", "", "hook 3 (?)" },
 	{ "", "https://example.com/api/token?key=1", "hook 3 (https://example.com)" },
 	{ "", "http://user:pass@[2001:db8::1]:8080", "hook 3 (http://[2001:db8::1]:8080)" },
-	{ "", "http://a@b@c/d@e", "hook 3 (http://c)" },
+	{ "", "http://a@b@c/d", "hook 3 (http://c)" },
+	{ "", "http://a@b@c/d@e", "hook 3 (http://...)" },
 	{ "", "http://a?b/c@d", "hook 3 (http://a)" },
 	{ "", "http://a#token", "hook 3 (http://a)" },
+	{ "", "http://user:pa/ss@host/", "hook 3 (http://...)" },
+	{ "", "http://user:12/ss@host:80/", "hook 3 (http://...)" },
+	{ "", "http://user:p@a?ss:w#d@host/", "hook 3 (http://...)" },
+	{ "", "http://user:p?s@host/", "hook 3 (http://...)" },
+	{ "", "http://user:p#s@host/", "hook 3 (http://...)" },
+	{ "", "https://host/users/@me", "hook 3 (https://host)" },
 };
 
 START_TEST(shown)

@@ -1168,6 +1168,38 @@ START_TEST(feeds)
 }
 END_TEST
 
+static const struct {
+	const char *url;
+	bool ok;
+} hook_urls[] = {
+	{ "http://a", true }, { "HTTPS://a:8080/x", true }, { "http://a:1?x:y", true }, { "http://a/b:c@d", true },
+	{ "http://u:p@a/", true }, { "http://u:p@a:80#x", true }, { "http://u:p%2Fq@a", true },
+	{ "http://[2001:db8::1]", true }, { "http://u:p@[::1]:80/", true }, { "http://u:1/q@a/", true },
+	{ "http://u:p/q@a", false }, { "http://u:p?q@a/", false }, { "http://u:p#q@a/", false },
+	{ "http://u:1p/q@a/", false }, { "http://a:", false }, { "http://a:/", false },
+	{ "http://a:123456/", false }, { "http://[::1]:x/", false }, { "http://:", false },
+};
+
+/* A password with a '/' in it would end the host's name, and be shown. */
+START_TEST(hook_url)
+{
+	const struct settings_hook *h;
+	struct settings *st;
+	char text[256];
+	size_t n;
+
+	(void)snprintf(text, sizeof(text), QUIET "[Hook]\nurl = %s\n[End]\n", hook_urls[_i].url);
+	st = parse(text);
+	h = settings_hooks(st, &n);
+	ck_assert_uint_eq(n, hook_urls[_i].ok);
+	if (hook_urls[_i].ok)
+		ck_assert_str_eq(h->url, hook_urls[_i].url);
+	else
+		ck_assert_ptr_nonnull(strstr(buf_cstr(&warned), "[Hook]: its url has no port behind the ':'"));
+	settings_free(&st);
+}
+END_TEST
+
 START_TEST(hooks)
 {
 	struct settings *st = parse(QUIET
@@ -1603,6 +1635,7 @@ Suite *unit_suite(void)
 	tcase_add_test(l, filters);
 	tcase_add_test(l, list_limits);
 	tcase_add_test(l, feeds);
+	tcase_add_loop_test(l, hook_url, 0, (int)NELEM(hook_urls));
 	tcase_add_test(l, hooks);
 	tcase_add_test(l, hosts);
 	tcase_add_test(l, relays_of_a_file);
