@@ -232,24 +232,25 @@ const char *request_language(const struct request *rq, const char *const *offere
 bool request_takes_gzip(const struct request *rq)
 {
 	const char *list = request_header(rq, "Accept-Encoding");
-	bool any = false;
+	bool takes = false;
+	int best = 0;                   /* how closely what is said of it names it */
 
 	for (; list != NULL && *list != '\0'; list += *list == ',') {
 		size_t len, name;
-		bool likes;
+		int rank;
 
 		list += strspn(list, " \t");
 		len = strcspn(list, ",");
 		name = MIN(strcspn(list, " \t;"), len);
-		likes = weight_of(list + name, len - name) > 0;
-		if ((name == 4 && ascii_ncasecmp(list, "gzip", 4) == 0) ||
-		    (name == 6 && ascii_ncasecmp(list, "x-gzip", 6) == 0))
-			return likes;
-		if (name == 1 && *list == '*')
-			any = likes;
+		rank = name == 4 && ascii_ncasecmp(list, "gzip", 4) == 0 ? 3 :
+			name == 6 && ascii_ncasecmp(list, "x-gzip", 6) == 0 ? 2 : name == 1 && *list == '*';
+		if (rank > best) {
+			best = rank;
+			takes = weight_of(list + name, len - name) > 0;
+		}
 		list += len;
 	}
-	return any;
+	return takes;
 }
 
 /* A number with nothing but blanks behind it; UINT64_MAX when it has too many digits. */

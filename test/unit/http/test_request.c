@@ -468,6 +468,7 @@ static const struct {
 	{ "deflate", false }, { "identity", false }, { "gzip;q=0", false }, { "gzip;q=0.000, *", false }, { "*, gzip;q=0", false },
 	{ "*;q=0", false }, { "gzipped", false }, { "agzip", false }, { "gzi", false }, { ",,,gzip", true }, { ",", false },
 	{ ";gzip", false }, { "br;x=gzip", false }, { "gzip;", true }, { "gzip;q", true }, { "gzip;q=", true }, { "gzip;q=x", false },
+	{ "x-gzip;q=0, gzip", true }, { "x-gzip, gzip;q=0", false }, { "x-gzip;q=0, *", false }, { "*;q=0, x-gzip", true },
 };
 
 START_TEST(takes_gzip)
