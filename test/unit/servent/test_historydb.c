@@ -321,6 +321,7 @@ Suite *unit_suite(void)
 	tcase_add_test(t, no_such_folder);
 	tcase_add_test(t, locked_by_another);
 	tcase_add_test(t, disk_full);
+	tcase_set_timeout(t, 60);
 	suite_add_tcase(s, t);
 	return s;
 }
