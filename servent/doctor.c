@@ -16,10 +16,10 @@
 #include "servent/checkconf.h"
 #include "servent/curl.h"
 #include "servent/daemon.h"
+#include "servent/doctorhold.h"
 #include "servent/doctorjudge.h"
 #include "servent/doctorlook.h"
 #include "servent/doctortalk.h"
-#include "servent/portmap.h"
 
 #define CREW       24                   /* threads that ask at once: all roots, and some lists */
 #define FAULTS_MAX ((size_t)64 << 10)   /* bytes of the ini's faults */
@@ -38,7 +38,7 @@ struct doctor {
 	struct gnuid sid;
 	uint16_t ping;                  /* the port that roots are to test; 0 = none */
 	nsec fetch_until;
-	struct portmap_grip grip;
+	struct doctor_hold hold;        /* what the router does for us */
 
 	struct job jobs[SETTINGS_FEEDS + 2 * ROOTS_MAX + 1];
 	size_t n_jobs;
@@ -63,10 +63,9 @@ static void do_job(struct doctor *d, const struct job *j)
 		break;
 	case JOB_MAP:
 		f->mapped = true;
-		if (portmap_try(f->port.at.port, NULL, clk_deadline(doctor_share(d->whole, DOCTOR_MAP)),
-		                &d->grip) != ST_OK)
-			d->grip.m.state = PORTMAP_FAILED;
-		f->map = d->grip.m;
+		doctor_hold_try(
+			&d->hold, f->port.at.port, clk_deadline(doctor_share(d->whole, DOCTOR_MAP)));
+		f->map = d->hold.grip.m;
 		break;
 	case JOB_TALK:
 		doctor_talk(
@@ -192,8 +191,8 @@ static void prepare(struct doctor *d)
  * can tell that it was there. */
 static void give_back(struct doctor *d)
 {
-	if (d->f.mapped && !d->f.runs && d->f.map.state == PORTMAP_OPEN && !d->f.map.was_there)
-		(void)!portmap_drop(&d->grip, NULL, clk_deadline(doctor_share(d->whole, DOCTOR_UNMAP)));
+	if (d->f.mapped)
+		(void)!doctor_hold_drop(&d->hold);
 }
 
 static void know_addresses(struct doctor *d)
@@ -242,9 +241,11 @@ static enum status walk(struct doctor *d, const char *ini)
 		(void)close(fd);
 	if (!f->port.near && (f->runs ? f->port.node : f->listened))
 		d->ping = f->port.at.port;
+	doctor_hold_begin(&d->hold, f->runs, doctor_share(d->whole, DOCTOR_UNMAP));
 	prepare(d);
 	ask_others(d);
 	give_back(d);
+	doctor_hold_end(&d->hold);
 	doctor_door_close(&door, f->knocks);
 	return ST_OK;
 }

@@ -5,6 +5,7 @@ import http.server
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import threading
@@ -12,10 +13,11 @@ import time
 import unittest
 
 import test_portmap
-from harness import AGENT, PATIENCE, PEERCAST, WAIT, BoxCase, box, free_port, gid, ip, leaf, new_id, text, u16, u32
+from harness import AGENT, PATIENCE, PEERCAST, WAIT, BoxCase, box, free_port, gid, ip, leaf, new_id, text, u16, u32, wait_until
 from net import PORT, NetCase
 from test_access import NameServer
 from test_pcp import YellowPage
+from upnp import Router
 
 SHORT = 4 + 2 * PATIENCE        # for what waits in vain for a sixth of it
 STEPS = ["config", "port", "limits", "names", "yp", "lists", "mapping", "outside", "push", "clock"]
@@ -132,6 +134,7 @@ class Here(Doctors, BoxCase):
         r = subprocess.run([PEERCAST, "doctor", "-i", n.ini_path], capture_output=True, text=True, check=False)
         self.assertEqual((r.returncode, r.stdout.splitlines()[-1]), (0, "Nothing fails."))
         self.assertFalse(os.path.exists(n.ini_path + ".lock"))
+        self.assertEqual(self.examine(n, command=("sh", "-c", 'trap "" INT TERM HUP; exec "$@"', "sh")).status, 0)
 
     def test_settings(self):
         n = self.ini()
@@ -448,6 +451,34 @@ class Outside(Doctors, NetCase):
         found = self.examine(n, "--timeout", str(int(SHORT)), command=command)
         self.fails(found, "names", "yp.example: the name server does not answer", "resolv.conf")
         self.assertLess(found.seconds, 8 * PATIENCE)
+
+
+class Lent(Doctors, test_portmap.HomeCase):
+    """What the router is asked for is given back; with a router made here."""
+
+    def mapped(self, **upnp):
+        """A machine behind it, and a root there that takes every call and says nothing."""
+        lan, m = self.home()
+        r = Router(lan, lan.inside_ip, upnp=upnp)
+        self.addCleanup(r.close)
+        with lan.inside():
+            self.mute = socket.create_server((lan.inside_ip, 7150))
+        self.addCleanup(self.mute.close)
+        return r, m, {"portMapping": "Yes", "rootHost": "%s:7150" % lan.inside_ip}
+
+    def test_interrupted(self):
+        """A signal ends it, at the router or later; the mapping, one for ever, is not left behind."""
+        r, m, keys = self.mapped(actions={"AddPortMapping": test_portmap.permanent_only(lambda: r)})
+        n = self.node(keys, start=False, place=m)
+        for sig, when in ((signal.SIGTERM, lambda: self.mute.accept()[0]), (signal.SIGINT, lambda: PORT in r.table)):
+            with self.subTest(sig):
+                r.calls.clear()
+                with m.inside():
+                    p = subprocess.Popen([PEERCAST, "doctor", "-i", n.ini_path, "--timeout", "60"], stdout=subprocess.PIPE)
+                wait_until(when, WAIT, "the moment")
+                p.send_signal(sig)
+                self.assertEqual((p.communicate(timeout=30)[0], p.returncode), (b"", -sig))
+                self.assertEqual((r.table, "AddPortMapping" in r.calls), ({}, True))
 
 
 @unittest.skipUnless(test_portmap.UPNPD, "no miniupnpd")
