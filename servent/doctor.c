@@ -191,8 +191,12 @@ static void prepare(struct doctor *d)
  * can tell that it was there. */
 static void give_back(struct doctor *d)
 {
-	if (d->f.mapped)
-		(void)!doctor_hold_drop(&d->hold);
+	if (!d->f.mapped || !doctor_hold_is_ours(&d->f.map))
+		return;
+	if (d->f.runs)
+		d->f.back = DOCTOR_KEPT;
+	else
+		d->f.back = doctor_hold_drop(&d->hold) == ST_OK ? DOCTOR_BACK : DOCTOR_STUCK;
 }
 
 static void know_addresses(struct doctor *d)

@@ -40,6 +40,14 @@ struct doctor_port {
 	char who[DOCTOR_WHO];           /* has it, "nginx (process 12)"; "" = cannot be told */
 };
 
+/* What came of a mapping that was made for the look alone. */
+enum doctor_back {
+	DOCTOR_KEPT,                    /* there is none, or it was there before */
+	DOCTOR_BACK,
+	DOCTOR_STUCK,                   /* the router has not taken it away */
+	DOCTOR_UNSURE,                  /* it may be that of the node that runs: it stays */
+};
+
 /* One conversation with a root. */
 struct doctor_talk {
 	bool tried;
@@ -94,6 +102,7 @@ struct doctor_facts {
 
 	bool mapped;                    /* the router was asked: */
 	struct portmap map;
+	enum doctor_back back;          /* was it taken away again? */
 
 	const char *no_curl;            /* why no list can be fetched; NULL = it can */
 	struct doctor_feed *feeds;

@@ -442,6 +442,20 @@ static void judge_lists(const struct doctor_facts *f, struct doctor_finding *d)
 	}
 }
 
+static void note_back(const struct doctor_facts *f, struct doctor_finding *d)
+{
+	const unsigned long lease = f->map.lease_s;
+
+	if (f->back == DOCTOR_BACK)
+		note(d, "it was made for this look alone, and is taken away again");
+	else if (f->back == DOCTOR_STUCK && lease != 0)
+		note(d, "it was made for this look alone, and could not be taken away; it ends by itself "
+			"after %lu s", lease);
+	else if (f->back == DOCTOR_STUCK)
+		note(d, "it was made for this look alone, and could not be taken away: remove it on the "
+			"router's page");
+}
+
 static void judge_mapping(const struct doctor_facts *f, struct doctor_finding *d)
 {
 	const struct portmap *m = &f->map;
@@ -466,8 +480,7 @@ static void judge_mapping(const struct doctor_facts *f, struct doctor_finding *d
 		fail(d, "%s", text);
 	if (host_is_set(&m->router))
 		note(d, "the router is %s", host_ip_str(&m->router, router));
-	if (m->state == PORTMAP_OPEN && !m->was_there && !f->runs)
-		note(d, "it was made for this look alone, and is taken away again");
+	note_back(f, d);
 	if (m->why == PMWHY_DOUBLE)
 		mend(d, "There is a second router behind the first: have that one pass TCP port %u on to it.",
 			port);

@@ -17,7 +17,7 @@ from harness import AGENT, PATIENCE, PEERCAST, WAIT, BoxCase, box, free_port, gi
 from net import PORT, NetCase
 from test_access import NameServer
 from test_pcp import YellowPage
-from upnp import Router
+from upnp import Error, Router
 
 SHORT = 4 + 2 * PATIENCE        # for what waits in vain for a sixth of it
 STEPS = ["config", "port", "limits", "names", "yp", "lists", "mapping", "outside", "push", "clock"]
@@ -479,6 +479,17 @@ class Lent(Doctors, test_portmap.HomeCase):
                 p.send_signal(sig)
                 self.assertEqual((p.communicate(timeout=30)[0], p.returncode), (b"", -sig))
                 self.assertEqual((r.table, "AddPortMapping" in r.calls), ({}, True))
+
+    def test_stuck(self):
+        """The router keeps what it was asked to give back: that is said."""
+        def keeps(args):
+            raise Error(606, "Action not authorized")
+        r, m, keys = self.mapped(actions={"DeletePortMapping": keeps})
+        del keys["rootHost"]
+        found = self.examine(self.node(keys, start=False, place=m))
+        self.assertEqual(found.steps["mapping"]["verdict"], "ok", found.all)
+        self.assertIn("could not be taken away; it ends by itself after 3600 s", found.said("mapping"))
+        self.assertEqual((list(r.table), r.calls[-1]), ([PORT], "DeletePortMapping"))
 
 
 @unittest.skipUnless(test_portmap.UPNPD, "no miniupnpd")

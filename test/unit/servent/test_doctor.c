@@ -202,6 +202,9 @@ static void map(struct doctor_facts *f, enum portmap_state state, enum portmap_w
 	f->map = (struct portmap){ .state = state, .why = why, .kind = PORTMAP_UPNP, .port = 7144 };
 }
 static void mapping(struct doctor_facts *f) { map(f, PORTMAP_OPEN, PMWHY_OK); f->map.router = HOME; }
+static void mapping_back(struct doctor_facts *f) { mapping(f); f->back = DOCTOR_BACK; }
+static void mapping_stuck(struct doctor_facts *f) { mapping(f); f->back = DOCTOR_STUCK; f->map.lease_s = 3600; }
+static void mapping_for_ever(struct doctor_facts *f) { mapping(f); f->back = DOCTOR_STUCK; }
 static void mapping_there(struct doctor_facts *f) { mapping(f); f->map.was_there = true; }
 static void mapping_runs(struct doctor_facts *f) { mapping(f); runs(f); }
 static void mapping_not_asked(struct doctor_facts *f) { not_serving(f); set->port_mapping = true; }
@@ -292,7 +295,12 @@ static const struct ill {
 	  true },
 	{ "a list's clock", one_clock_off, DOCTOR_CLOCK, DOCTOR_OK, NULL, NULL, NULL, false },
 	{ "no mapping", nothing, DOCTOR_MAPPING, DOCTOR_SKIPPED, "portMapping is off", NULL, NULL, false },
-	{ "mapping", mapping, DOCTOR_MAPPING, DOCTOR_OK, "UPnP: ", NULL, "is 192.168.0.5\nit was made for this look", false },
+	{ "mapping", mapping_back, DOCTOR_MAPPING, DOCTOR_OK, "UPnP: ", NULL,
+	  "is 192.168.0.5\nit was made for this look alone, and is taken away again\n", false },
+	{ "mapping that stays", mapping_stuck, DOCTOR_MAPPING, DOCTOR_OK, "UPnP: ", NULL,
+	  "could not be taken away; it ends by itself after 3600 s", false },
+	{ "mapping that stays for ever", mapping_for_ever, DOCTOR_MAPPING, DOCTOR_OK, "UPnP: ", NULL,
+	  "could not be taken away: remove it on the router's page", false },
 	{ "mapping of a node that runs", mapping_runs, DOCTOR_MAPPING, DOCTOR_OK, "UPnP: ", NULL, "=the router is 192.168.0.5\n", false },
 	{ "mapping of the node", mapping_there, DOCTOR_MAPPING, DOCTOR_OK, "UPnP: ", NULL, "=the router is 192.168.0.5\n", false },
 	{ "mapping, not serving", mapping_not_asked, DOCTOR_MAPPING, DOCTOR_SKIPPED, "autoServe is off", NULL, NULL, false },
