@@ -187,14 +187,13 @@ static void prepare(struct doctor *d)
 	do_jobs(d);
 }
 
-/* What was not there before us is not there after us. That of a node that runs is its own: not every router
- * can tell that it was there. */
+/* What was not there before us is not there after us. */
 static void give_back(struct doctor *d)
 {
 	if (!d->f.mapped || !doctor_hold_is_ours(&d->f.map))
 		return;
-	if (d->f.runs)
-		d->f.back = DOCTOR_KEPT;
+	if (!doctor_hold_may_drop(&d->hold))
+		d->f.back = DOCTOR_UNSURE;
 	else
 		d->f.back = doctor_hold_drop(&d->hold) == ST_OK ? DOCTOR_BACK : DOCTOR_STUCK;
 }

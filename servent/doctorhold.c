@@ -14,9 +14,12 @@ bool doctor_hold_is_ours(const struct portmap *m)
 	return (m->state == PORTMAP_OPEN || m->asked) && !m->was_there && m->kind != PORTMAP_NONE;
 }
 
-static bool is_to_be_dropped(const struct doctor_hold *h)
+bool doctor_hold_may_drop(const struct doctor_hold *h)
 {
-	return doctor_hold_is_ours(&h->grip.m) && !h->beside;
+	const struct portmap *m = &h->grip.m;
+	const bool seen = m->kind == PORTMAP_UPNP && m->state == PORTMAP_OPEN && m->why != PMWHY_UNSEEN;
+
+	return doctor_hold_is_ours(m) && (!h->beside || seen);
 }
 
 /* Take what is kept, to drop it. False: there is none, or somebody else does. */
@@ -40,7 +43,7 @@ static void leave(struct doctor_hold *h)
 	while (st != ST_TIMEOUT && st != ST_SYS && ((now = atomic_load(&h->state)) == HOLD_ASKING ||
 	       now == HOLD_DROPPING))
 		st = mbox_wait(&h->news, deadline);
-	if (claim(h) && is_to_be_dropped(h))
+	if (claim(h) && doctor_hold_may_drop(h))
 		(void)!portmap_drop(&h->grip, NULL, clk_deadline(h->farewell));
 }
 
@@ -133,7 +136,7 @@ enum status doctor_hold_drop(struct doctor_hold *h)
 {
 	enum status st = ST_OK;
 
-	if (!is_to_be_dropped(h) || !claim(h))
+	if (!doctor_hold_may_drop(h) || !claim(h))
 		return ST_OK;
 	st = portmap_drop(&h->grip, h->ready ? &h->attempt : NULL, clk_deadline(h->farewell));
 	/* stopped on the way: who stopped us does it */

@@ -454,6 +454,9 @@ static void note_back(const struct doctor_facts *f, struct doctor_finding *d)
 	else if (f->back == DOCTOR_STUCK)
 		note(d, "it was made for this look alone, and could not be taken away: remove it on the "
 			"router's page");
+	else if (f->back == DOCTOR_UNSURE)
+		note(d, "whether it was there before this look the router does not tell: as a node runs, it "
+			"stays");
 }
 
 static void judge_mapping(const struct doctor_facts *f, struct doctor_finding *d)

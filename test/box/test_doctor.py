@@ -480,6 +480,26 @@ class Lent(Doctors, test_portmap.HomeCase):
                 self.assertEqual((p.communicate(timeout=30)[0], p.returncode), (b"", -sig))
                 self.assertEqual((r.table, "AddPortMapping" in r.calls), ({}, True))
 
+    def test_beside_a_node(self):
+        """One runs, whose memory says no mapping: one made for the look is taken away, unless it may have been there."""
+        r, m, _ = self.mapped(actions={})
+        n = self.node({"portMapping": "No"}, place=m)
+        with open(n.ini_path, encoding="utf-8") as f:
+            said = f.read()
+        with open(n.ini_path, "w", encoding="utf-8") as f:
+            f.write(re.sub("(?m)^portMapping *=.*", "portMapping = Yes", said))
+
+        def hidden(args):
+            raise Error(401, "Invalid Action")
+        for actions, said, left in (({}, "for this look alone, and is taken away", []),
+                                    ({"GetSpecificPortMappingEntry": hidden}, "does not tell: as a node runs", [PORT])):
+            with self.subTest(said):
+                r.upnp["actions"] = actions
+                found = self.examine(n)
+                self.assertTrue(found.all["running"])
+                self.assertIn(said, found.said("mapping"))
+                self.assertEqual(list(r.table), left)
+
     def test_stuck(self):
         """The router keeps what it was asked to give back: that is said."""
         def keeps(args):

@@ -205,6 +205,7 @@ static void mapping(struct doctor_facts *f) { map(f, PORTMAP_OPEN, PMWHY_OK); f-
 static void mapping_back(struct doctor_facts *f) { mapping(f); f->back = DOCTOR_BACK; }
 static void mapping_stuck(struct doctor_facts *f) { mapping(f); f->back = DOCTOR_STUCK; f->map.lease_s = 3600; }
 static void mapping_for_ever(struct doctor_facts *f) { mapping(f); f->back = DOCTOR_STUCK; }
+static void mapping_unsure(struct doctor_facts *f) { mapping(f); runs(f); f->back = DOCTOR_UNSURE; }
 static void mapping_there(struct doctor_facts *f) { mapping(f); f->map.was_there = true; }
 static void mapping_runs(struct doctor_facts *f) { mapping(f); runs(f); }
 static void mapping_not_asked(struct doctor_facts *f) { not_serving(f); set->port_mapping = true; }
@@ -301,6 +302,8 @@ static const struct ill {
 	  "could not be taken away; it ends by itself after 3600 s", false },
 	{ "mapping that stays for ever", mapping_for_ever, DOCTOR_MAPPING, DOCTOR_OK, "UPnP: ", NULL,
 	  "could not be taken away: remove it on the router's page", false },
+	{ "mapping beside a node", mapping_unsure, DOCTOR_MAPPING, DOCTOR_OK, "UPnP: ", NULL, "does not tell: as a node runs",
+	  false },
 	{ "mapping of a node that runs", mapping_runs, DOCTOR_MAPPING, DOCTOR_OK, "UPnP: ", NULL, "=the router is 192.168.0.5\n", false },
 	{ "mapping of the node", mapping_there, DOCTOR_MAPPING, DOCTOR_OK, "UPnP: ", NULL, "=the router is 192.168.0.5\n", false },
 	{ "mapping, not serving", mapping_not_asked, DOCTOR_MAPPING, DOCTOR_SKIPPED, "autoServe is off", NULL, NULL, false },
