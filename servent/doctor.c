@@ -37,7 +37,8 @@ struct doctor {
 	struct servmgr *sm;             /* knows this machine's addresses */
 	struct gnuid sid;
 	uint16_t ping;                  /* the port that roots are to test; 0 = none */
-	nsec fetch_until;
+	nsec names_until, map_until;    /* of the first phase: made before its jobs, which may have to wait */
+	nsec talk_until;                /* of the second; lists have less, from when they begin */
 	struct doctor_hold hold;        /* what the router does for us */
 
 	struct job jobs[SETTINGS_FEEDS + 2 * ROOTS_MAX + 1];
@@ -49,31 +50,29 @@ struct doctor {
 
 static void do_job(struct doctor *d, const struct job *j)
 {
-	const nsec names = clk_deadline(doctor_share(d->whole, DOCTOR_NAME));
 	struct doctor_facts *f = &d->f;
 	struct host pair[2];
 
 	switch (j->kind) {
 	case JOB_ROOT:
 		f->roots[j->i].found = outcome_of(
-			host_resolve_pair(f->roots[j->i].at, f->roots[j->i].name, PCP_PORT, names));
+			host_resolve_pair(f->roots[j->i].at, f->roots[j->i].name, PCP_PORT, d->names_until));
 		break;
 	case JOB_FORCED:
-		f->forced = outcome_of(host_resolve_pair(pair, f->set->force_ip, 0, names));
+		f->forced = outcome_of(host_resolve_pair(pair, f->set->force_ip, 0, d->names_until));
 		break;
 	case JOB_MAP:
 		f->mapped = true;
-		doctor_hold_try(
-			&d->hold, f->port.at.port, clk_deadline(doctor_share(d->whole, DOCTOR_MAP)));
+		doctor_hold_try(&d->hold, f->port.at.port, d->map_until);
 		f->map = d->hold.grip.m;
 		break;
 	case JOB_TALK:
-		doctor_talk(
-			&f->roots[j->i].talk[j->v6], &f->roots[j->i].at[j->v6], &d->sid, d->ping, d->whole);
+		doctor_talk(&f->roots[j->i].talk[j->v6], &f->roots[j->i].at[j->v6], &d->sid, d->ping,
+			d->whole, d->talk_until);
 		break;
 	case JOB_FETCH:
 		doctor_fetch(&f->feeds[j->i], d->sm, f->port.at.port,
-			MIN(d->fetch_until, clk_deadline(doctor_share(d->whole, DOCTOR_FETCH))));
+			MIN(d->talk_until, clk_deadline(doctor_share(d->whole, DOCTOR_FETCH))));
 		break;
 	}
 }
@@ -178,6 +177,8 @@ static bool list_feeds(struct doctor_facts *f)
 /* Names, and the way through the router: others are asked when both are there. */
 static void prepare(struct doctor *d)
 {
+	d->names_until = clk_deadline(doctor_share(d->whole, DOCTOR_NAME));
+	d->map_until = clk_deadline(doctor_share(d->whole, DOCTOR_MAP));
 	for (size_t i = 0; i < d->f.n_roots; i++)
 		add_job(d, (struct job){ .kind = JOB_ROOT, .i = i });
 	if (d->f.set->force_ip[0] != '\0')
@@ -212,7 +213,7 @@ static void ask_others(struct doctor *d)
 {
 	struct doctor_facts *f = &d->f;
 
-	d->fetch_until = clk_deadline(doctor_share(d->whole, DOCTOR_TALK));
+	d->talk_until = clk_deadline(doctor_share(d->whole, DOCTOR_TALK));
 	for (size_t i = 0; i < f->n_roots; i++)
 		for (int v6 = 0; v6 < 2; v6++)
 			if (host_is_set(&f->roots[i].at[v6]) &&

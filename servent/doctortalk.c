@@ -60,9 +60,10 @@ static void shake_hands(
 }
 
 void doctor_talk(
-	struct doctor_talk *t, const struct host *to, const struct gnuid *sid, uint16_t ping, nsec whole)
+	struct doctor_talk *t, const struct host *to, const struct gnuid *sid, uint16_t ping, nsec whole,
+	nsec deadline)
 {
-	const nsec deadline = clk_deadline(doctor_share(whole, DOCTOR_TALK));
+	const nsec connected = MIN(deadline, clk_deadline(doctor_share(whole, DOCTOR_CONNECT)));
 	struct pcpio io;
 	struct helo h;
 	struct sock s;
@@ -71,8 +72,7 @@ void doctor_talk(
 	helo_set_port(&h, ping, FW_UNKNOWN, false);
 	t->tried = true;
 	t->pinged = h.has_ping;
-	t->reached =
-		outcome_of(sock_connect(&s, to, NULL, clk_deadline(doctor_share(whole, DOCTOR_CONNECT))));
+	t->reached = outcome_of(sock_connect(&s, to, NULL, connected));
 	if (t->reached.st != ST_OK)
 		return;
 	t->local = sock_local(s.fd);

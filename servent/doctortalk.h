@@ -27,9 +27,11 @@ enum {
 /* Talk to a root as a node would, under that session, until it takes us or does not; then leave.
  *
  * ping     our port that it is to test; 0 = none
- * whole    see doctor_share() */
+ * whole    see doctor_share()
+ * deadline of all that is asked at once: where threads are lacking one waits for the other */
 void doctor_talk(
-	struct doctor_talk *t, const struct host *to, const struct gnuid *sid, uint16_t ping, nsec whole);
+	struct doctor_talk *t, const struct host *to, const struct gnuid *sid, uint16_t ping, nsec whole,
+	nsec deadline);
 
 /* Fetch a list and look at it; l->url is there. port: of our node, for lists that are made to measure. */
 void doctor_fetch(struct doctor_feed *l, struct servmgr *sm, uint16_t port, nsec deadline);

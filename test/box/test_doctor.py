@@ -13,6 +13,7 @@ import time
 import unittest
 
 import test_portmap
+from fault import FAULTY, Fault
 from harness import AGENT, PATIENCE, PEERCAST, WAIT, BoxCase, box, free_port, gid, ip, leaf, new_id, text, u16, u32, wait_until
 from net import PORT, NetCase
 from test_access import NameServer
@@ -41,11 +42,11 @@ class Findings:
 
 
 class Doctors:
-    def examine(self, n, *args, command=(), env=None):
+    def examine(self, n, *args, command=(), env=None, binary=PEERCAST):
         """Run it on the ini of a node, which runs or not, on its machine."""
         start = time.monotonic()
         with n.inside():
-            r = subprocess.run([*command, PEERCAST, "doctor", "--json", "-i", n.ini_path, *args], capture_output=True, text=True,
+            r = subprocess.run([*command, binary, "doctor", "--json", "-i", n.ini_path, *args], capture_output=True, text=True,
                                cwd=n.dir, check=False, timeout=60 * PATIENCE, env=env)
         self.assertNotRegex(r.stderr, "Sanitizer|runtime error")
         found = Findings(r, time.monotonic() - start)
@@ -287,6 +288,21 @@ class Here(Doctors, BoxCase):
         self.fails(found, "yp", "takes the call, but does not answer")
         self.assertEqual(found.steps["lists"]["verdict"], "fail")
         self.assertEqual(len(found.steps["lists"]["notes"]), 98)
+
+    def test_time_without_threads(self):
+        """No thread is to be had, so one root after the other is asked: no longer in all."""
+        mute = socket.create_server(("127.0.0.1", 0), backlog=200)
+        self.addCleanup(mute.close)
+        n = self.ini({"rootHost": ", ".join("127.0.0.%d:%d" % (i, mute.getsockname()[1]) for i in (1, 1, 1, 1, 1, 1, 1, 1))})
+        fault = Fault(os.path.join(n.dir, "fault"))
+        self.addCleanup(fault.close)
+        seconds = int(2 + PATIENCE)
+        with fault.failing("thread", times=1 << 30):
+            found = self.examine(n, "--timeout", str(seconds), env=dict(os.environ, PEERCAST_FAULT=os.path.join(n.dir, "fault")),
+                                 binary=FAULTY)
+        self.assertTrue(fault.hits)
+        self.assertLess(found.seconds, seconds + 3 * PATIENCE)
+        self.fails(found, "yp", "takes the call, but does not answer")
 
     def test_words_of_others(self):
         """What a root calls itself does no harm: not to a terminal, not to a program that reads JSON."""
