@@ -662,7 +662,7 @@ bool livesync_stop(struct livesync **lp, nsec deadline) LOCK_IMPL /* the only th
 		return true;
 	mbox_stop(&l->mbox);
 	if (thr_join(&l->thr, deadline) != ST_OK) {
-		log_error("livesync: does not end");
+		log_warn("livesync: still at work when the time to stop was over");
 		return false;
 	}
 	*lp = NULL;
