@@ -140,11 +140,10 @@ enum status child_start_fed(struct child *c, char *const argv[], char *const env
 	return start(c, argv, env, true);
 }
 
-/* Has it ended, or does it within the time? Without a pidfd nobody knows. */
-static bool has_ended(const struct child *c, nsec time)
+/* Without a pidfd nobody knows. */
+bool child_ends_by(const struct child *c, nsec deadline)
 {
 	struct pollfd fd = { .fd = c->pidfd, .events = POLLIN };
-	const nsec deadline = clk_deadline(time);
 	int n;
 
 	if (c->pidfd == -1)
@@ -153,6 +152,11 @@ static bool has_ended(const struct child *c, nsec time)
 		n = poll(&fd, 1, clk_left_ms(deadline));
 	while (n == -1 && errno == EINTR);
 	return n == 1;
+}
+
+static bool has_ended(const struct child *c, nsec time)
+{
+	return child_ends_by(c, clk_deadline(time));
 }
 
 bool child_has_ended(const struct child *c)

@@ -35,6 +35,8 @@ enum status child_start_fed(struct child *c, char *const argv[], char *const env
 bool child_has_ended(const struct child *c);
 /* No more for it to read. */
 void child_shut_in(struct child *c);
+/* Has it by then? */
+bool child_ends_by(const struct child *c, nsec deadline);
 /* To it and its group. */
 void child_signal(const struct child *c, int sig);
 

@@ -101,19 +101,32 @@ static void enqueue(void *ctx, struct hookmsg *m)
 	}
 }
 
+/* Nothing of it is under way. */
 static void hook_free(struct hookd *h, struct hook **kp)
 {
 	struct hook *k = *kp;
 
 	*kp = NULL;
-	if (k == NULL)
-		return;
-	hooktry_cancel(&h->tries, &k->try);
 	count(h, NODE_HOOK_DROPPED, k->n);
 	while (k->n > 0)
 		pop(k);
 	explicit_bzero(&k->set, sizeof(k->set));
 	free(k);
+}
+
+/* All that are in h->hooks. */
+static void free_hooks(struct hookd *h)
+{
+	struct hooktry *t[SETTINGS_HOOKS];
+	size_t n = 0;
+
+	for (size_t i = 0; i < h->n; i++)
+		if (h->hooks[i] != NULL)
+			t[n++] = &h->hooks[i]->try;
+	hooktries_cancel(&h->tries, t, n);
+	for (size_t i = 0; i < h->n; i++)
+		if (h->hooks[i] != NULL)
+			hook_free(h, &h->hooks[i]);
 }
 
 /* --- settings --------------------------------------------------------------------------------- */
@@ -222,8 +235,7 @@ static void take_settings(struct hookd *h)
 	}
 	settings_unref(&set);
 	if (new != NULL) {
-		for (size_t i = 0; i < h->n; i++)
-			hook_free(h, &h->hooks[i]);
+		free_hooks(h);
 		free(h->hooks);
 		h->hooks = new;
 		h->n = got;
@@ -410,8 +422,7 @@ static void run(void *arg)
 	if (left > 0)
 		log_warn("hooks: %zu event%s not delivered before the end", left,
 			left == 1 ? " was" : "s were");
-	for (size_t i = 0; i < h->n; i++)
-		hook_free(h, &h->hooks[i]);
+	free_hooks(h);
 	if (h->topics != 0)
 		event_unwatch(&h->watcher);
 	hooktries_fini(&h->tries);
@@ -452,8 +463,7 @@ enum status hookd_start(struct hookd **out, struct node *n)
 	take_settings(h);
 	st = thr_start(&h->thr, "hooks", run, h);
 	if (st != ST_OK) {
-		for (size_t i = 0; i < h->n; i++)
-			hook_free(h, &h->hooks[i]);
+		free_hooks(h);
 		if (h->topics != 0)
 			event_unwatch(&h->watcher);
 		hookd_free(&h);

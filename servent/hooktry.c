@@ -347,7 +347,7 @@ void hooktry_hurry(struct hooktry *t, nsec deadline)
 	t->hurried = true;
 }
 
-void hooktry_cancel(struct hooktries *all, struct hooktry *t)
+static void cancel(struct hooktries *all, struct hooktry *t)
 {
 	char how[CHILD_HOW];
 
@@ -358,6 +358,26 @@ void hooktry_cancel(struct hooktries *all, struct hooktry *t)
 		all->running--;
 	}
 	t->is = TRY_NONE;
+}
+
+static void signal_all(struct hooktry *const t[], size_t n, int sig)
+{
+	for (size_t i = 0; i < n; i++)
+		if (t[i]->is == TRY_COMMAND)
+			child_signal(&t[i]->child, sig);
+}
+
+void hooktries_cancel(struct hooktries *all, struct hooktry *const t[], size_t n)
+{
+	const nsec deadline = clk_deadline(HOOKTRY_TERM);
+
+	signal_all(t, n, SIGTERM);
+	for (size_t i = 0; i < n; i++)
+		if (t[i]->is == TRY_COMMAND)
+			(void)child_ends_by(&t[i]->child, deadline);
+	signal_all(t, n, SIGKILL);
+	for (size_t i = 0; i < n; i++)
+		cancel(all, t[i]);
 }
 
 void hooktries_wait(struct hooktries *all, struct pollfd *fd, size_t n, nsec deadline)

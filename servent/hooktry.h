@@ -62,8 +62,8 @@ size_t hooktry_fds(const struct hooktry *t, struct pollfd fd[HOOKTRY_FDS]);
 void hooktry_go_on(struct hooktries *all, struct hooktry *t);
 /* The node ends: a command gets SIGTERM then, if it is still there. */
 void hooktry_hurry(struct hooktry *t, nsec deadline);
-/* Break it off. A command is ended; that may take a moment. */
-void hooktry_cancel(struct hooktries *all, struct hooktry *t);
+/* Break these off. Commands are ended, all at once; that may take a moment. */
+void hooktries_cancel(struct hooktries *all, struct hooktry *const t[], size_t n);
 
 /* Go on with all requests. */
 void hooktries_go_on(struct hooktries *all);
