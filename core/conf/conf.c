@@ -18,6 +18,7 @@ struct conf {
 	nsec dirty_since GUARDED_BY(lk_conf);
 	uint32_t save_failures GUARDED_BY(lk_conf);
 	bool save_failed GUARDED_BY(lk_save);   /* the last write; says whether it was logged */
+	const struct settings *saved GUARDED_BY(lk_save);       /* what the file said last */
 };
 
 LOCK_DEFINE(conf_save_one, struct conf, save_mtx, lk_save)
@@ -82,6 +83,9 @@ static enum status conf_make(struct conf **out, const char *path, struct setting
 	}
 	mtx_init(&c->save_mtx, &lk_save);
 	mtx_init(&c->mtx, &lk_conf);
+	conf_save_one_lock(c);
+	c->saved = settings_ref(draft);
+	conf_save_one_unlock(c);
 	conf_lock(c);
 	c->cur = draft;
 	c->dirty_since = unsaved ? now : NSEC_NEVER;
@@ -141,6 +145,10 @@ void conf_free(struct conf **cp)
 	conf_lock(c);
 	st = c->cur;
 	conf_unlock(c);
+	settings_unref(&st);
+	conf_save_one_lock(c);
+	st = c->saved;
+	conf_save_one_unlock(c);
 	settings_unref(&st);
 	mtx_fini(&c->mtx);
 	mtx_fini(&c->save_mtx);
@@ -274,6 +282,12 @@ static enum status save_locked(struct conf *c, bool *news) REQUIRES(lk_save) EXC
 	st = settings_ref(c->cur);
 	conf_unlock(c);
 	r = dirty && c->path != NULL ? settings_save(c->path, st) : ST_OK;
+	if (r == ST_OK) {               /* not dirty: it is that already */
+		const struct settings *old = c->saved;
+
+		c->saved = st;
+		st = old;
+	}
 	settings_unref(&st);
 	if (!dirty)
 		return r;
@@ -311,29 +325,67 @@ enum status conf_save(struct conf *c)
 	return r;
 }
 
-/* Read the file and publish what it says; under lk_save, so that no write comes between. */
+/* What the file says now, and what was changed since it was written: settings to publish in the place of
+ * mine. NULL = out of memory. */
+static const struct settings *reloaded(const struct settings *fresh, const struct settings *saved,
+	const struct settings *mine)
+{
+	struct settings *next;
+
+	if (mine == saved && !fresh->broadcast_id_made)
+		return settings_ref(fresh);
+	next = settings_copy(fresh);
+	if (next != NULL && mine != saved && settings_merge(next, saved, mine) != ST_OK)
+		settings_free(&next);
+	if (next != NULL && fresh->broadcast_id_made) {
+		memcpy(next->broadcast_id, mine->broadcast_id, sizeof(next->broadcast_id));
+		next->broadcast_id_made = false;
+	}
+	return next;
+}
+
+/* Read the file and publish what it says; under lk_save, so that no write comes between. Whoever publishes
+ * meanwhile, or has not saved yet, loses nothing. */
 static enum status reload_locked(struct conf *c, struct warnings *w)
 	REQUIRES(lk_save) EXCLUDES(lk_conf)
 {
-	const struct settings *old;
 	const nsec now = clk_now();
-	struct settings *fresh;
-	bool unsaved;
+	struct settings *read;
+	bool unsaved, done = false;
 	enum status r;
 
-	r = settings_read(c->path, warnings_add, w, &fresh, &unsaved);
+	r = settings_read(c->path, warnings_add, w, &read, &unsaved);
 	if (r != ST_OK)
 		return r;
-	conf_lock(c);
-	old = c->cur;
-	if (fresh->broadcast_id_made)
-		memcpy(fresh->broadcast_id, old->broadcast_id, sizeof(fresh->broadcast_id));
-	fresh->broadcast_id_made = false;
-	c->cur = fresh;
-	c->dirty_since = unsaved ? now : NSEC_NEVER;
-	conf_unlock(c);
-	settings_unref(&old);
-	return ST_OK;
+
+	const struct settings *fresh = read;
+
+	while (r == ST_OK && !done) {
+		const struct settings *mine = conf_get(c), *next = reloaded(fresh, c->saved, mine), *old = NULL;
+
+		if (next == NULL)
+			r = ST_LIMIT;
+		conf_lock(c);
+		done = next != NULL && c->cur == mine;
+		if (done) {
+			old = c->cur;
+			c->cur = next;
+			c->dirty_since = unsaved || mine != c->saved ? now : NSEC_NEVER;
+			next = NULL;
+		}
+		conf_unlock(c);
+		settings_unref(&old);
+		settings_unref(&next);
+		settings_unref(&mine);
+	}
+	if (done) {
+		const struct settings *old = c->saved;
+
+		c->saved = fresh;
+		fresh = old;
+	}
+	settings_unref(&fresh);
+	return r;
 }
 
 enum status conf_reload(struct conf *c)

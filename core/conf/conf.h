@@ -72,7 +72,8 @@ enum status conf_save(struct conf *c) NODISCARD EXCLUDES(lk_save, lk_conf);
 /* How often writing failed, for the statistics. */
 uint32_t conf_save_failures(struct conf *c) EXCLUDES(lk_conf);
 
-/* Read the file again (SIGHUP): the operator's file replaces what was changed since the last save.
+/* Read the file again (SIGHUP). What was changed since the last save stays, and wants to be saved, but for
+ * what the operator has changed as well: there the file counts.
  * A file without a usable broadcastID keeps the present one.
  * returns  as settings_read(); on failure the old settings stay */
 enum status conf_reload(struct conf *c) NODISCARD EXCLUDES(lk_save, lk_conf);

@@ -677,6 +677,54 @@ void settings_emit(const struct settings *cst, struct buf *out)
 	buf_puts(out, kept_text(kept_tail(st)));
 }
 
+static bool same_text(const struct buf *a, const struct buf *b)
+{
+	return a->len == b->len && (a->len == 0 || memcmp(a->p, b->p, a->len) == 0);
+}
+
+/* A key, or a whole list (k NULL), of settings_merge(). t: room for what each of the three says. */
+static enum status merge_one(struct settings *draft, const struct settings *base, const struct settings *mine,
+	const struct key *k, enum sect s, struct buf t[3])
+{
+	const struct settings *const from[] = { draft, base, mine };
+	enum status st = ST_OK;
+
+	for (size_t i = 0; i < NELEM(from); i++) {
+		buf_reset(&t[i]);
+		if (k != NULL)
+			key_write(k, from[i], &t[i]);
+		else
+			list_emit(from[i], s, &t[i]);
+		st = st == ST_OK ? t[i].err : st;
+	}
+	if (st != ST_OK || !same_text(&t[0], &t[1]) || same_text(&t[1], &t[2]))
+		return st;
+	if (k != NULL) {
+		char why[SETTINGS_WHY];
+
+		return key_read(k, draft, buf_cstr(&t[2]), false, why) != KEY_REFUSED ? ST_OK : ST_LIMIT;
+	}
+	list_fini(draft, s);
+	return list_copy(draft, mine, s) ? ST_OK : ST_LIMIT;
+}
+
+enum status settings_merge(struct settings *draft, const struct settings *base, const struct settings *mine)
+{
+	enum status st = ST_OK;
+	struct buf t[3];
+
+	for (size_t i = 0; i < NELEM(t); i++)
+		buf_init(&t[i], SETTINGS_FILE_MAX);
+	for (size_t i = 0; i < key_n && st == ST_OK; i++)
+		if (sect_info[key_table[i].sect].kind == SECT_FLAT || sect_info[key_table[i].sect].kind == SECT_BLOCK)
+			st = merge_one(draft, base, mine, &key_table[i], key_table[i].sect, t);
+	for (unsigned s = 0; s < SECT_N && st == ST_OK; s++)
+		st = merge_one(draft, base, mine, NULL, (enum sect)s, t);
+	for (size_t i = 0; i < NELEM(t); i++)
+		buf_fini(&t[i]);
+	return st;
+}
+
 bool settings_same(const struct settings *a, const struct settings *b)
 {
 	struct buf ta, tb;

@@ -305,6 +305,12 @@ enum status settings_parse(const void *p, size_t n, settings_warn *warn, void *c
  * same settings and the same text. out->err tells of a limit. */
 void settings_emit(const struct settings *st, struct buf *out);
 
+/* Three ways: what mine says otherwise than base goes into a draft, key by key and list by list, wherever the
+ * draft says what base says. Comments stay the draft's.
+ * returns  ST_OK, ST_LIMIT (no memory; the draft is of no use) */
+enum status settings_merge(struct settings *draft, const struct settings *base, const struct settings *mine)
+	NODISCARD;
+
 /* Do both say the same, comments included? (False also when memory does not suffice to tell.) */
 bool settings_same(const struct settings *a, const struct settings *b);
 

@@ -20,7 +20,7 @@ static char top[64];
 
 static int opened(const char *name, int flags)
 {
-	char path[128];
+	char path[256];
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/%s", top, name);

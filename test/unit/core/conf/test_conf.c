@@ -67,6 +67,11 @@ static uint32_t port_of(struct conf *c)
 	return port;
 }
 
+static enum status put_relay(struct settings *draft, void *ctx)
+{
+	return settings_relay_put(draft, ctx, 2);
+}
+
 /* Files in the folder: nothing temporary may stay. */
 static int files_in_dir(void)
 {
@@ -297,6 +302,61 @@ START_TEST(reload)
 }
 END_TEST
 
+/* What was changed and is not saved yet, and what the operator wrote into the file, both count. */
+START_TEST(reload_keeps_what_is_unsaved)
+{
+	static const struct settings_pair pairs[] = { { "id", "0123456789ABCDEF0123456789ABCDEF" }, { "name", "kept" } };
+	struct conf *c = open_new();
+	const struct settings *st;
+	struct settings *draft;
+	uint8_t id[SETTINGS_ID];
+	struct buf text;
+	size_t n;
+
+	st = conf_get(c);
+	memcpy(id, st->broadcast_id, sizeof(id));
+	draft = settings_copy(st);
+	settings_unref(&st);
+	ck_assert_int_eq(conf_set(c, "maxRelays", "33", NULL), ST_OK);
+	ck_assert_int_eq(conf_set(c, "maxDirect", "5", NULL), ST_OK);
+	ck_assert_int_eq(conf_set(c, "rootMsg", "two = words", NULL), ST_OK);
+	ck_assert_int_eq(conf_update(c, put_relay, (void *)(uintptr_t)pairs), ST_OK);
+
+	draft->server_port = 9000;
+	draft->max_direct = 7;                  /* changed here as well */
+	settings_feeds_clear(draft);
+	buf_init(&text, SETTINGS_FILE_MAX);
+	buf_puts(&text, "# a new comment\n");
+	settings_emit(draft, &text);
+	settings_free(&draft);
+	ck_assert_int_eq(file_replace(path, text.p, text.len, 0600), ST_OK);
+	buf_fini(&text);
+
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(conf_reload(c), ST_OK);
+		st = conf_get(c);
+		ck_assert_uint_eq(st->server_port, 9000);
+		ck_assert_uint_eq(st->max_relays, 33);
+		ck_assert_uint_eq(st->max_direct, 7);
+		ck_assert_str_eq(st->root_msg, "two = words");
+		ck_assert_mem_eq(st->broadcast_id, id, sizeof(id));
+		(void)settings_relays(st, &n);
+		ck_assert_uint_eq(n, 1);
+		(void)settings_feeds(st, &n);
+		ck_assert_uint_eq(n, 0);
+		settings_unref(&st);
+		ck_assert(conf_dirty_since(c) != NSEC_NEVER);
+	}
+	ck_assert_int_eq(conf_save(c), ST_OK);
+	ck_assert_int_eq(conf_reload(c), ST_OK);
+	ck_assert(conf_dirty_since(c) == NSEC_NEVER);
+	st = conf_get(c);
+	ck_assert_uint_eq(st->max_relays, 33);
+	settings_unref(&st);
+	conf_free(&c);
+}
+END_TEST
+
 /* --- failures of the disk --- */
 
 /* In a child, so that the limit is its own: no file may grow beyond 1000 bytes. */
@@ -494,23 +554,34 @@ static void saver(void *arg)
 			w->bad++;
 }
 
+static void reloader(void *arg)
+{
+	struct crowd *w = arg;
+
+	while (!atomic_load(&w->over))
+		if (conf_reload(w->c) != ST_OK)
+			w->bad++;
+}
+
 START_TEST(concurrent_updates_are_all_kept)
 {
-	struct thr writers[WRITERS], others[READERS + 2];
+	struct thr writers[WRITERS], others[READERS + 3];
 	struct crowd w = { .c = open_new() };
 	const nsec end = clk_deadline(60 * NSEC_PER_SEC);
 	const struct settings *st;
 	char want[64], *text;
 
 	ck_assert_int_eq(conf_set(w.c, "maxChannels", "1000", NULL), ST_OK);
-	for (int i = 0; i < READERS + 2; i++)
-		ck_assert_int_eq(thr_start(&others[i], "other", i < READERS ? reader : saver, &w), ST_OK);
+	ck_assert_int_eq(conf_save(w.c), ST_OK);
+	for (int i = 0; i < READERS + 3; i++)
+		ck_assert_int_eq(thr_start(&others[i], "other", i < READERS ? reader :
+			i < READERS + 2 ? saver : reloader, &w), ST_OK);
 	for (int i = 0; i < WRITERS; i++)
 		ck_assert_int_eq(thr_start(&writers[i], "writer", writer, &w), ST_OK);
 	for (int i = 0; i < WRITERS; i++)
 		ck_assert_int_eq(thr_join(&writers[i], end), ST_OK);
 	atomic_store(&w.over, true);
-	for (int i = 0; i < READERS + 2; i++)
+	for (int i = 0; i < READERS + 3; i++)
 		ck_assert_int_eq(thr_join(&others[i], end), ST_OK);
 	ck_assert_uint_eq(w.bad, 0);
 
@@ -574,6 +645,7 @@ Suite *unit_suite(void)
 	tcase_add_test(t, without_a_file);
 	tcase_add_test(t, faults_are_logged_with_their_lines);
 	tcase_add_test(t, reload);
+	tcase_add_test(t, reload_keeps_what_is_unsaved);
 	tcase_add_test(d, a_full_disk_leaves_the_old_file);
 	tcase_add_test(d, a_failed_write_is_tried_again);
 	tcase_add_test(d, killed_while_saving);

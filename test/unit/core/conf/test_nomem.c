@@ -205,6 +205,14 @@ static enum status do_reload(void)
 	return r;
 }
 
+/* A change that is not saved, and a file that says otherwise. */
+static enum status do_merge(void)
+{
+	const enum status r = max_channels() == 200 ? conf_update(conf, edit, NULL) : ST_OK;
+
+	return r == ST_OK ? conf_reload(conf) : r;
+}
+
 static const struct {
 	const char *name;
 	enum status (*fn)(void);
@@ -214,8 +222,9 @@ static const struct {
 	{ "new", do_new, false },
 	{ "copy", do_copy, false },
 	{ "relay", do_relay, true },
-	{ "update", do_update, false },
+	{ "update", do_update, true },
 	{ "reload", do_reload, true },
+	{ "merge", do_merge, true },
 };
 
 START_TEST(nomem)
