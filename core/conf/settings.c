@@ -715,9 +715,12 @@ enum status settings_merge(struct settings *draft, const struct settings *base, 
 
 	for (size_t i = 0; i < NELEM(t); i++)
 		buf_init(&t[i], SETTINGS_FILE_MAX);
-	for (size_t i = 0; i < key_n && st == ST_OK; i++)
-		if (sect_info[key_table[i].sect].kind == SECT_FLAT || sect_info[key_table[i].sect].kind == SECT_BLOCK)
-			st = merge_one(draft, base, mine, &key_table[i], key_table[i].sect, t);
+	for (size_t i = 0; i < key_n && st == ST_OK; i++) {
+		const struct key *k = &key_table[i];
+
+		if (sect_info[k->sect].kind != SECT_LIST)
+			st = merge_one(draft, base, mine, k, k->sect, t);
+	}
 	for (unsigned s = 0; s < SECT_N && st == ST_OK; s++)
 		st = merge_one(draft, base, mine, NULL, (enum sect)s, t);
 	for (size_t i = 0; i < NELEM(t); i++)
