@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "servent/healthask.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "core/conf/settings.h"
 #include "core/sys/file.h"
-#include "core/sys/host.h"
+#include "core/sys/sock.h"
 
 #define ANSWER_MAX 4096
 
@@ -34,40 +31,27 @@ static enum status target(const char *ini, struct host *at)
 	return ST_OK;
 }
 
-/* Its whole answer. ST_OK, ST_SYS, ST_LIMIT (too long to be one). */
+/* Its whole answer. ST_OK, ST_SYS, ST_TIMEOUT, ST_EOF, ST_LIMIT (too long to be one). */
 static enum status ask(const struct host *at, char answer[ANSWER_MAX])
 {
 	static const char request[] = "GET /readyz HTTP/1.0\r\n\r\n";
-	const struct timeval limit = { .tv_sec = HEALTHASK_TIME };
-	struct sockaddr_storage ss;
-	const socklen_t len = host_to_sockaddr(at, &ss);
-	enum status st = ST_SYS;
-	size_t n = 0;
-	int fd = socket(ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const nsec deadline = clk_deadline(HEALTHASK_TIME * NSEC_PER_SEC);
+	size_t n = 0, got;
+	struct sock s;
+	enum status st = sock_connect(&s, at, NULL, deadline);
 
-	if (fd == -1)
-		return ST_SYS;
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) == 0 &&
-	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) == 0 &&
-	    connect(fd, (const struct sockaddr *)&ss, len) == 0 &&
-	    send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) == (ssize_t)sizeof(request) - 1) {
-		ssize_t k;
-
-		st = ST_OK;
-		while (n < ANSWER_MAX - 1 && (k = recv(fd, answer + n, ANSWER_MAX - 1 - n, 0)) != 0) {
-			if (k == -1) {
-				st = ST_SYS;
-				break;
-			}
-			n += (size_t)k;
-		}
+	answer[0] = '\0';
+	if (st != ST_OK)
+		return st;
+	st = sock_write(&s, request, sizeof(request) - 1, deadline);
+	while (st == ST_OK && n < ANSWER_MAX - 1) {
+		st = sock_read(&s, answer + n, ANSWER_MAX - 1 - n, &got, deadline);
+		if (st == ST_OK)
+			n += got;
 	}
+	sock_close(&s);
 	answer[n] = '\0';
-	const int e = errno;
-
-	(void)close(fd);
-	errno = e;
-	return n == ANSWER_MAX - 1 ? ST_LIMIT : st;
+	return n == ANSWER_MAX - 1 ? ST_LIMIT : st == ST_EOF && n > 0 ? ST_OK : st;
 }
 
 int healthask(const char *ini, FILE *out, FILE *err)

@@ -191,7 +191,7 @@ class Service(BoxCase):
 
     def alive_under_signals(self, manager, node):
         """Signals that come more often than the sign of life is due do not hold it up."""
-        until = time.monotonic() + WAIT * PATIENCE
+        until = time.monotonic() + 3 * WAIT * PATIENCE
         while time.monotonic() < until:
             node.send_signal(signal.SIGUSR1)
             if select.select([manager], [], [], 0.2)[0]:
@@ -340,8 +340,18 @@ class Service(BoxCase):
             c, _ = s.accept()
             c.sendall(b"nonsense")
             c.close()
-            self.assertRegex(p.communicate()[1], "no answer of a node|reset")
+            self.assertRegex(p.communicate()[1], "no answer of a node|reset|closed")
             self.assertEqual(p.returncode, 1)
+            # a byte now and then: not for ever
+            p = subprocess.Popen([PEERCAST, "-i", n.ini_path, "--check-health"], stderr=subprocess.PIPE, text=True)
+            c, _ = s.accept()
+            until = time.monotonic() + 3 * WAIT * PATIENCE
+            while p.poll() is None and time.monotonic() < until:
+                with contextlib.suppress(OSError):
+                    c.sendall(b"H")
+                time.sleep(0.1)
+            c.close()
+            self.assertEqual((p.wait(5), p.communicate()[1]), (1, "peercast: 127.0.0.1:%d: timed out\n" % n.port))
 
     def test_reload_drops_nobody(self):
         """Port, limits, log and filters change under a player and a tracker."""
