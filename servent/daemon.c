@@ -102,6 +102,18 @@ bool daemon_ini_is_locked(const char *ini)
 	return locked;
 }
 
+bool daemon_ini_is_hidden(const char *ini)
+{
+	char *path = lock_path(ini);
+	const int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+	const bool hidden = path != NULL && fd == -1 && errno == EACCES;
+
+	if (fd != -1)
+		(void)close(fd);
+	free(path);
+	return hidden;
+}
+
 void daemon_ini_unlock(const char *ini, int *fd)
 {
 	char *path = lock_path(ini);

@@ -17,6 +17,8 @@ int daemon_pid_open(const char *path) NODISCARD;
 enum status daemon_ini_lock(const char *ini, int *fd) NODISCARD;
 /* Does a node run on it? Nothing is made, or held. False also when that cannot be told. */
 bool daemon_ini_is_locked(const char *ini) NODISCARD;
+/* Can that not be told, as the lock is another user's? */
+bool daemon_ini_is_hidden(const char *ini) NODISCARD;
 /* Take the lock's file away and let go. */
 void daemon_ini_unlock(const char *ini, int *fd);
 

@@ -183,7 +183,7 @@ static void prepare(struct doctor *d)
 		add_job(d, (struct job){ .kind = JOB_ROOT, .i = i });
 	if (d->f.set->force_ip[0] != '\0')
 		add_job(d, (struct job){ .kind = JOB_FORCED });
-	if (d->f.set->port_mapping && d->ping != 0)
+	if (d->f.set->port_mapping && d->ping != 0 && d->f.have[0])
 		add_job(d, (struct job){ .kind = JOB_MAP });
 	do_jobs(d);
 }
@@ -237,6 +237,7 @@ static enum status walk(struct doctor *d, const char *ini)
 	list_roots(f);
 	know_addresses(d);
 	f->runs = daemon_ini_is_locked(ini);
+	f->hidden = !f->runs && daemon_ini_is_hidden(ini);
 	d->sid = gnuid_random(0);
 	doctor_look(f, &fd, &d->sid, clk_deadline(doctor_share(d->whole, DOCTOR_LOOK)));
 	if (fd != -1 && !f->port.near)
@@ -374,6 +375,10 @@ int doctor(const struct opts_doctor *o, FILE *out, FILE *err)
 		print_json(out, &d->f, found);
 	else
 		print_text(out, found);
+	if (fflush(out) != 0 || ferror(out)) {
+		fprintf(err, "peercast: the findings cannot be written: %s\n", strerror(errno));
+		failed = true;
+	}
 	doctor_judged_fini(found);
 out:
 	thr_dismiss();

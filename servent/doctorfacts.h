@@ -87,7 +87,8 @@ struct doctor_facts {
 	unsigned n_faults;
 	struct buf remarks;             /* lines about it that are no faults */
 
-	bool runs;                      /* a node runs on this ini */
+	bool runs;                      /* a node runs on this ini, */
+	bool hidden;                    /* or may: its lock is another user's */
 	struct doctor_port port, rtmp;
 	bool listened;                  /* we have the port ourselves, and answered there */
 	unsigned knocks[2];             /* who came in meanwhile, by family */

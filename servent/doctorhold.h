@@ -40,8 +40,8 @@ enum status doctor_hold_drop(struct doctor_hold *h) NODISCARD;
 
 /* Is there one, which was not there before us, as far as the router tells? */
 bool doctor_hold_is_ours(const struct portmap *m);
-/* May it be given back? Not what may be the mapping of the node that runs: NAT-PMP never tells what was there,
- * and some routers do not by UPnP. */
+/* May it be given back? Not what may be the mapping of the node that runs: NAT-PMP never tells what was
+ * there, and some routers do not by UPnP. */
 bool doctor_hold_may_drop(const struct doctor_hold *h);
 
 #endif

@@ -10,6 +10,7 @@
 #include "pcp/quit.h"
 
 #define NOTES_MAX  ((size_t)64 << 10)
+#define URL_SHOWN  200                  /* bytes of an address of a list, NUL included */
 #define CLOCK_OFF  60                   /* seconds that are too much: certificates, sealed packets, logs */
 
 const char *doctor_step_str(enum doctor_step s)
@@ -170,8 +171,8 @@ static void mend_bind(struct doctor_finding *d, const struct doctor_port *p, con
 		mend(d, "Set %s to another port.", port_key);
 }
 
-static void judge_bound(const struct doctor_port *p, struct doctor_finding *d, const char *port_key,
-	const char *bind_key)
+static void judge_bound(const struct doctor_facts *f, const struct doctor_port *p, struct doctor_finding *d,
+	const char *port_key, const char *bind_key)
 {
 	char at[HOST_STRLEN + 16];
 
@@ -179,6 +180,10 @@ static void judge_bound(const struct doctor_port *p, struct doctor_finding *d, c
 	if (p->unusable) {
 		fail(d, "%s: it is not an address", bind_key);
 		mend(d, "Correct %s, or leave it empty.", bind_key);
+	} else if (f->hidden && p->node && p->bound.st == ST_SYS && p->bound.err == EADDRINUSE) {
+		fail(d, "%s: a node runs there (%s), as another user: nothing of it can be looked at", at,
+			p->agent);
+		mend(d, "Run this as the user the node runs as: sudo peercast doctor -i ... --user peercast");
 	} else if (p->bound.st != ST_OK) {
 		fail(d, "%s cannot be had: %s%s%s%s%s", at, outcome_str(&p->bound),
 			p->who[0] != '\0' ? ": " : "", p->who, p->node ? ", a node: " : "",
@@ -195,7 +200,7 @@ static void judge_running(const struct doctor_facts *f, struct doctor_finding *d
 
 	port_str(p, at);
 	if (p->unusable)
-		judge_bound(p, d, "serverPort", "bindAddress");
+		judge_bound(f, p, d, "serverPort", "bindAddress");
 	else if (p->bound.st == ST_OK && p->node)
 		ok(d, "%s: the node runs and answers (%s)%s", at, p->agent,
 			p->near ? "; for this machine alone, as autoServe is off" : "");
@@ -230,9 +235,9 @@ static void judge_port(const struct doctor_facts *f, struct doctor_finding *d)
 		p->near ? "; for this machine alone, as autoServe is off" : "");
 	if (r->wanted && r->bound.st == ST_OK)
 		note(d, "RTMP: %s is free", port_str(r, at));
-	judge_bound(p, d, "serverPort", "bindAddress");
+	judge_bound(f, p, d, "serverPort", "bindAddress");
 	if (r->wanted)
-		judge_bound(r, d, "rtmpPort", "rtmpBind");
+		judge_bound(f, r, d, "rtmpPort", "rtmpBind");
 }
 
 /* UINT64_MAX = as many as one likes. */
@@ -418,6 +423,14 @@ static void judge_yp(const struct doctor_facts *f, struct doctor_finding *d)
 		judge_root(&f->roots[i], d);
 }
 
+/* A long one does not hide what is said of it. */
+static const char *url_str(const char *url, char dst[URL_SHOWN])
+{
+	if (!text_copy(dst, URL_SHOWN - 3, url))
+		memcpy(dst + strlen(dst), "...", 4);
+	return dst;
+}
+
 static void judge_lists(const struct doctor_facts *f, struct doctor_finding *d)
 {
 	if (f->n_feeds == 0) {
@@ -431,12 +444,13 @@ static void judge_lists(const struct doctor_facts *f, struct doctor_finding *d)
 	ok(d, "%zu list%s fetched", f->n_feeds, f->n_feeds == 1 ? " is" : "s are");
 	for (size_t i = 0; i < f->n_feeds; i++) {
 		const struct doctor_feed *l = &f->feeds[i];
+		char url[URL_SHOWN];
 
 		if (l->why[0] == '\0') {
-			note(d, "%s: %zu channels", l->url, l->channels);
+			note(d, "%s: %zu channels", url_str(l->url, url), l->channels);
 			continue;
 		}
-		fail(d, "%s: %s", l->url, l->why);
+		fail(d, "%s: %s", url_str(l->url, url), l->why);
 		mend(d, "Open the address in a browser: is it right, and a list of channels (index.txt)? "
 			"It is the url of a [Feed] in the ini.");
 	}
@@ -467,6 +481,10 @@ static void judge_mapping(const struct doctor_facts *f, struct doctor_finding *d
 
 	if (!f->set->port_mapping) {
 		skip(d, "portMapping is off");
+		return;
+	}
+	if (!f->mapped && !f->have[0] && !f->port.near) {
+		skip(d, "this machine has no IPv4 address: it is not needed");
 		return;
 	}
 	if (!f->mapped) {

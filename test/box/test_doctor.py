@@ -5,6 +5,7 @@ import http.server
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -135,6 +136,10 @@ class Here(Doctors, BoxCase):
         r = subprocess.run([PEERCAST, "doctor", "-i", n.ini_path], capture_output=True, text=True, check=False)
         self.assertEqual((r.returncode, r.stdout.splitlines()[-1]), (0, "Nothing fails."))
         self.assertFalse(os.path.exists(n.ini_path + ".lock"))
+        for args in ((), ("--json",)):
+            with open("/dev/full", "wb") as full:
+                r = subprocess.run([PEERCAST, "doctor", "-i", n.ini_path, *args], stdout=full, stderr=subprocess.PIPE, check=False)
+            self.assertEqual((r.returncode, r.stderr), (1, b"peercast: the findings cannot be written: No space left on device\n"))
         self.assertEqual(self.examine(n, command=("sh", "-c", 'trap "" INT TERM HUP; exec "$@"', "sh")).status, 0)
 
     def test_settings(self):
@@ -199,6 +204,19 @@ class Here(Doctors, BoxCase):
         n.port = at
         self.rewrite(n, "rtmpPort = %d" % rtmp, "rtmpPort = %d" % free_port())
         self.fails(self.examine(n), "port", "RTMP: on port .* nobody answers", "rtmpPort")
+
+    @unittest.skipUnless(os.geteuid() == 0 and shutil.which("setpriv"), "takes another user")
+    def test_beside_another_users_node(self):
+        other = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
+        if subprocess.run([*other, PEERCAST, "--version"], capture_output=True, check=False).returncode != 0:
+            self.skipTest("another user cannot run it where it lies")
+        n = self.node()
+        os.chmod(n.dir, 0o755)
+        os.chmod(n.ini_path, 0o644)
+        found = self.examine(n, command=other)
+        self.assertFalse(found.all["running"])
+        self.assertIn("port %d: a node runs there (PeerCast/" % n.port, found.said("port"))
+        self.assertIn("--user", found.steps["port"]["mend"])
 
     @staticmethod
     def rewrite(n, old, new):
@@ -440,6 +458,10 @@ class Outside(Doctors, NetCase):
         found = self.examine(n)
         self.assertEqual(found.status, 0, found.all)
         self.assertRegex(found.said("outside"), "IPv6: port 7144 is open, seen at 2001:db8::.*\nIPv4: no yellow page has an address")
+        n = self.node({"rootHost": yp.address, "portMapping": "Yes"}, start=False, place=self.machine(ipv4=False))
+        found = self.examine(n)
+        self.assertEqual((found.status, found.steps["mapping"]["verdict"]), (0, "skipped"), found.all)
+        self.assertIn("no IPv4 address", found.said("mapping"))
         n = self.node({"rootHost": yp.address}, start=False, place=self.machine(ipv6=False))
         found = self.examine(n)
         self.assertIn("none has an address that this machine can reach", found.said("yp"))

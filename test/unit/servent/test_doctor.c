@@ -99,6 +99,8 @@ static void taken(struct doctor_facts *f)
 	TALK(f).pinged = f->listened = false;
 	closed(f);
 }
+static void of_another_user(struct doctor_facts *f) { taken(f); f->hidden = f->port.node = true; }
+static void hidden_stranger(struct doctor_facts *f) { taken(f); f->hidden = true; }
 static void held_by_systemd(struct doctor_facts *f)
 {
 	taken(f);
@@ -210,6 +212,7 @@ static void mapping_there(struct doctor_facts *f) { mapping(f); f->map.was_there
 static void mapping_runs(struct doctor_facts *f) { mapping(f); runs(f); }
 static void mapping_not_asked(struct doctor_facts *f) { not_serving(f); set->port_mapping = true; }
 static void mapping_taken_port(struct doctor_facts *f) { taken(f); set->port_mapping = true; }
+static void mapping_v6_alone(struct doctor_facts *f) { v6_alone(f); set->port_mapping = true; }
 static void mapping_not_needed(struct doctor_facts *f) { map(f, PORTMAP_OFF, PMWHY_NOT_NEEDED); }
 static void mapping_double(struct doctor_facts *f)
 {
@@ -247,6 +250,8 @@ static const struct ill {
 	{ "port taken", taken, DOCTOR_PORT, DOCTOR_FAIL, "Address already in use: nginx (process 12)", "End the other", NULL,
 	  true },
 	{ "port taken: outside", taken, DOCTOR_OUTSIDE, DOCTOR_SKIPPED, "not ours", NULL, NULL, false },
+	{ "another user's", of_another_user, DOCTOR_PORT, DOCTOR_FAIL, "port 7144: a node runs there", "--user", NULL, true },
+	{ "not even that", hidden_stranger, DOCTOR_PORT, DOCTOR_FAIL, "nginx (process 12)", "End the other", NULL, true },
 	{ "systemd", held_by_systemd, DOCTOR_PORT, DOCTOR_FAIL, "systemd", "systemctl start", NULL, true },
 	{ "low port", low_port, DOCTOR_PORT, DOCTOR_FAIL, "Permission denied", "below 1024", NULL, true },
 	{ "bindAddress", no_such_address, DOCTOR_PORT, DOCTOR_FAIL, "port 7144 of 2000::", "correct bindAddress", NULL,
@@ -308,6 +313,7 @@ static const struct ill {
 	{ "mapping of the node", mapping_there, DOCTOR_MAPPING, DOCTOR_OK, "UPnP: ", NULL, "=the router is 192.168.0.5\n", false },
 	{ "mapping, not serving", mapping_not_asked, DOCTOR_MAPPING, DOCTOR_SKIPPED, "autoServe is off", NULL, NULL, false },
 	{ "mapping, port taken", mapping_taken_port, DOCTOR_MAPPING, DOCTOR_SKIPPED, "not ours", NULL, NULL, false },
+	{ "mapping, IPv6 alone", mapping_v6_alone, DOCTOR_MAPPING, DOCTOR_SKIPPED, "no IPv4 address", NULL, NULL, false },
 	{ "mapping not needed", mapping_not_needed, DOCTOR_MAPPING, DOCTOR_SKIPPED, NULL, NULL, NULL, false },
 	{ "two routers", mapping_double, DOCTOR_MAPPING, DOCTOR_FAIL, "100.64.0.7", "second router", NULL, true },
 	{ "no router answers", mapping_no_answer, DOCTOR_MAPPING, DOCTOR_FAIL, NULL, "Switch UPnP or NAT-PMP on", NULL, true },
@@ -413,6 +419,7 @@ START_TEST(long_texts)
 	for (int i = 0; i < DOCTOR_STEPS; i++)
 		ck_assert_uint_lt(strlen(found[i].text), DOCTOR_TEXT);
 	ck_assert_int_eq(found[DOCTOR_LISTS].verdict, DOCTOR_FAIL);
+	ck_assert_ptr_nonnull(strstr(found[DOCTOR_LISTS].text, "uuu...: www"));
 	doctor_judged_fini(found);
 	unwell(&f);
 }
