@@ -42,7 +42,7 @@ struct worker {
 	struct recfile file;
 	uint64_t head_bytes;            /* of the head in it */
 	struct reccut cut;
-	bool noted;                     /* in the list of files */
+	struct reckeep_dir *noted;      /* in whose list it is; NULL = in none */
 	bool asf;
 	struct asffile wm;
 	struct buf out;
@@ -120,6 +120,7 @@ static void end_part(struct worker *w, bool torn)
 	const uint64_t whole = torn ? reccut_whole(&w->cut) : w->cut.bytes;
 	const uint64_t keep = whole > w->head_bytes ? whole : w->cut.bytes;
 	const bool empty = keep <= w->head_bytes;
+	const uint64_t ino = w->file.ino;
 	char name[RECNAME];
 	enum status st;
 
@@ -137,8 +138,9 @@ static void end_part(struct worker *w, bool torn)
 		if (st != ST_OK)
 			log_error("record: %s: %s", name, status_str(st));
 	}
-	if (w->noted)
-		reckeep_note(&w->d->keep, name, empty ? 0 : keep, true);
+	if (w->noted != NULL)
+		reckeep_note(&w->d->keep, w->noted, ino, empty ? 0 : keep, true);
+	w->noted = NULL;
 	buf_reset(&w->out);
 }
 
@@ -185,6 +187,13 @@ static void show_part(struct worker *w)
 	event_tell(EVENT_CHANNEL, "recording", NULL, w->r->id.b, 0, NULL, NULL);
 }
 
+static void sweep(struct worker *w)
+{
+	if (w->noted != NULL)
+		(void)reckeep_sweep(&w->d->keep, w->noted, w->set->record_keep_files,
+			w->set->record_keep_mb * MB);
+}
+
 /* ST_OK, ST_LIMIT (too little room), ST_SYS, ST_STOPPED (there is no folder any more) */
 static enum status begin_part(struct worker *w)
 {
@@ -210,16 +219,15 @@ static enum status begin_part(struct worker *w)
 	w->open = true;
 	w->head_bytes = 0;
 	reccut_begin(&w->cut, 0, clk_now());
-	w->noted = false;
+	w->noted = NULL;
 	st = write_head(w);
 	if (st != ST_OK)
 		return st;
 	w->part++;
-	w->noted = reckeep_add(&w->d->keep, dir, w->file.name, w->file.ino) == ST_OK;
-	if (!w->noted)
+	if (reckeep_add(&w->d->keep, dir, w->file.name, w->file.ino, &w->noted) != ST_OK)
 		log_warn("record: %s cannot be noted in %s/" RECKEEP_LIST ", and will not be deleted",
 			w->file.name, dir);
-	(void)reckeep_sweep(&w->d->keep, w->set->record_keep_files, w->set->record_keep_mb * MB);
+	sweep(w);
 	show_part(w);
 	return ST_OK;
 }
@@ -235,9 +243,9 @@ static enum status look(struct worker *w)
 	st = recfile_look(&w->file, w->set->record_min_free_mb * MB, clk_now());
 	if (st == ST_EOF) {
 		log_warn("record: %s was deleted while it was written", w->file.name);
-		if (w->noted)
-			reckeep_note(&w->d->keep, w->file.name, 0, true);
-		w->noted = false;
+		if (w->noted != NULL)
+			reckeep_note(&w->d->keep, w->noted, w->file.ino, 0, true);
+		w->noted = NULL;
 		end_part(w, false);
 		w->start_by = clk_now() + READER_START;
 		return ST_OK;
@@ -247,9 +255,9 @@ static enum status look(struct worker *w)
 	if (st != ST_OK || w->file.looked == looked)
 		return fault(w, st, NULL);
 	refresh(w);
-	if (w->noted)
-		reckeep_note(&w->d->keep, w->file.name, w->file.bytes, false);
-	(void)reckeep_sweep(&w->d->keep, w->set->record_keep_files, w->set->record_keep_mb * MB);
+	if (w->noted != NULL)
+		reckeep_note(&w->d->keep, w->noted, w->file.ino, w->file.bytes, false);
+	sweep(w);
 	return w->set->record_dir[0] != '\0' ? ST_OK : ST_STOPPED;
 }
 
