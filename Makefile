@@ -313,6 +313,7 @@ install: $(B)/peercast $(MAN)
 	chmod 644 $(DESTDIR)$(UNITDIR)/peercast.service
 	install -d $(SHARE)/doc/peercast
 	install -m 644 README.md COPYING peercast.ini $(wildcard dist/doc/*.md) dist/grafana/peercast.json dist/grafana/alerts.yml $(SHARE)/doc/peercast/
+	sed -i 's,](dist/doc/,](,g; s,](\.\./\.\./,](,g' $(SHARE)/doc/peercast/*.md
 
 deb: all $(MAN)
 	$(Q)MAKE='$(MAKE)' CC='$(CC)' dist/debian/build $(BUILD)

@@ -158,6 +158,18 @@ class Package(unittest.TestCase):
             raise AssertionError(r.stdout + r.stderr)
         cls.deb = r.stdout.split()[-1]
 
+    def dangling(self, prefix):
+        """Links of the pages to files that are not there."""
+        pages = glob.glob(prefix + "/share/doc/peercast/*.md")
+        self.assertGreater(len(pages), 5)
+        found = set()
+        for page in pages:
+            with open(page, encoding="utf-8") as f:
+                for link in re.findall(r"\]\(([^):#]+)(?:#[^)]*)?\)", f.read()):
+                    if not os.path.exists(os.path.join(os.path.dirname(page), link)):
+                        found.add((os.path.basename(page), link))
+        return found
+
     def test_what_is_in_it(self):
         found = set(re.findall(r" \./(\S+[^/\s])$", run("dpkg-deb", "-c", self.deb).stdout, re.M))
         self.assertLessEqual({"usr/bin/peercast", "etc/peercast/peercast.ini", "lib/systemd/system/peercast.service",
@@ -165,6 +177,10 @@ class Package(unittest.TestCase):
                               "usr/share/bash-completion/completions/peercast", "usr/share/doc/peercast/README.md",
                               "usr/share/doc/peercast/copyright"}, found)
         self.assertFalse([f for f in found if not f.startswith(("usr/", "etc/peercast/", "lib/systemd/"))])
+        folder = tempfile.mkdtemp(prefix="peercast-deb-")
+        self.addCleanup(shutil.rmtree, folder)
+        self.assertEqual(run("dpkg-deb", "-x", self.deb, folder).returncode, 0)
+        self.assertEqual(self.dangling(folder + "/usr"), set())
 
     @unittest.skipUnless(shutil.which("lintian"), "lintian is not installed")
     def test_lintian(self):
@@ -338,5 +354,6 @@ exec env -i container=lxc "PATH=$PATH" chroot . /lib/systemd/systemd --system --
         found = [os.path.relpath(f, folder + "/opt/peercast") for f in glob.glob(folder + "/**/*", recursive=True)]
         self.assertIn("bin/peercast", found)
         self.assertIn("share/man/ja/man1/peercast.1", found)
+        self.assertEqual(self.dangling(folder + "/opt/peercast"), set())
         with open(folder + "/opt/peercast/lib/systemd/system/peercast.service", encoding="utf-8") as f:
             self.assertIn("\nExecStart=/opt/peercast/bin/peercast -i /etc/peercast/peercast.ini\n", f.read())
