@@ -2,9 +2,11 @@
 """Real clients of JSON-RPC as the sequences of requests they send, with their headers (clients.md, http.md 12)."""
 import base64
 import json
+import os
+import re
 import unittest
 
-from harness import BoxCase, RpcError
+from harness import TOP, BoxCase, RpcError
 
 BASIC = {"Authorization": "Basic " + base64.b64encode(b"admin:s3cret").decode()}
 XHR = {"X-Requested-With": "XMLHttpRequest"}
@@ -269,6 +271,14 @@ class Play(BoxCase):
 
 
 class Discover(BoxCase):
+    def test_every_method_is_in_the_manual(self):
+        names = {m["name"] for m in Client(self.node())("rpc.discover")["methods"]}
+        for page in ("MANUAL.md", "MANUAL.ja.md"):
+            with open(os.path.join(TOP, "dist/doc", page), encoding="utf-8") as f:
+                row = next(line for line in f if line.startswith("| `POST /api/1` |"))
+            told = set(re.findall(r"`([A-Za-z]+|rpc\.discover)`", row))
+            self.assertEqual((names - told, told - names), (set(), set()), page)
+
     def test_every_method_answers(self):
         """What rpc.discover tells can be called: without its parameters, with wrong ones, with unknown ids."""
         n = self.node()
