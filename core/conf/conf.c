@@ -361,7 +361,8 @@ static enum status reload_locked(struct conf *c, struct warnings *w)
 	const struct settings *fresh = read;
 
 	while (r == ST_OK && !done) {
-		const struct settings *mine = conf_get(c), *next = reloaded(fresh, c->saved, mine), *old = NULL;
+		const struct settings *mine = conf_get(c), *old = NULL;
+		const struct settings *next = reloaded(fresh, c->saved, mine);
 
 		if (next == NULL)
 			r = ST_LIMIT;
