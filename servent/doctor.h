@@ -4,10 +4,12 @@
  *
  * It works beside a node that runs on the same ini, whose port it has tested, and without one: then it opens
  * the port itself for that time. It writes nothing, and a node that is started meanwhile finds its port
- * taken. The whole takes no longer than opts_doctor.seconds, and a moment.
+ * taken. What a router does for it is given back. The whole takes no longer than opts_doctor.seconds, and a
+ * moment.
  *
  *	doctorlook.h    what is seen on this machine
  *	doctortalk.h    what others say
+ *	doctorhold.h    what the router does for us meanwhile
  *	doctorfacts.h   all of it
  *	doctorjudge.h   what it means
  */
