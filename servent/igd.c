@@ -234,7 +234,6 @@ enum looked { LOOK_SEEN, LOOK_UNSEEN, LOOK_FAILED };
 struct entry {
 	struct portmap_entry is;
 	uint32_t lease_s;       /* 0 = for ever, or not told */
-	bool named;             /* by a node like us */
 };
 
 #define OUR_NAME "peercast "   /* and the port: what a router shows to people */
@@ -267,7 +266,7 @@ static enum looked ask_entry(const struct ask *k, uint16_t port, struct entry *e
 	e->is.to.port = (uint16_t)to_port;
 	e->is.enabled = !v[2].there || strcmp(v[2].text, "0") != 0;
 	(void)!num_u32(v[3].text, 0, UINT32_MAX, &e->lease_s);
-	e->named = strncmp(v[4].text, OUR_NAME, strlen(OUR_NAME)) == 0;
+	e->is.named = strncmp(v[4].text, OUR_NAME, strlen(OUR_NAME)) == 0;
 	return LOOK_SEEN;
 }
 
@@ -332,15 +331,13 @@ static enum portmap_why look_first(const struct ask *k, struct portmap *m)
 	case LOOK_SEEN:
 		break;
 	}
-	if (!e.is.there)
-		return PMWHY_STARTED;
-	if (!host_same_ip(&e.is.to, &m->inside)) {
-		/* some routers would give us what is another machine's */
+	why = portmap_judge_before(&e.is, &m->inside);
+	if (why == PMWHY_TAKEN) {
 		m->holder = e.is.to;
-		return PMWHY_TAKEN;
+		return why;
 	}
-	m->was_there = portmap_judge_entry(&e.is, &m->inside) == PMWHY_OK;
-	m->theirs = m->was_there && !e.named;
+	m->was_there = why == PMWHY_OK;
+	m->theirs = m->was_there && !e.is.named;
 	m->lease_s = m->theirs ? e.lease_s : 0;
 	return m->theirs ? portmap_judge_outside(&m->outside) : PMWHY_STARTED;
 }
@@ -416,8 +413,9 @@ enum status igd_drop(const struct igd_way *w, const struct portmap *m, struct mb
 	looked = ask_entry(&k, m->port, &e, &why);
 	if (looked == LOOK_FAILED)
 		return ST_PROTO;
-	if (looked == LOOK_SEEN && (!e.is.there || !host_same_ip(&e.is.to, &m->inside)))
-		return ST_OK;           /* gone, or another machine's by now */
+	if (looked == LOOK_SEEN && (!e.is.there || !host_same_ip(&e.is.to, &m->inside) ||
+	                            (!e.is.named && e.is.to.port != m->port)))
+		return ST_OK;           /* gone, or another's by now */
 	why = act(&k, "DeletePortMapping", args, NELEM(args), NULL, 0, &r);
 	return why == PMWHY_OK && (r.code == 0 || r.code == UPNP_NO_SUCH_ENTRY) ? ST_OK : ST_PROTO;
 }

@@ -60,6 +60,12 @@ const char *portmap_text(const struct portmap *m, char dst[PORTMAP_TEXT])
 	char ip[HOST_STRLEN] = "", detail[PORTMAP_DETAIL + 4] = "";
 	const char *word = "";
 
+	if (m->why == PMWHY_TAKEN && host_same_ip(&m->holder, &m->inside)) {
+		(void)host_str(&m->holder, ip);
+		(void)snprintf(dst, PORTMAP_TEXT, "somebody's own entry in the router has the port: it leads to %s or is "
+			"switched off", ip);
+		return dst;
+	}
 	if (m->why == PMWHY_TAKEN && host_is_set(&m->holder)) {
 		word = ": ";
 		(void)host_ip_str(&m->holder, ip);
@@ -194,6 +200,16 @@ enum portmap_why portmap_judge_entry(const struct portmap_entry *e, const struct
 	if (!host_same_ip(&e->to, inside))
 		return PMWHY_TAKEN;
 	return e->enabled && e->to.port == inside->port ? PMWHY_OK : PMWHY_LIE;
+}
+
+enum portmap_why portmap_judge_before(const struct portmap_entry *e, const struct host *inside)
+{
+	const enum portmap_why why = portmap_judge_entry(e, inside);
+
+	if (!e->there)
+		return PMWHY_STARTED;
+	/* some routers would give us what is another's */
+	return why == PMWHY_LIE ? e->named ? PMWHY_STARTED : PMWHY_TAKEN : why;
 }
 
 enum portmap_why portmap_judge_outside(const struct host *outside)

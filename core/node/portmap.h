@@ -120,10 +120,14 @@ enum portmap_act portmap_plan(const struct portmap_need *n, nsec now, nsec *at);
 /* What the router's table says of our port, against what we asked for. */
 struct portmap_entry {
 	bool there, enabled;
+	bool named;             /* by a node like us */
 	struct host to;         /* address and port */
 };
 /* PMWHY_OK, PMWHY_TAKEN, PMWHY_LIE (not there, off, or another port of ours) */
 enum portmap_why portmap_judge_entry(const struct portmap_entry *e, const struct host *inside);
+/* The same before we ask: PMWHY_OK (it leads to us), PMWHY_TAKEN (another machine's, or somebody's own entry for
+ * another service of ours: neither is touched), PMWHY_STARTED: ask for it. */
+enum portmap_why portmap_judge_before(const struct portmap_entry *e, const struct host *inside);
 /* What the address outside tells of a mapping that stands: PMWHY_OK, _DOUBLE, _NO_WAN (none). */
 enum portmap_why portmap_judge_outside(const struct host *outside);
 

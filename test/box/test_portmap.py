@@ -175,6 +175,19 @@ class Homes(HomeCase):
         self.assertIs(r.table[PORT], made)
         self.assertNotIn("AddPortMapping", r.calls)
 
+    def test_by_hand_for_another_service(self):
+        """Of the same machine: it is nobody's to overwrite, or to take away."""
+        lan, m = self.home()
+        r = Router(lan, lan.inside_ip, upnp={})
+        self.addCleanup(r.close)
+        r.table[PORT] = made = {"client": m.ip, "port": 8080, "lease": 0, "name": "my web server"}
+        n = self.node({"portMapping": "Yes"}, place=m)
+        got = self.mapping(n, state="failed")
+        self.assertEqual((got["code"], got["holder"]), ("taken", m.ip))
+        n.stop()
+        self.assertIs(r.table[PORT], made)
+        self.assertNotIn("AddPortMapping", r.calls)
+
     def test_end_while_it_drips(self):
         """A router that does not come to an end does not keep the node from its own."""
         lan, m = self.home()

@@ -75,25 +75,31 @@ END_TEST
 
 static const struct {
 	const char *name;
-	bool there, enabled;
+	bool there, enabled, named;
 	const char *to;
-	enum portmap_why want;
+	enum portmap_why before, after;  /* we asked */
 } entries[] = {
-	{ "ours", true, true, "192.168.1.2:7144", PMWHY_OK },
-	{ "none", false, true, "192.168.1.2:7144", PMWHY_LIE },
-	{ "switched off", true, false, "192.168.1.2:7144", PMWHY_LIE },
-	{ "another port of ours", true, true, "192.168.1.2:80", PMWHY_LIE },
-	{ "another machine's", true, true, "192.168.1.7:7144", PMWHY_TAKEN },
-	{ "another machine's, switched off", true, false, "192.168.1.7:7144", PMWHY_TAKEN },
+	{ "ours", true, true, true, "192.168.1.2:7144", PMWHY_OK, PMWHY_OK },
+	{ "by hand", true, true, false, "192.168.1.2:7144", PMWHY_OK, PMWHY_OK },
+	{ "none", false, true, false, "192.168.1.2:7144", PMWHY_STARTED, PMWHY_LIE },
+	{ "ours, switched off", true, false, true, "192.168.1.2:7144", PMWHY_STARTED, PMWHY_LIE },
+	{ "by hand, switched off", true, false, false, "192.168.1.2:7144", PMWHY_TAKEN, PMWHY_LIE },
+	{ "ours, another port of ours", true, true, true, "192.168.1.2:80", PMWHY_STARTED, PMWHY_LIE },
+	{ "by hand, another port of ours", true, true, false, "192.168.1.2:80", PMWHY_TAKEN, PMWHY_LIE },
+	{ "another machine's", true, true, true, "192.168.1.7:7144", PMWHY_TAKEN, PMWHY_TAKEN },
+	{ "another machine's, switched off", true, false, false, "192.168.1.7:7144", PMWHY_TAKEN, PMWHY_TAKEN },
 };
 
 START_TEST(entry)
 {
-	struct portmap_entry e = { .there = entries[_i].there, .enabled = entries[_i].enabled };
+	struct portmap_entry e = {
+		.there = entries[_i].there, .enabled = entries[_i].enabled, .named = entries[_i].named,
+	};
 	const struct host us = host_v4(192, 168, 1, 2, 7144);
 
 	ck_assert(host_parse(&e.to, entries[_i].to, 0));
-	ck_assert_msg(portmap_judge_entry(&e, &us) == entries[_i].want, "%s", entries[_i].name);
+	ck_assert_msg(portmap_judge_before(&e, &us) == entries[_i].before, "%s", entries[_i].name);
+	ck_assert_msg(portmap_judge_entry(&e, &us) == entries[_i].after, "%s", entries[_i].name);
 }
 END_TEST
 
@@ -144,6 +150,10 @@ START_TEST(told)
 
 	ck_assert_str_eq(portmap_text(&m, text),
 		"the router leads the port to another machine: 192.168.1.7 (718 Conflict)");
+	m.inside = m.holder;
+	m.holder.port = 80;
+	ck_assert_str_eq(portmap_text(&m, text),
+		"somebody's own entry in the router has the port: it leads to 192.168.1.7:80 or is switched off");
 	m = (struct portmap){ .why = PMWHY_DOUBLE, .outside = host_v4(100, 64, 1, 2, 7144) };
 	ck_assert_str_eq(portmap_text(&m, text), "the router leads the port to us, but is itself behind another "
 		"router or the provider's: its address outside is 100.64.1.2");
