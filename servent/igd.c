@@ -355,6 +355,7 @@ static enum portmap_why add_somehow(const struct ask *k, struct portmap *m, uint
 		*lease_s = 0;
 		why = add(k, m, 0, r);
 	}
+	m->for_ever = *lease_s == 0;
 	if (why == PMWHY_OK && r->code != 0) {
 		(void)text_copy(m->detail, sizeof(m->detail), r->detail);
 		why = r->code == UPNP_CONFLICT ? PMWHY_TAKEN : PMWHY_REFUSED;
@@ -388,7 +389,7 @@ enum portmap_why igd_map_again(const struct igd_way *w, uint32_t lease_s, struct
 	looked = ask_entry(&k, m->port, &e, &why);
 	if (looked == LOOK_FAILED)
 		return why;
-	m->lease_s = e.lease_s != 0 ? MIN(lease_s, e.lease_s) : lease_s;
+	m->lease_s = portmap_lease(lease_s, e.lease_s);
 	if (looked == LOOK_UNSEEN)
 		return PMWHY_UNSEEN;
 	why = portmap_judge_entry(&e.is, &m->inside);

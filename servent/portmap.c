@@ -100,7 +100,7 @@ enum status portmap_renew(struct portmap_grip *g, struct mbox *mb, nsec deadline
 
 	if (g->m.kind == PORTMAP_UPNP)
 		st = settle(&new.m, igd_map_again(&new.igd,
-			g->m.lease_s != 0 || g->m.theirs ? PORTMAP_LEASE : 0, mb, deadline, &new.m));
+			g->m.for_ever ? 0 : PORTMAP_LEASE, mb, deadline, &new.m));
 	else
 		st = settle(&new.m, pmp_map(&new.clock, PORTMAP_LEASE, mb, deadline, &new.m));
 	if (st == ST_OK)

@@ -212,6 +212,13 @@ enum portmap_why portmap_judge_before(const struct portmap_entry *e, const struc
 	return why == PMWHY_LIE ? e->named ? PMWHY_STARTED : PMWHY_TAKEN : why;
 }
 
+uint32_t portmap_lease(uint32_t asked_s, uint32_t shown_s)
+{
+	if (shown_s == 0)
+		return asked_s;
+	return asked_s == 0 ? shown_s : MIN(asked_s, shown_s);
+}
+
 enum portmap_why portmap_judge_outside(const struct host *outside)
 {
 	if (!host_is_set(outside))

@@ -255,10 +255,12 @@ def entry_later(**e):
     return {"GetSpecificPortMappingEntry": action}
 
 
-def permanent_only(self):
+def permanent_only(self, lease="0"):
+    """lease: what it gives all the same."""
     def action(args):
         if args["NewLeaseDuration"] != "0":
             raise Error(725, "OnlyPermanentLeasesSupported")
+        args["NewLeaseDuration"] = lease
         return Router.AddPortMapping(self(), args)
     return action
 
@@ -346,6 +348,7 @@ ROWS = [
     ("up to the end", {"document": b"HTTP/1.0 200 OK\r\n\r\n" + GOOD.encode()}, None, {"code": "ok"}),
     ("shows no table", {"actions": {"GetSpecificPortMappingEntry": unknown_action}}, None, {"code": "unseen"}),
     ("for ever alone", "permanent", None, {"code": "ok", "lease": 0}),
+    ("for ever is a week", "week", None, {"code": "ok", "lease": 604800}),
     ("no address outside", {"actions": {"GetExternalIPAddress": lambda a: {"NewExternalIPAddress": "0.0.0.0"}}}, None,
      {"code": "no-wan", "outside": None}),
     ("behind another router", {"actions": {"GetExternalIPAddress": lambda a: {"NewExternalIPAddress": "100.64.3.4"}}}, None,
@@ -367,6 +370,7 @@ ROWS = [
      {"code": "other-port"}),
     ("NAT-PMP floods", None, lambda request, good: [b"\0\x81" + good[2:]] * 200, {"code": "bad-answer"}),
 ]
+FOR_EVER = {"permanent": "0", "week": "604800"}
 HOMES = 11                      # at once
 
 
@@ -375,8 +379,8 @@ class Lies(HomeCase):
 
     def router(self, lan, upnp, natpmp):
         r = None
-        if upnp == "permanent":
-            upnp = {"actions": {"AddPortMapping": permanent_only(lambda: r)}}
+        if isinstance(upnp, str):
+            upnp = {"actions": {"AddPortMapping": permanent_only(lambda: r, FOR_EVER[upnp])}}
         r = Router(lan, lan.inside_ip, upnp=upnp, natpmp=natpmp)
         self.addCleanup(r.close)
         return r

@@ -104,6 +104,18 @@ START_TEST(entry)
 END_TEST
 
 static const struct {
+	uint32_t asked, shown, want;
+} leases[] = {
+	{ 3600, 0, 3600 }, { 3600, 120, 120 }, { 3600, 604800, 3600 }, { 0, 0, 0 }, { 0, 604800, 604800 },
+};
+
+START_TEST(lease)
+{
+	ck_assert_uint_eq(portmap_lease(leases[_i].asked, leases[_i].shown), leases[_i].want);
+}
+END_TEST
+
+static const struct {
 	const char *ip;
 	enum portmap_why want;
 } outsides[] = {
@@ -197,6 +209,7 @@ Suite *unit_suite(void)
 
 	tcase_add_loop_test(t, plan, 0, NELEM(plans));
 	tcase_add_loop_test(t, entry, 0, NELEM(entries));
+	tcase_add_loop_test(t, lease, 0, NELEM(leases));
 	tcase_add_loop_test(t, outside, 0, NELEM(outsides));
 	tcase_add_test(t, words);
 	tcase_add_test(t, told);
