@@ -126,8 +126,14 @@ static void become(struct doctor_hold *h, enum hold state)
 
 void doctor_hold_try(struct doctor_hold *h, uint16_t port, nsec deadline)
 {
+	struct portmap_grip owed;
+	enum status st;
+
 	become(h, HOLD_ASKING);
-	if (portmap_try(port, h->ready ? &h->attempt : NULL, deadline, &h->grip) != ST_OK)
+	st = portmap_try(port, h->ready ? &h->attempt : NULL, deadline, &h->grip, &owed);
+	if (st != ST_OK && owed.m.asked)
+		h->grip = owed;
+	if (st != ST_OK)
 		h->grip.m.state = PORTMAP_FAILED;
 	become(h, HOLD_KEPT);
 }

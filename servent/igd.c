@@ -359,6 +359,7 @@ static enum portmap_why add_somehow(const struct ask *k, struct portmap *m, uint
 	if (why == PMWHY_OK && r->code != 0) {
 		(void)text_copy(m->detail, sizeof(m->detail), r->detail);
 		why = r->code == UPNP_CONFLICT ? PMWHY_TAKEN : PMWHY_REFUSED;
+		m->asked = false;
 	}
 	return why;
 }
@@ -417,6 +418,8 @@ enum status igd_drop(const struct igd_way *w, const struct portmap *m, struct mb
 	if (looked == LOOK_SEEN && (!e.is.there || !host_same_ip(&e.is.to, &m->inside) ||
 	                            (!e.is.named && e.is.to.port != m->port)))
 		return ST_OK;           /* gone, or another's by now */
+	if (looked == LOOK_UNSEEN && m->state != PORTMAP_OPEN)
+		return ST_PROTO;        /* whose it is cannot be told */
 	why = act(&k, "DeletePortMapping", args, NELEM(args), NULL, 0, &r);
 	return why == PMWHY_OK && (r.code == 0 || r.code == UPNP_NO_SUCH_ENTRY) ? ST_OK : ST_PROTO;
 }

@@ -184,11 +184,13 @@ static enum portmap_why judge(struct talk *t, const natpmpresp_t *r, uint32_t le
 	const char *detail;
 	natpmpresp_t gone;
 
-	if (given == 0 || r->pnu.newportmapping.lifetime == 0)
+	if (given == 0 || r->pnu.newportmapping.lifetime == 0) {
+		m->asked = r->pnu.newportmapping.lifetime != 0;
 		return PMWHY_LIE;
+	}
 	if (given != m->port) {
 		(void)snprintf(m->detail, sizeof(m->detail), "%u instead of %u", given, m->port);
-		(void)ask_mapping(t, m->port, 0, 0, &gone, &detail);
+		m->asked = ask_mapping(t, m->port, 0, 0, &gone, &detail) != PMWHY_OK;
 		return PMWHY_OTHER_PORT;
 	}
 	m->lease_s = MIN(r->pnu.newportmapping.lifetime, lease_s);
@@ -222,6 +224,7 @@ enum portmap_why pmp_map(struct pmp_clock *c, uint32_t lease_s, struct mbox *mb,
 		why = judge(&t, &r, lease_s, m);
 	} else {
 		(void)text_copy(m->detail, sizeof(m->detail), detail);
+		m->asked = m->asked && why != PMWHY_REFUSED;
 	}
 	log_debug("portmap: NAT-PMP: %s %s", portmap_why_code(why), m->detail);
 	(void)t.lib->closenatpmp(&t.np);

@@ -52,7 +52,8 @@ static enum status one(struct portmap_grip *g, enum portmap_kind kind, const str
 	return settle(&g->m, pmp_map(&g->clock, PORTMAP_LEASE, mb, deadline, &g->m));
 }
 
-enum status portmap_try(uint16_t port, struct mbox *mb, nsec deadline, struct portmap_grip *out)
+enum status portmap_try(uint16_t port, struct mbox *mb, nsec deadline, struct portmap_grip *out,
+	struct portmap_grip *owed)
 {
 	struct gateway list[GATEWAYS_MAX];
 	bool lacks[PORTMAP_NATPMP + 1] = { false };
@@ -60,6 +61,7 @@ enum status portmap_try(uint16_t port, struct mbox *mb, nsec deadline, struct po
 	const size_t n = gateway_list(list);
 
 	memset(out, 0, sizeof(*out));
+	memset(owed, 0, sizeof(*owed));
 	out->m.port = port;
 	out->m.state = PORTMAP_FAILED;
 	out->m.why = PMWHY_NO_ROUTER;
@@ -76,6 +78,8 @@ enum status portmap_try(uint16_t port, struct mbox *mb, nsec deadline, struct po
 			const nsec end = kind == PORTMAP_UPNP ? clk_deadline(UPNP_PART(left)) : deadline;
 			const enum status st = one(&g, (enum portmap_kind)kind, &list[i], port, mb, end);
 
+			if (st == ST_PROTO && g.m.asked && !owed->m.asked)
+				*owed = g;
 			if (st == ST_OK || st == ST_STOPPED ||
 			    weight(g.m.why) > weight(out->m.why))
 				*out = g;
@@ -93,7 +97,7 @@ enum status portmap_try(uint16_t port, struct mbox *mb, nsec deadline, struct po
 	return ST_PROTO;
 }
 
-enum status portmap_renew(struct portmap_grip *g, struct mbox *mb, nsec deadline)
+enum status portmap_renew(struct portmap_grip *g, struct mbox *mb, nsec deadline, enum portmap_why *why)
 {
 	struct portmap_grip new = *g;
 	enum status st;
@@ -103,6 +107,7 @@ enum status portmap_renew(struct portmap_grip *g, struct mbox *mb, nsec deadline
 			g->m.for_ever ? 0 : PORTMAP_LEASE, mb, deadline, &new.m));
 	else
 		st = settle(&new.m, pmp_map(&new.clock, PORTMAP_LEASE, mb, deadline, &new.m));
+	*why = new.m.why;
 	if (st == ST_OK)
 		*g = new;
 	return st;

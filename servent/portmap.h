@@ -28,20 +28,23 @@ struct portmap_grip {
 
 /* One attempt for TCP port `port`, with a lease of PORTMAP_LEASE. out->m tells in any case how it went: kind,
  * addresses, and the reason (portmap_text()). `was_there`: the router led the port to us before; who only
- * tries, and drops it again, leaves that one.
+ * tries, and drops it again, leaves that one. A router that failed after it was asked may do it all the same:
+ * owed->m.asked, and it is to be dropped, too.
  *
  * returns  ST_OK: out->m.state is PORTMAP_OPEN (out->m.why may still be bad news: a second router behind
  *          it), or PORTMAP_OFF where no router is needed (PMWHY_NOT_NEEDED);
  *          ST_STOPPED; ST_PROTO: PORTMAP_FAILED */
-enum status portmap_try(uint16_t port, struct mbox *mb, nsec deadline, struct portmap_grip *out) NODISCARD;
+enum status portmap_try(uint16_t port, struct mbox *mb, nsec deadline, struct portmap_grip *out,
+	struct portmap_grip *owed) NODISCARD;
 
-/* Ask the same router for the same again. As portmap_try(); g is as before unless ST_OK. */
-enum status portmap_renew(struct portmap_grip *g, struct mbox *mb, nsec deadline) NODISCARD;
+/* Ask the same router for the same again. As portmap_try(); g is as before unless ST_OK, and *why tells. */
+enum status portmap_renew(struct portmap_grip *g, struct mbox *mb, nsec deadline,
+	enum portmap_why *why) NODISCARD;
 
 /* Is it still there? ST_OK with g->m as it is now; ST_STOPPED; ST_PROTO: it is not, or cannot be seen. */
 enum status portmap_look(struct portmap_grip *g, struct mbox *mb, nsec deadline) NODISCARD;
 
-/* Take it away. ST_OK: the router says that it is gone. */
+/* Take it away, if it is ours. ST_OK: the router says that it is gone, or another's. */
 enum status portmap_drop(const struct portmap_grip *g, struct mbox *mb, nsec deadline) NODISCARD;
 
 #endif

@@ -5,12 +5,23 @@
 #include <string.h>
 
 #include "core/sys/log.h"
+#include "core/sys/text.h"
 #include "servent/listen.h"
 #include "servent/portmap.h"
 
 #define RENEW_TIME (10 * NSEC_PER_SEC)
 #define LOOK_TIME  (8 * NSEC_PER_SEC)
 #define DROP_TIME  (3 * NSEC_PER_SEC)
+#define UNDO_TIME  (2 * NSEC_PER_SEC)
+#define DEBTS_MAX  4
+
+/* What a router may still do for us though we do not want it, or do not count on it: to be given back. */
+struct debt {
+	struct portmap_grip grip;
+	nsec until;             /* its lease; NSEC_NEVER = for ever, or not known */
+	nsec tried;
+	uint32_t fails;
+};
 
 struct portmapd {
 	struct app *a;
@@ -23,6 +34,8 @@ struct portmapd {
 	/* the thread's own */
 	struct portmap_grip grip;
 	bool held;                              /* grip is what the router does for us */
+	struct debt debts[DEBTS_MAX];           /* the oldest first */
+	size_t n_debts;
 	nsec renewed, looked, tried;
 	uint32_t fails;
 	enum portmap_why why;                   /* of the last failure */
@@ -121,6 +134,124 @@ static void show_plain(struct portmapd *d, enum portmap_state state, enum portma
 	show(d->a, &m);
 }
 
+/* --- what is owed ------------------------------------------------------------------------------- */
+
+static bool is_same_entry(const struct portmap *a, const struct portmap *b)
+{
+	return a->port == b->port && host_same_ip(&a->router, &b->router);
+}
+
+static void forget(struct portmapd *d, size_t i)
+{
+	d->n_debts--;
+	memmove(&d->debts[i], &d->debts[i + 1], (d->n_debts - i) * sizeof(d->debts[0]));
+}
+
+static void owe(struct portmapd *d, const struct portmap_grip *g)
+{
+	const nsec now = clk_now();
+
+	for (size_t i = d->n_debts; i-- > 0;)
+		if (d->debts[i].grip.m.kind == g->m.kind && is_same_entry(&d->debts[i].grip.m, &g->m))
+			forget(d, i);
+	if (d->n_debts == DEBTS_MAX)
+		forget(d, 0);
+	d->debts[d->n_debts++] = (struct debt){
+		.grip = *g, .tried = now,
+		.until = g->m.lease_s != 0 ? now + (nsec)g->m.lease_s * NSEC_PER_SEC : NSEC_NEVER,
+	};
+}
+
+/* Is it what we hold, or what the next attempt asks for? Then it stays. */
+static bool is_of_use(const struct portmapd *d, const struct debt *b, bool want)
+{
+	const struct portmap *m = &b->grip.m;
+
+	if (d->held)
+		return is_same_entry(m, &d->grip.m);
+	return want && m->port == d->asked_port && host_same_ip(&m->router, &d->asked.router) &&
+		host_same_ip(&m->inside, &d->asked.local);
+}
+
+/* In another network nobody is asked for it. */
+static bool is_near(const struct debt *b)
+{
+	struct gateway list[GATEWAYS_MAX];
+	const size_t n = gateway_list(list);
+
+	for (size_t i = 0; i < n; i++)
+		if (host_same_ip(&list[i].router, &b->grip.m.router))
+			return true;
+	return false;
+}
+
+static nsec debt_at(const struct debt *b)
+{
+	nsec pause = PORTMAP_PACE;
+
+	for (uint32_t i = 1; i < b->fails && pause < PORTMAP_SLOW; i++)
+		pause *= 2;
+	return b->tried + MIN(pause, PORTMAP_SLOW);
+}
+
+static void put_off(struct debt *b)
+{
+	b->tried = clk_now();
+	if (b->fails < UINT32_MAX)
+		b->fails++;
+}
+
+static bool pay(struct debt *b, struct mbox *mb, nsec deadline)
+{
+	const enum status st = portmap_drop(&b->grip, mb, deadline);
+
+	put_off(b);
+	if (st == ST_OK)
+		log_info("portmap: port %u is given back to the router", b->grip.m.port);
+	return st == ST_OK;
+}
+
+/* Give back what is due; returns when the next one is. want: we go on asking. */
+static nsec pay_due(struct portmapd *d, bool want)
+{
+	nsec next = NSEC_NEVER;
+
+	for (size_t i = d->n_debts; i-- > 0 && !mbox_is_stopped(&d->mb);) {
+		struct debt *b = &d->debts[i];
+
+		if (clk_now() >= b->until) {
+			forget(d, i);
+			continue;
+		}
+		if (is_of_use(d, b, want))
+			continue;
+		if (clk_now() >= debt_at(b)) {
+			if (!is_near(b)) {
+				put_off(b);
+			} else if (pay(b, &d->mb, clk_deadline(DROP_TIME))) {
+				forget(d, i);
+				d->tried = d->fails = 0;        /* the port may be free now */
+				continue;
+			}
+		}
+		next = MIN(next, MIN(debt_at(b), b->until));
+	}
+	return next;
+}
+
+/* At the end: everything, each in its share of the time. */
+static void pay_all(struct portmapd *d, nsec deadline)
+{
+	for (size_t n = d->n_debts; n > 0; n--) {
+		const nsec now = clk_now();
+
+		if (!pay(&d->debts[n - 1], NULL, now + MAX(deadline - now, 0) / (nsec)n))
+			log_info("portmap: port %u could not be given back to the router",
+				d->debts[n - 1].grip.m.port);
+	}
+	d->n_debts = 0;
+}
+
 /* --- what is done ------------------------------------------------------------------------------- */
 
 static void take(struct portmapd *d, const struct portmap_grip *g)
@@ -129,18 +260,38 @@ static void take(struct portmapd *d, const struct portmap_grip *g)
 	d->held = g->m.state == PORTMAP_OPEN;
 	d->renewed = d->looked = clk_now();
 	d->fails = 0;
+	for (size_t i = d->n_debts; i-- > 0 && d->held && !g->m.theirs;)
+		if (d->debts[i].grip.m.kind == g->m.kind && is_same_entry(&d->debts[i].grip.m, &g->m))
+			forget(d, i);
+}
+
+/* Is it our own that is in the way, from another address? Then say so. */
+static void know_holder(const struct portmapd *d, struct portmap *m)
+{
+	for (size_t i = 0; m->why == PMWHY_TAKEN && host_is_set(&m->holder) && i < d->n_debts; i++)
+		if (is_same_entry(&d->debts[i].grip.m, m) &&
+		    host_same_ip(&d->debts[i].grip.m.inside, &m->holder) &&
+		    !host_same_ip(&m->inside, &m->holder))
+			(void)text_copy(m->detail, sizeof(m->detail), "this machine's former address");
 }
 
 /* The whole way. Returns ST_STOPPED when the node ends. */
 static enum status try(struct portmapd *d)
 {
 	struct app *a = d->a;
-	struct portmap_grip g;
+	struct portmap_grip g, owed;
 	enum status st;
 
 	if (d->tried == 0)
 		show_plain(d, PORTMAP_TRYING, PMWHY_STARTED);
-	st = portmap_try(our_port(a), &d->mb, clk_deadline(PORTMAP_TIME), &g);
+	st = portmap_try(our_port(a), &d->mb, clk_deadline(PORTMAP_TIME), &g, &owed);
+	if (owed.m.asked) {
+		owe(d, &owed);
+		/* what works by another way stays */
+		if (st == ST_PROTO && !owed.m.was_there &&
+		    pay(&d->debts[d->n_debts - 1], &d->mb, clk_deadline(UNDO_TIME)))
+			forget(d, d->n_debts - 1);
+	}
 	if (st == ST_STOPPED) {
 		/* it may have come so far that the router does it */
 		take(d, &g);
@@ -155,14 +306,20 @@ static enum status try(struct portmapd *d)
 		d->fails++;
 	}
 	d->why = g.m.why;
+	know_holder(d, &g.m);
 	show(a, &g.m);
 	return ST_OK;
 }
 
-/* What was there is gone, whoever took it: from the beginning. */
-static enum status lost(struct portmapd *d)
+/* It is not done for us any longer, whoever took it, or cannot be told: from the beginning. */
+static enum status lost(struct portmapd *d, enum portmap_why why)
 {
-	log_info("portmap: the router no longer leads port %u to us", d->grip.m.port);
+	const bool gone = why == PMWHY_TAKEN || why == PMWHY_OTHER_PORT || why == PMWHY_LIE;
+
+	log_info("portmap: %s port %u to us", gone ? "the router no longer leads" :
+		"it cannot be told whether the router still leads", d->grip.m.port);
+	if (why != PMWHY_TAKEN && !d->grip.m.theirs)
+		owe(d, &d->grip);
 	portmaps_count(&d->a->node.portmaps, false, true);
 	d->held = false;
 	d->fails = 0;
@@ -171,12 +328,13 @@ static enum status lost(struct portmapd *d)
 
 static enum status renew(struct portmapd *d)
 {
-	const enum status st = portmap_renew(&d->grip, &d->mb, clk_deadline(RENEW_TIME));
+	enum portmap_why why;
+	const enum status st = portmap_renew(&d->grip, &d->mb, clk_deadline(RENEW_TIME), &why);
 
 	if (st == ST_STOPPED)
 		return st;
 	if (st != ST_OK)
-		return lost(d);
+		return lost(d, why);
 	take(d, &d->grip);
 	show(d->a, &d->grip.m);
 	return ST_OK;
@@ -195,15 +353,19 @@ static enum status look(struct portmapd *d)
 	return ST_OK;
 }
 
-static void drop(struct portmapd *d, struct mbox *mb, nsec deadline)
+static void drop(struct portmapd *d)
 {
-	const enum status st = portmap_drop(&d->grip, mb, deadline);
-
 	d->held = false;
 	d->tried = 0;
 	d->fails = 0;
-	log_info("portmap: port %u %s", d->grip.m.port,
-		st == ST_OK ? "is given back to the router" : "could not be given back to the router");
+	if (d->grip.m.theirs)
+		return;
+	owe(d, &d->grip);
+	if (pay(&d->debts[d->n_debts - 1], &d->mb, clk_deadline(DROP_TIME)))
+		forget(d, d->n_debts - 1);
+	else
+		log_info("portmap: port %u could not be given back to the router; tried again later",
+			d->grip.m.port);
 }
 
 static enum status act(struct portmapd *d, enum portmap_act what)
@@ -218,7 +380,7 @@ static enum status act(struct portmapd *d, enum portmap_act what)
 	case PORTMAP_DROP:
 		if (mbox_is_stopped(&d->mb))
 			return ST_STOPPED;
-		drop(d, &d->mb, clk_deadline(DROP_TIME));
+		drop(d);
 		if (wanted(d->a) == PMWHY_STARTED)
 			show_plain(d, PORTMAP_TRYING, PMWHY_STARTED);
 		return ST_OK;
@@ -281,6 +443,7 @@ static void run(struct app *a, void *arg)
 	enum status st = ST_OK;
 
 	d->held = false;
+	d->n_debts = 0;
 	d->tried = 0;
 	d->fails = 0;
 	while (st != ST_STOPPED) {
@@ -290,10 +453,11 @@ static void run(struct app *a, void *arg)
 			.renewed = d->renewed, .looked = d->looked, .why = d->why,
 		};
 		enum portmap_act what;
-		nsec at;
+		nsec at, due;
 
 		if (is_asked(d, n.port, n.moved) && !d->held)
 			d->tried = d->fails = 0;
+		due = pay_due(d, n.wanted);
 		n.held = d->held ? &d->grip.m : NULL;
 		n.tried = d->tried;
 		n.fails = d->fails;
@@ -304,13 +468,14 @@ static void run(struct app *a, void *arg)
 		}
 		if (!n.wanted) {
 			show_plain(d, PORTMAP_OFF, want);
-			if (may_end(d))
+			if (d->n_debts == 0 && may_end(d))
 				return;
 		}
-		st = mbox_wait(&d->mb, at);
+		st = mbox_wait(&d->mb, MIN(at, due));
 	}
-	if (d->held)
-		drop(d, NULL, clk_deadline(PORTMAPD_GOODBYE));
+	if (d->held && !d->grip.m.theirs)
+		owe(d, &d->grip);
+	pay_all(d, clk_deadline(PORTMAPD_GOODBYE));
 	pd_lock(d);
 	d->runs = false;
 	pd_unlock(d);

@@ -4,7 +4,8 @@
  * one, and gives it back at the end. What it does when is portmap_plan()'s to say; how it stands is in
  * node.portmaps.
  *
- * Where nothing is wanted there is no thread.
+ * What could not be given back is tried again, and once more at the end. Where nothing is wanted or owed
+ * there is no thread.
  *
  * lock     lk_app, a mutex of its own, for its start and end.
  * source   settings.md portMapping; node.md 6.4

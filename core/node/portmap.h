@@ -56,7 +56,7 @@ struct portmap {
 	struct host outside;            /* the router's on the other side; unset = not known */
 	struct host holder;             /* PMWHY_TAKEN: who has the port; unset = not known */
 	uint32_t lease_s;               /* 0 = for ever */
-	bool for_ever;                  /* to be asked for without a lease; it may give one all the same */
+	bool for_ever;                  /* the router wants no lease asked for; it may give one all the same */
 	bool asked;                     /* it was asked for, so it may be there whatever `state` says */
 	bool was_there;                 /* it led to us before we asked */
 	bool theirs;                    /* somebody else made it (a person, on the router's page): it stays */

@@ -174,6 +174,7 @@ class Homes(HomeCase):
         n.stop()
         self.assertIs(r.table[PORT], made)
         self.assertNotIn("AddPortMapping", r.calls)
+        self.assertNotIn("given back", n.output())
 
     def test_by_hand_for_another_service(self):
         """Of the same machine: it is nobody's to overwrite, or to take away."""
@@ -196,6 +197,91 @@ class Homes(HomeCase):
         n = self.node({"portMapping": "Yes"}, place=m)
         wait_until(lambda: "AddPortMapping" in r.calls, LONG, "a request")
         n.stop()                                # within two seconds, or it fails
+
+
+class Owed(HomeCase):
+    """What a router does for us and we cannot count on, or do not want: it is given back once that can be."""
+
+    def router(self, **kw):
+        lan, m = self.home()
+        r = Router(lan, lan.inside_ip, upnp={"actions": {}}, **kw)
+        self.addCleanup(r.close)
+        return lan, m, r
+
+    @staticmethod
+    def hang(r, *names):
+        r.upnp["actions"].update((name, lambda args: drip()) for name in names)
+
+    def test_undone(self):
+        """It does it, but does not show it so: taken back at once."""
+        _, m, r = self.router()
+        r.upnp["actions"]["GetSpecificPortMappingEntry"] = lambda args: {
+            **Router.GetSpecificPortMappingEntry(r, args), "NewEnabled": 0}
+        n = self.node({"portMapping": "Yes"}, place=m)
+        self.assertEqual(self.mapping(n, state="failed")["code"], "lie")
+        self.assertEqual(r.table, {})
+
+    def test_silent_after_it(self):
+        """It does it, and then says nothing more for a while."""
+        _, m, r = self.router()
+
+        def add(args):
+            self.hang(r, "GetSpecificPortMappingEntry")
+            return Router.AddPortMapping(r, args)
+        r.upnp["actions"]["AddPortMapping"] = add
+        n = self.node({"portMapping": "Yes"}, place=m)
+        self.mapping(n, state="failed")
+        self.assertEqual(list(r.table), [PORT])
+        del r.upnp["actions"]["GetSpecificPortMappingEntry"]
+        n.stop()
+        self.assertEqual(r.table, {})
+
+    @slow
+    def test_again(self):
+        """Giving it back fails: tried again, without a wish for it."""
+        _, m, r = self.router()
+        n = self.node({"portMapping": "Yes"}, place=m)
+        self.mapping(n, state="open")
+        r.upnp["actions"]["DeletePortMapping"] = no = refuse(501, "no")["AddPortMapping"]
+        self.settings(n, portMapping=False)
+        self.mapping(n, state="off")
+        n.wait_log("port %d could not be given back" % PORT)
+        self.assertEqual(list(r.table), [PORT])
+        self.assertIs(r.upnp["actions"].pop("DeletePortMapping"), no)
+        wait_until(lambda: not r.table, LONG, "given back")
+        n.wait_log("port %d is given back" % PORT)
+
+    @slow
+    def test_renewal_fails(self):
+        """One that is not answered: it may be there still."""
+        _, m, r = self.router(lease=20)
+        n = self.node({"portMapping": "Yes"}, place=m)
+        self.mapping(n, state="open")
+        self.hang(r, "GetExternalIPAddress")
+        self.mapping(n, 60, state="failed")
+        self.assertEqual(list(r.table), [PORT])
+        r.upnp["actions"].clear()
+        n.stop()
+        self.assertEqual(r.table, {})
+
+    @slow
+    def test_former_address(self):
+        """Ours, of the address we had: a router that lets nobody else take it away."""
+        lan, m, r = self.router()
+        n = self.node({"portMapping": "Yes"}, place=m)
+        self.mapping(n, state="open")
+        r.upnp["actions"]["DeletePortMapping"] = refuse(606, "no")["AddPortMapping"]
+        new = lan.prefix + ".77"
+        m.ip_batch(["addr add %s/24 dev eth0 noprefixroute" % new,
+                    "route replace %s.0/24 dev eth0 src %s" % (lan.prefix, new),
+                    "route replace default via %s src %s" % (lan.inside_ip, new),
+                    "addr del %s/24 dev eth0" % m.ip])
+        got = self.mapping(n, 60, state="failed", code="taken")
+        self.assertEqual((got["holder"], got["detail"]), (m.ip, "this machine's former address"))
+        r.upnp["actions"].clear()
+        self.mapping(n, 60, state="open", inside=new)
+        n.stop()
+        self.assertEqual(r.table, {})
 
 
 class Later(HomeCase):
@@ -379,7 +465,7 @@ class Lies(HomeCase):
 
     def router(self, lan, upnp, natpmp):
         r = None
-        if isinstance(upnp, str):
+        if upnp in FOR_EVER:
             upnp = {"actions": {"AddPortMapping": permanent_only(lambda: r, FOR_EVER[upnp])}}
         r = Router(lan, lan.inside_ip, upnp=upnp, natpmp=natpmp)
         self.addCleanup(r.close)
