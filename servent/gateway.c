@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "servent/gateway.h"
 
+#include <ifaddrs.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -141,4 +143,23 @@ size_t gateway_list(struct gateway g[GATEWAYS_MAX])
 			g[kept++] = g[i];
 	}
 	return kept;
+}
+
+bool gateway_is_ipv4(void)
+{
+	struct ifaddrs *all;
+	bool any = false;
+
+	if (getifaddrs(&all) == -1)
+		return true;    /* not known */
+	for (const struct ifaddrs *i = all; i != NULL && !any; i = i->ifa_next) {
+		struct host h;
+
+		if (i->ifa_addr == NULL || i->ifa_addr->sa_family != AF_INET)
+			continue;
+		h = host_from_sockaddr(i->ifa_addr);
+		any = !host_is_loopback(&h) && !(h.ip[12] == 169 && h.ip[13] == 254);
+	}
+	freeifaddrs(all);
+	return any;
 }

@@ -19,4 +19,7 @@ size_t gateway_parse(const char *text, size_t n, struct gateway g[GATEWAYS_MAX])
 /* Those of this machine that can be reached. Asks the kernel; sends nothing. */
 size_t gateway_list(struct gateway g[GATEWAYS_MAX]);
 
+/* Has this machine an IPv4 address for others? Not one of loopback alone, or given by itself. */
+bool gateway_is_ipv4(void);
+
 #endif

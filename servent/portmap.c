@@ -72,6 +72,11 @@ enum status portmap_try(uint16_t port, struct mbox *mb, nsec deadline, struct po
 		out->m.inside.port = out->m.outside.port = port;
 		return ST_OK;
 	}
+	if (n == 0 && !gateway_is_ipv4()) {
+		out->m.state = PORTMAP_OFF;
+		out->m.why = PMWHY_NO_IPV4;
+		return ST_OK;
+	}
 	for (size_t i = 0; i < n; i++) {
 		for (int kind = PORTMAP_UPNP; kind <= PORTMAP_NATPMP; kind++) {
 			const nsec left = MAX(deadline - clk_now(), 0);

@@ -32,7 +32,7 @@ struct portmap_grip {
  * owed->m.asked, and it is to be dropped, too.
  *
  * returns  ST_OK: out->m.state is PORTMAP_OPEN (out->m.why may still be bad news: a second router behind
- *          it), or PORTMAP_OFF where no router is needed (PMWHY_NOT_NEEDED);
+ *          it), or PORTMAP_OFF where no router is needed (PMWHY_NOT_NEEDED, PMWHY_NO_IPV4);
  *          ST_STOPPED; ST_PROTO: PORTMAP_FAILED */
 enum status portmap_try(uint16_t port, struct mbox *mb, nsec deadline, struct portmap_grip *out,
 	struct portmap_grip *owed) NODISCARD;

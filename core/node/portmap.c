@@ -31,6 +31,7 @@ static const struct {
 	[PMWHY_OFF] = { "off", "portMapping is off" },
 	[PMWHY_NOT_SERVING] = { "not-serving", "autoServe is off, nobody is to reach the port" },
 	[PMWHY_NOT_NEEDED] = { "not-needed", "this machine has a public address of its own" },
+	[PMWHY_NO_IPV4] = { "no-ipv4", "this machine has no IPv4 address, so no router translates it" },
 	[PMWHY_STARTED] = { "started", "the router is being asked" },
 	[PMWHY_OK] = { "ok", "the router leads the port to us" },
 	[PMWHY_UNSEEN] = { "unseen", "the router says that it leads the port to us; it does not show it" },
@@ -62,8 +63,8 @@ const char *portmap_text(const struct portmap *m, char dst[PORTMAP_TEXT])
 
 	if (m->why == PMWHY_TAKEN && host_same_ip(&m->holder, &m->inside)) {
 		(void)host_str(&m->holder, ip);
-		(void)snprintf(dst, PORTMAP_TEXT, "somebody's own entry in the router has the port: it leads to %s or is "
-			"switched off", ip);
+		(void)snprintf(dst, PORTMAP_TEXT, "somebody's own entry in the router has the port: "
+			"it leads to %s or is switched off", ip);
 		return dst;
 	}
 	if (m->why == PMWHY_TAKEN && host_is_set(&m->holder)) {
@@ -147,6 +148,7 @@ static nsec pause_after(enum portmap_why why, uint32_t fails)
 
 	switch (why) {
 	case PMWHY_NOT_NEEDED:
+	case PMWHY_NO_IPV4:
 	case PMWHY_NO_LIBRARY:
 		return PORTMAP_SLOW;
 	case PMWHY_TAKEN:

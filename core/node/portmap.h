@@ -35,7 +35,7 @@ const char *portmap_state_str(enum portmap_state s);    /* "off" "trying" "open"
 
 enum portmap_why {
 	/* off */
-	PMWHY_OFF, PMWHY_NOT_SERVING, PMWHY_NOT_NEEDED,
+	PMWHY_OFF, PMWHY_NOT_SERVING, PMWHY_NOT_NEEDED, PMWHY_NO_IPV4,
 	/* trying */
 	PMWHY_STARTED,
 	/* open */
@@ -56,7 +56,7 @@ struct portmap {
 	struct host outside;            /* the router's on the other side; unset = not known */
 	struct host holder;             /* PMWHY_TAKEN: who has the port; unset = not known */
 	uint32_t lease_s;               /* 0 = for ever */
-	bool for_ever;                  /* the router wants no lease asked for; it may give one all the same */
+	bool for_ever;                  /* to be asked for without a lease; it may give one all the same */
 	bool asked;                     /* it was asked for, so it may be there whatever `state` says */
 	bool was_there;                 /* it led to us before we asked */
 	bool theirs;                    /* somebody else made it (a person, on the router's page): it stays */
@@ -126,8 +126,8 @@ struct portmap_entry {
 };
 /* PMWHY_OK, PMWHY_TAKEN, PMWHY_LIE (not there, off, or another port of ours) */
 enum portmap_why portmap_judge_entry(const struct portmap_entry *e, const struct host *inside);
-/* The same before we ask: PMWHY_OK (it leads to us), PMWHY_TAKEN (another machine's, or somebody's own entry for
- * another service of ours: neither is touched), PMWHY_STARTED: ask for it. */
+/* The same before we ask: PMWHY_OK (it leads to us), PMWHY_TAKEN (another machine's, or somebody's own entry
+ * for another service of ours: neither is touched), PMWHY_STARTED: ask for it. */
 enum portmap_why portmap_judge_before(const struct portmap_entry *e, const struct host *inside);
 /* How long it lives, of what was asked for and what the table shows; 0 = for ever, or not told. */
 uint32_t portmap_lease(uint32_t asked_s, uint32_t shown_s);

@@ -144,6 +144,11 @@ class Homes(HomeCase):
         got = self.mapping(n, since=0, state="off")
         self.assertEqual((got["code"], got["outside"]), ("not-needed", n.place.ip))
 
+    def test_ipv6_alone(self):
+        n = self.node({"portMapping": "Yes"}, place=self.machine(ipv4=False))
+        self.assertEqual(self.mapping(n, since=0, state="off")["code"], "no-ipv4")
+        self.assertNotIn("[WARN] portmap", n.output())
+
     def test_no_router(self):
         lan, m = self.home()
         m.ip_batch(["route del default"])
@@ -272,10 +277,9 @@ class Owed(HomeCase):
         self.mapping(n, state="open")
         r.upnp["actions"]["DeletePortMapping"] = refuse(606, "no")["AddPortMapping"]
         new = lan.prefix + ".77"
-        m.ip_batch(["addr add %s/24 dev eth0 noprefixroute" % new,
+        m.ip_batch(["addr del %s/24 dev eth0" % m.ip, "addr add %s/24 dev eth0 noprefixroute" % new,
                     "route replace %s.0/24 dev eth0 src %s" % (lan.prefix, new),
-                    "route replace default via %s src %s" % (lan.inside_ip, new),
-                    "addr del %s/24 dev eth0" % m.ip])
+                    "route replace default via %s src %s" % (lan.inside_ip, new)])
         got = self.mapping(n, 60, state="failed", code="taken")
         self.assertEqual((got["holder"], got["detail"]), (m.ip, "this machine's former address"))
         r.upnp["actions"].clear()
@@ -465,7 +469,7 @@ class Lies(HomeCase):
 
     def router(self, lan, upnp, natpmp):
         r = None
-        if upnp in FOR_EVER:
+        if isinstance(upnp, str):
             upnp = {"actions": {"AddPortMapping": permanent_only(lambda: r, FOR_EVER[upnp])}}
         r = Router(lan, lan.inside_ip, upnp=upnp, natpmp=natpmp)
         self.addCleanup(r.close)

@@ -8,6 +8,7 @@ const REASONS = {
 	off: () => t("Not asked for."),
 	"not-serving": () => t("Not asked for: nobody but this machine is served."),
 	"not-needed": () => t("Not needed: this machine has a public address."),
+	"no-ipv4": () => t("Not needed: this machine has no IPv4 address."),
 	started: () => t("The router is being asked."),
 	ok: (m) => t("{router} forwards the port ({protocol}).", m),
 	unseen: (m) => t("{router} says that it forwards the port ({protocol}), and does not show it.", m),

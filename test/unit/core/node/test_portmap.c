@@ -59,6 +59,8 @@ static const struct {
 	  PORTMAP_REST, 1590 * S },
 	{ "not needed", { .wanted = true, .port = 7144, .tried = 990 * S, .fails = 1, .why = PMWHY_NOT_NEEDED },
 	  PORTMAP_REST, 1590 * S },
+	{ "no IPv4", { .wanted = true, .port = 7144, .tried = 990 * S, .fails = 1, .why = PMWHY_NO_IPV4 },
+	  PORTMAP_REST, 1590 * S },
 	{ "no longer needed", { .port = 7144, .tried = 10 * S, .fails = 1, .why = PMWHY_TAKEN },
 	  PORTMAP_REST, NSEC_NEVER },
 };
