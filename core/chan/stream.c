@@ -245,7 +245,17 @@ enum status chan_append(struct chan *c, uint32_t token, struct pkt **p, size_t n
 	return publish(c, token, p, n, DATA);
 }
 
-void chan_reset(struct chan *c, uint32_t token)
+/* Those who read now read no more; whoever joins from here on may. */
+static void let_readers_go_locked(struct chan *c) REQUIRES(lk_chan)
+{
+	c->let_go++;
+	/* under the lock: readers leave the list under it */
+	for (uint32_t i = 0; i < c->n_subs; i++)
+		mbox_wake(c->subs[i]->mb);
+}
+
+/* Forget head and packets; with go, in the same moment nobody reads: who joins gets nothing of before. */
+static void reset(struct chan *c, uint32_t token, bool go)
 {
 	struct pkt *dropped[DROP_ROOM], *head = NULL;
 	size_t n = 0;
@@ -254,6 +264,9 @@ void chan_reset(struct chan *c, uint32_t token)
 		n = DROP_ROOM;
 		chan_lock(c);
 		if (is_source_locked(c, token)) {
+			if (go)
+				let_readers_go_locked(c);
+			go = false;
 			ring_clear(&c->ring, dropped, &n);
 			c->after_head = c->ring.next;
 			head = head != NULL ? head : c->head;
@@ -266,6 +279,11 @@ void chan_reset(struct chan *c, uint32_t token)
 			pkt_unref(&dropped[i]);
 	} while (n == DROP_ROOM);
 	pkt_unref(&head);
+}
+
+void chan_reset(struct chan *c, uint32_t token)
+{
+	reset(c, token, false);
 }
 
 enum status chan_give(struct chan *c, struct sock *s, nsec deadline)
@@ -314,15 +332,7 @@ bool chan_take_given(struct chan *c, uint32_t token, struct sock *to, struct mbo
 
 void chan_let_go(struct chan *c, uint32_t token)
 {
-	chan_lock(c);
-	if (is_source_locked(c, token)) {
-		c->let_go++;
-		/* under the lock: readers leave the list under it */
-		for (uint32_t i = 0; i < c->n_subs; i++)
-			mbox_wake(c->subs[i]->mb);
-	}
-	chan_unlock(c);
-	chan_reset(c, token);
+	reset(c, token, true);
 }
 
 uint64_t chan_next_pos(struct chan *c)
