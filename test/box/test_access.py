@@ -453,8 +453,9 @@ class Names(NetCase):
         server.names["dsl-2.evil.example"] = other.ip
         with other.inside():
             late = self.closing(Client(n.port, n.host))
-        late.request("GET", "/stream/" + cid)
-        late.read_head()
+        with contextlib.suppress(EOFError, ConnectionResetError):       # found out at once, on a slow machine
+            late.request("GET", "/stream/" + cid)
+            late.read_head()
         n.wait_log("banned by its name", 40)
         late.expect_close()
         self.assertEqual(self.status(n, other), 503)
