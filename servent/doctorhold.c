@@ -119,7 +119,7 @@ void doctor_hold_end(struct doctor_hold *h)
 static void become(struct doctor_hold *h, enum hold state)
 {
 	if (h->ready)
-		mbox_wake_set(&h->news, &h->state, state);
+		mbox_wake_set(&h->news, &h->state, (int)state);
 	else
 		atomic_store(&h->state, state);
 }
