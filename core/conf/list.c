@@ -336,8 +336,11 @@ char **list_kept_first(struct settings *st, enum sect s)
 
 void list_emit(const struct settings *st, enum sect s, struct buf *out)
 {
-	const struct settings_list *l = clist_of(st, s);
+	const struct settings_list *l;
 
+	if (!is_list(s))
+		return;
+	l = clist_of(st, s);
 	for (size_t i = 0; i < l->n; i++)
 		list_entry_emit(s, entry_at(s, l->v, i), out);
 }

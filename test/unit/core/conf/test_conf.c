@@ -317,6 +317,7 @@ START_TEST(reload_keeps_what_is_unsaved)
 	memcpy(id, st->broadcast_id, sizeof(id));
 	draft = settings_copy(st);
 	settings_unref(&st);
+	ck_assert_int_eq(conf_set(c, "serverName", "a name of some length", NULL), ST_OK);
 	ck_assert_int_eq(conf_set(c, "maxRelays", "33", NULL), ST_OK);
 	ck_assert_int_eq(conf_set(c, "maxDirect", "5", NULL), ST_OK);
 	ck_assert_int_eq(conf_set(c, "rootMsg", "two = words", NULL), ST_OK);
@@ -338,6 +339,7 @@ START_TEST(reload_keeps_what_is_unsaved)
 		ck_assert_uint_eq(st->server_port, 9000);
 		ck_assert_uint_eq(st->max_relays, 33);
 		ck_assert_uint_eq(st->max_direct, 7);
+		ck_assert_str_eq(st->server_name, "a name of some length");
 		ck_assert_str_eq(st->root_msg, "two = words");
 		ck_assert_mem_eq(st->broadcast_id, id, sizeof(id));
 		(void)settings_relays(st, &n);
