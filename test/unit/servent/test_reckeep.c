@@ -122,6 +122,18 @@ static uint32_t kept(void)
 	return atomic_load(&keep.files);
 }
 
+/* The list of a folder, to be written. */
+static FILE *list_of(const char *folder)
+{
+	char path[400];
+	FILE *f;
+
+	path_of(path, folder, RECKEEP_LIST);
+	f = fopen(path, "w");
+	ck_assert_ptr_nonnull(f);
+	return f;
+}
+
 static size_t lines_in(const char *folder)
 {
 	char path[400];
@@ -233,14 +245,11 @@ END_TEST
 /* Of a list that is too long its end counts, and it is put right. */
 START_TEST(list_too_long)
 {
-	char path[400];
 	struct one last;
 	FILE *f;
 
 	set_up();
-	path_of(path, dir[0], RECKEEP_LIST);
-	f = fopen(path, "w");
-	ck_assert_ptr_nonnull(f);
+	f = list_of(dir[0]);
 	fprintf(f, "%llu first\n", (unsigned long long)make(dir[0], "first"));
 	for (int i = 0; i < 110000; i++)
 		fprintf(f, "1 channel_20260101-000000_%05d.flv with more\n", i);
@@ -259,14 +268,11 @@ END_TEST
 /* The last line was not written to its end. */
 START_TEST(list_torn)
 {
-	char path[400];
 	struct one last;
 	FILE *f;
 
 	set_up();
-	path_of(path, dir[0], RECKEEP_LIST);
-	f = fopen(path, "w");
-	ck_assert_ptr_nonnull(f);
+	f = list_of(dir[0]);
 	fprintf(f, "%llu one\n17", (unsigned long long)make(dir[0], "one"));
 	ck_assert_int_eq(fclose(f), 0);
 	last = begin(dir[0], "last");
