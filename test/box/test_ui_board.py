@@ -83,6 +83,7 @@ class Pane(BrowserCase):
         self.assertFalse(self.shown("#board textarea"))
         self.click("#board .next button")
         self.wait("#board textarea")
+        self.wait_text("#board .body", "二行")
         # the board breaks down, and is there again
         b.pages["/peca/dat/1600000002.dat"] = lambda rq: rq.send(b"", 500)
         self.wait_text("#board .state", "500")
