@@ -738,6 +738,11 @@ enum status sock_listen(int *fd, const struct host *h)
 	return st;
 }
 
+void sock_await_words(int lfd)
+{
+	set_opt(lfd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 1);
+}
+
 struct host sock_local(int fd)
 {
 	struct sockaddr_storage ss = { .ss_family = AF_UNSPEC };
@@ -774,35 +779,50 @@ static bool died_in_queue(int e)
 	}
 }
 
-enum status sock_accept(int lfd, struct mbox *mb, int *fd, struct host *peer, nsec deadline)
+enum status sock_accept_now(int lfd, int *fd, struct host *peer)
 {
 	*fd = -1;
 	for (;;) {
 		struct sockaddr_storage ss = { .ss_family = AF_UNSPEC };
 		socklen_t len = sizeof(ss);
-		enum status st;
-		short rev;
-		int c;
+		const int c = accept4(lfd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-		if (is_stopped(mb))
-			return ST_STOPPED;
-		c = accept4(lfd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (c != -1) {
 			*fd = c;
 			*peer = host_from_sockaddr((const struct sockaddr *)&ss);
 			return ST_OK;
 		}
-		if (errno != EAGAIN && errno != EWOULDBLOCK) {
-			if (died_in_queue(errno))
-				continue;
+		if (errno == EAGAIN || errno == EWOULDBLOCK)
+			return ST_TIMEOUT;
+		if (!died_in_queue(errno))
 			return ST_SYS;
-		}
-		st = wait_fd(lfd, POLLIN, mb, true, deadline, &rev);
+	}
+}
+
+enum status sock_wait_fd(int fd, struct mbox *mb, nsec deadline)
+{
+	short rev;
+	const enum status st = wait_fd(fd, POLLIN, mb, true, deadline, &rev);
+
+	if (st != ST_OK || rev != 0)
+		return st;
+	mb->mail = false;
+	return ST_TIMEOUT;
+}
+
+enum status sock_accept(int lfd, struct mbox *mb, int *fd, struct host *peer, nsec deadline)
+{
+	*fd = -1;
+	for (;;) {
+		enum status st;
+
+		if (is_stopped(mb))
+			return ST_STOPPED;
+		st = sock_accept_now(lfd, fd, peer);
+		if (st != ST_TIMEOUT)
+			return st;
+		st = sock_wait_fd(lfd, mb, deadline);
 		if (st != ST_OK)
 			return st;
-		if (rev == 0) {
-			mb->mail = false;
-			return ST_TIMEOUT;
-		}
 	}
 }

@@ -930,6 +930,96 @@ START_TEST(accept_is_stopped)
 }
 END_TEST
 
+START_TEST(accept_now)
+{
+	const struct host any = host_v4(127, 0, 0, 1, 0);
+	struct host to, peer, local;
+	struct sock s;
+	int l, fd;
+
+	ck_assert_int_eq(sock_listen(&l, &any), ST_OK);
+	ck_assert_int_eq(sock_accept_now(l, &fd, &peer), ST_TIMEOUT);
+	ck_assert_int_eq(fd, -1);
+	to = host_v4(127, 0, 0, 1, sock_local_port(l));
+	ck_assert_int_eq(sock_connect(&s, &to, NULL, SOON), ST_OK);
+	ck_assert_int_eq(sock_accept_now(l, &fd, &peer), ST_OK);
+	local = sock_local(s.fd);
+	ck_assert(host_equal(&local, &peer));
+	ck_assert_int_ne(fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
+	close(fd);
+	close(l);
+	ck_assert_int_eq(sock_accept_now(l, &fd, &peer), ST_SYS);
+	ck_assert_int_eq(errno, EBADF);
+	ck_assert_int_eq(fd, -1);
+	sock_close(&s);
+}
+END_TEST
+
+START_TEST(wait_for_a_file)
+{
+	struct mbox m;
+	struct sock s;
+	struct thr t;
+	int other;
+
+	ck_assert_int_eq(mbox_init(&m), ST_OK);
+	other = make_pair(&s, NULL);
+	ck_assert_int_eq(sock_wait_fd(s.fd, &m, MS(1)), ST_TIMEOUT);
+	ck_assert_int_eq(sock_wait_fd(s.fd, NULL, MS(1)), ST_TIMEOUT);
+	mbox_wake(&m);
+	ck_assert_int_eq(sock_wait_fd(s.fd, &m, NSEC_NEVER), ST_TIMEOUT);
+	ck_assert(!m.mail);
+	put(other, "a");
+	ck_assert_int_eq(sock_wait_fd(s.fd, &m, NSEC_NEVER), ST_OK);
+	ck_assert_int_eq(sock_wait_fd(s.fd, NULL, 0), ST_OK);
+	ck_assert_int_eq(thr_start(&t, "stopper", stopper, &m), ST_OK);
+	ck_assert_int_eq(thr_join(&t, SOON), ST_OK);
+	ck_assert_int_eq(sock_wait_fd(s.fd, &m, NSEC_NEVER), ST_STOPPED);
+	sock_close(&s);
+	close(other);
+	mbox_fini(&m);
+}
+END_TEST
+
+/* Who says something is there with his words, who says nothing after a moment, and who goes is not there
+ * for ever. */
+START_TEST(accepted_with_the_first_words)
+{
+	const struct host any = host_v4(127, 0, 0, 1, 0);
+	struct host to, peer, local;
+	struct sock speaks, silent, goes;
+	char b[8];
+	int l, fd;
+
+	ck_assert_int_eq(sock_listen(&l, &any), ST_OK);
+	sock_await_words(l);
+	to = host_v4(127, 0, 0, 1, sock_local_port(l));
+	ck_assert_int_eq(sock_connect(&silent, &to, NULL, SOON), ST_OK);
+	ck_assert_int_eq(sock_connect(&speaks, &to, NULL, SOON), ST_OK);
+	ck_assert_int_eq(sock_connect(&goes, &to, NULL, SOON), ST_OK);
+	ck_assert_int_eq(sock_accept_now(l, &fd, &peer), ST_TIMEOUT);
+	ck_assert_int_eq(sock_write(&speaks, "words", 5, SOON), ST_OK);
+	ck_assert_int_eq(sock_accept(l, NULL, &fd, &peer, SOON), ST_OK);
+	local = sock_local(speaks.fd);
+	ck_assert(host_equal(&local, &peer));
+	ck_assert_int_eq(recv(fd, b, sizeof(b), MSG_DONTWAIT), 5);
+	close(fd);
+	local = sock_local(goes.fd);
+	sock_close(&goes);
+	ck_assert_int_eq(sock_accept(l, NULL, &fd, &peer, SOON), ST_OK);
+	ck_assert(host_equal(&local, &peer));
+	ck_assert_int_eq(recv(fd, b, sizeof(b), MSG_DONTWAIT), 0);
+	close(fd);
+	ck_assert_int_eq(sock_accept(l, NULL, &fd, &peer, SOON), ST_OK);
+	local = sock_local(silent.fd);
+	ck_assert(host_equal(&local, &peer));
+	close(fd);
+	sock_close(&silent);
+	sock_close(&speaks);
+	close(l);
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
 	Suite *s = suite_create("core/sys/sock");
@@ -960,6 +1050,9 @@ Suite *unit_suite(void)
 	tcase_add_test(t, connect_to_nothing);
 	tcase_add_test(t, accept_without_fds);
 	tcase_add_test(t, accept_is_stopped);
+	tcase_add_test(t, accept_now);
+	tcase_add_test(t, wait_for_a_file);
+	tcase_add_test(t, accepted_with_the_first_words);
 	suite_add_tcase(s, t);
 	return s;
 }
