@@ -8,8 +8,10 @@
 
 #include "core/chan/body.h"
 #include "core/sys/assert.h"
+#include "core/sys/thr.h"
 
 #define DROP_ROOM (4 * READER_BATCH)
+#define MANY_FED  64                    /* readers; from so many on it takes long */
 #define POS_AHEAD ((uint64_t)16 << 20)  /* settings.md decision 21 */
 
 /* Unique in this run, so that equal numbers can never hide a new stream (media.md 5.7.3). */
@@ -210,6 +212,8 @@ static enum status publish(struct chan *c, uint32_t token, struct pkt **p, size_
 		wake_waiters_locked(c);
 unlock:
 	chan_unlock(c);
+	if (n_feed >= MANY_FED)
+		thr_take_turns(THR_LONG);
 	for (size_t i = 0; i < n_feed; i++) {
 		/* The next ones come from memory while this one's bytes are sent. */
 		if (i + 2 < n_feed)

@@ -3,10 +3,14 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "core/sys/assert.h"
 #include "core/sys/lock.h"
@@ -72,6 +76,30 @@ void thr_rename(const char *name)
 void thr_get_name(char dst[THR_NAME])
 {
 	MUST_ZERO(prctl(PR_GET_NAME, dst));
+}
+
+void thr_take_turns(enum thr_turns turns)
+{
+	static const uint64_t ns[] = { [THR_EVEN] = 0, [THR_SHORT] = 100000, [THR_LONG] = 100000000 };
+	static _Thread_local enum thr_turns now;
+	/* sched_setattr(2), which C libraries leave to their users: its first edition */
+	struct {
+		uint32_t size, policy;
+		uint64_t flags;
+		int32_t nice;
+		uint32_t priority;
+		uint64_t runtime, deadline, period;
+	} attr;
+
+	if (turns == now)
+		return;
+	now = turns;
+	/* comfort, not need: it may be forbidden, and who has chosen another policy has his reasons */
+	if (syscall(SYS_sched_getattr, 0, &attr, sizeof(attr), 0) == -1 || attr.policy != SCHED_OTHER)
+		return;
+	attr.runtime = ns[turns];
+	attr.flags |= 1;                /* SCHED_FLAG_RESET_ON_FORK: not for threads that it starts */
+	(void)syscall(SYS_sched_setattr, 0, &attr, 0);
 }
 
 /* --- parked threads --------------------------------------------------------------------------- */
@@ -233,18 +261,26 @@ static void run_free(struct thr_run *r)
 	free(r);
 }
 
+/* Who runs on keeps the deepest stack and the most memory put by (malloc's, libxml2's) of all that it has
+ * run; among hundreds of threads that adds up for hours. */
+static _Thread_local unsigned int runs;
+
+void thr_retire(void)
+{
+	runs = THR_RUNS;
+}
+
 static void run_detached(struct thr_run *r)
 {
-	for (unsigned n = 1; r != NULL; n++) {
+	while (r != NULL) {
 		void (*const fn)(void *) = r->fn;
 		void *const arg = r->arg;
 
 		thr_rename(r->name);
 		run_free(r);
 		fn(arg);
-		/* who runs on keeps the deepest stack and the most memory put by (malloc's, libxml2's) of all
-		 * that it has run; among hundreds of threads that adds up for hours */
-		r = n < THR_RUNS ? crew_next() : NULL;
+		thr_take_turns(THR_EVEN);
+		r = ++runs < THR_RUNS ? crew_next() : NULL;
 	}
 }
 

@@ -43,9 +43,22 @@ enum status thr_join(struct thr *t, nsec deadline) NODISCARD;
 /* The calling thread's name. */
 void thr_get_name(char dst[THR_NAME]);
 
+/* The calling detached thread has done the work of many functions in one: it ends when that does. */
+void thr_retire(void);
+
 /* The process is about to end: parked threads end, and none parks any more. (A sanitizer that looks at all
  * threads at the end of the process does not get on with them.) */
 void thr_dismiss(void);
+
+/* For how long the calling thread wants the processor at a time, when others want it, too: it gets as much of
+ * it either way. Who wants it for a shorter time takes it when it wakes, who does for longer is seldom
+ * interrupted by its like. A detached thread's functions begin evenly. Kernels before 6.12 take no notice. */
+enum thr_turns {
+	THR_EVEN,               /* as the system thinks best */
+	THR_SHORT,              /* 0.1 ms: somebody waits for an answer */
+	THR_LONG,               /* 100 ms: it has work for milliseconds, as who feeds hundreds of viewers */
+};
+void thr_take_turns(enum thr_turns turns);
 
 /* Rename the calling thread, e.g. once a connection's type is known. */
 void thr_rename(const char *name);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "core/sys/cc.h"
@@ -284,6 +285,166 @@ START_TEST(rename_cuts_at_a_character)
 }
 END_TEST
 
+/* --- turns ------------------------------------------------------------------------------------- */
+
+struct turns {
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime, deadline, period;
+};
+
+static struct turns turns_now(void)
+{
+	struct turns t = { .size = 0 };
+
+	ck_assert_int_eq(syscall(SYS_sched_getattr, 0, &t, sizeof(t), 0), 0);
+	return t;
+}
+
+/* What the kernel says of the turns of a thread that took some. Kernels before 6.12 say 0. */
+struct taker {
+	bool notices;
+	struct turns first, taken[4];
+	struct turns of_child;
+	sem_t done;
+};
+
+static void child_main(void *arg)
+{
+	struct taker *k = arg;
+
+	k->of_child = turns_now();
+}
+
+static void take_main(void *arg)
+{
+	static const enum thr_turns order[] = { THR_SHORT, THR_LONG, THR_SHORT, THR_EVEN };
+	struct taker *k = arg;
+	struct thr t;
+
+	ck_assert_int_eq(setpriority(PRIO_PROCESS, (id_t)gettid(), 3), 0);
+	k->first = turns_now();
+	for (size_t i = 0; i < NELEM(order); i++) {
+		thr_take_turns(order[i]);
+		thr_take_turns(order[i]);
+		k->taken[i] = turns_now();
+		if (i != 2)
+			continue;
+		ck_assert_int_eq(thr_start(&t, "child", child_main, k), ST_OK);
+		ck_assert_int_eq(thr_join(&t, NSEC_NEVER), ST_OK);
+	}
+}
+
+START_TEST(turns)
+{
+	struct taker k = { .notices = false };
+	struct thr t;
+
+	ck_assert_int_eq(thr_start(&t, "taker", take_main, &k), ST_OK);
+	ck_assert_int_eq(thr_join(&t, NSEC_NEVER), ST_OK);
+	for (size_t i = 0; i < NELEM(k.taken); i++) {
+		ck_assert_uint_eq(k.taken[i].policy, k.first.policy);
+		ck_assert_int_eq(k.taken[i].nice, 3);
+	}
+	ck_assert_uint_eq(k.taken[3].runtime, k.first.runtime);
+	ck_assert_uint_eq(k.of_child.runtime, k.first.runtime);
+	k.notices = k.first.runtime != 0;
+	ck_assert_uint_eq(k.taken[0].runtime, k.notices ? 100000 : 0);
+	ck_assert_uint_eq(k.taken[1].runtime, k.notices ? 100000000 : 0);
+	ck_assert_uint_eq(k.taken[2].runtime, k.notices ? 100000 : 0);
+}
+END_TEST
+
+/* Whoever has chosen another policy keeps it, whatever is asked for. */
+static void batch_main(void *arg)
+{
+	const struct sched_param none = { .sched_priority = 0 };
+	struct taker *k = arg;
+
+	ck_assert_int_eq(sched_setscheduler(0, SCHED_BATCH, &none), 0);
+	k->first = turns_now();
+	thr_take_turns(THR_SHORT);
+	k->taken[0] = turns_now();
+}
+
+START_TEST(other_policies_stay)
+{
+	struct taker k = { .notices = false };
+	struct thr t;
+
+	ck_assert_int_eq(thr_start(&t, "batch", batch_main, &k), ST_OK);
+	ck_assert_int_eq(thr_join(&t, NSEC_NEVER), ST_OK);
+	ck_assert_uint_eq(k.taken[0].policy, SCHED_BATCH);
+	ck_assert_uint_eq(k.taken[0].runtime, k.first.runtime);
+}
+END_TEST
+
+/* A detached thread's next function does not begin with what the last one took. */
+static void short_main(void *arg)
+{
+	struct visit *v = arg;
+
+	thr_take_turns(THR_SHORT);
+	v->tid = gettid();
+	sem_post(&v->done);
+}
+
+static void even_main(void *arg)
+{
+	struct taker *k = arg;
+
+	k->of_child = turns_now();
+	sem_post(&k->done);
+}
+
+START_TEST(functions_begin_evenly)
+{
+	struct taker k = { .notices = false };
+	struct visit v = { .tid = 0 };
+
+	sem_init(&v.done, 0, 0);
+	sem_init(&k.done, 0, 0);
+	k.first = turns_now();
+	for (int i = 0; i < 100; i++) {
+		ck_assert_int_eq(thr_start(NULL, "short", short_main, &v), ST_OK);
+		sem_wait(&v.done);
+		ck_assert_int_eq(thr_start(NULL, "even", even_main, &k), ST_OK);
+		sem_wait(&k.done);
+		ck_assert_uint_eq(k.of_child.runtime, k.first.runtime);
+	}
+}
+END_TEST
+
+/* --- retired ------------------------------------------------------------------------------------ */
+
+static void retire_main(void *arg)
+{
+	struct visit *v = arg;
+
+	thr_retire();
+	visit_main(v);
+}
+
+/* It ends: another thread runs the next function. */
+START_TEST(retired)
+{
+	struct visit v = { .tid = 0 };
+	pid_t before;
+
+	sem_init(&v.done, 0, 0);
+	for (int i = 0; i < 10; i++) {
+		ck_assert_int_eq(thr_start(NULL, "retires", retire_main, &v), ST_OK);
+		sem_wait(&v.done);
+		before = v.tid;
+		ck_assert_int_eq(thr_start(NULL, "next", visit_main, &v), ST_OK);
+		sem_wait(&v.done);
+		ck_assert_int_ne(v.tid, before);
+	}
+}
+END_TEST
+
 /* Out of threads: arg stays ours, nothing leaks, errno says it. Needs a process of its own. */
 static void hold(void *arg)
 {
@@ -326,6 +487,10 @@ Suite *unit_suite(void)
 	tcase_add_test(t, threads_are_renewed);
 	tcase_add_test(t, nobody_waits);
 	tcase_add_test(t, starts_from_everywhere);
+	tcase_add_test(t, turns);
+	tcase_add_test(t, other_policies_stay);
+	tcase_add_test(t, functions_begin_evenly);
+	tcase_add_test(t, retired);
 	tcase_add_test(t, parked_threads_end);
 	tcase_add_test(t, never_started);
 	tcase_add_test(t, rename_cuts_at_a_character);
