@@ -2,6 +2,7 @@
 #include "servent/app.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #include "http/storage.h"
 #include "http/yp.h"
 #include "pcp/pcp.h"
+#include "servent/acceptor.h"
 #include "servent/addr.h"
 #include "servent/banlist.h"
 #include "servent/boards.h"
@@ -492,14 +494,18 @@ static void op_kept_changed(struct node *n)
 /* --- start --------------------------------------------------------------------------------------- */
 
 /* Ten thousand connections need two files each. */
-static void raise_file_limit(void)
+static void raise_file_limit(struct app *a)
 {
 	struct rlimit r;
 
-	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
+	if (getrlimit(RLIMIT_NOFILE, &r) == -1)
+		return;
+	if (r.rlim_cur < r.rlim_max) {
 		r.rlim_cur = r.rlim_max;
 		(void)!setrlimit(RLIMIT_NOFILE, &r);
 	}
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < INT_MAX)
+		a->files_max = (int)r.rlim_cur;
 }
 
 static enum status open_tls(struct app *a, const char *ini)
@@ -563,7 +569,7 @@ enum status app_start(struct app *a, const char *ini, const struct confine_paths
 	a->listen_fd = a->ini_lock = -1;
 	a->passed_fd = manager_take_socket("");
 	*exit_code = EXIT_START;
-	raise_file_limit();
+	raise_file_limit(a);
 	heap_init();
 	xml_init();
 	mtx_init(&a->mtx, &lk_app);
@@ -595,6 +601,8 @@ enum status app_start(struct app *a, const char *ini, const struct confine_paths
 		free(yt);
 		st = a->node.yp != NULL && a->node.storage != NULL ? ST_OK : ST_LIMIT;
 	}
+	if (st == ST_OK)
+		st = acceptors_new(&a->acceptors, 0);
 	if (st == ST_OK)
 		st = mbox_init(&a->server_mb);
 	if (st == ST_OK)
@@ -729,8 +737,7 @@ void app_stop(struct app *a)
 	mbox_stop(&a->server_mb);
 	if (thr_join(&a->server_thr, deadline) != ST_OK)
 		log_error("server: does not end");
-	if (a->listen_fd != -1)
-		close(a->listen_fd);
+	listen_close(a);
 	rtmpd_stop(a->rtmp, deadline);
 	/* softly: they say good-bye first; what hangs is cut at half time */
 	servmgr_stop_all(a->node.sm, true);
@@ -767,6 +774,7 @@ void app_stop(struct app *a)
 	log_info("stopped%s", clean ? "" : ", some connections were cut off");
 	if (!clean)
 		return;         /* threads still use it; the process ends now anyway */
+	acceptors_free(&a->acceptors);
 	mbox_fini(&a->server_mb);
 	mbox_fini(&a->house_mb);
 	recordd_free(&a->record);

@@ -24,6 +24,7 @@
 #define SHUTDOWN_AFTER (500 * NSEC_PER_MSEC)    /* so that who asked for it gets his answer */
 #define GOODBYE       (500 * NSEC_PER_MSEC)     /* for the last words to one peer */
 
+struct acceptors;
 struct boards;
 struct chanlogd;
 struct confine_paths;
@@ -54,8 +55,11 @@ struct app {
 	int passed_fd;                  /* a listener of the service manager's, for its port; -1; constant */
 	struct remuxd *remux;           /* the same */
 	struct recordd *record;         /* the same */
-	int listen_fd;                  /* the SERVER thread's, and */
-	struct host listen_at;          /* where it is */
+	struct acceptors *acceptors;    /* the same; NULL in tests, or without files for them */
+	int files_max;                  /* numbers of files end there; 0 = not known; constant */
+	int listen_fd;                  /* the SERVER thread's, as are */
+	int listen_poll;                /* what it polls for it, */
+	struct host listen_at;          /* and where it is */
 	struct thr server_thr, house_thr;
 	struct mbox server_mb, house_mb;
 

@@ -58,8 +58,10 @@ void house_run(void *arg);
 void house_tell_trackers(struct app *a, const struct settings *set, bool upd);
 /* The SERVER thread (server.c). arg is the app. */
 void server_run(void *arg);
-/* A connection was accepted: a thread for it, or a word that there is no room. fd is taken over. scarce:
- * there may be no files left to wait with. */
-void server_admit(struct app *a, int fd, const struct host *peer, bool scarce);
+/* A connection was accepted: a servent for it, or a word that there is no room, and NULL. fd is taken
+ * over. */
+struct servent *server_admit(struct app *a, int fd, const struct host *peer) NODISCARD;
+/* The same, and a thread that serves it. */
+void server_start(struct app *a, int fd, const struct host *peer);
 
 #endif

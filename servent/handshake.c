@@ -9,6 +9,7 @@
 #include "http/response.h"
 #include "http/router.h"
 #include "http/target.h"
+#include "servent/acceptor.h"
 #include "servent/conn.h"
 #include "servent/giv.h"
 #include "servent/listen.h"
@@ -47,6 +48,7 @@ static bool can_stay(struct servent *sv)
 {
 	const enum status st = mbox_ready(&sv->mbox);
 
+	thr_take_turns(THR_EVEN);
 	if (st != ST_OK)
 		log_peer(LOG_WARN, &sv->peer, "server: no room for %s: %s",
 		         host_str(&sv->peer, (char[HOST_STRLEN]){ 0 }), status_str(st));
@@ -201,11 +203,45 @@ void handshake_serve(struct app *a, struct servent *sv, nsec patience)
 	dispatch(a, sv, patience);
 }
 
+/* Wait at the listener for the next connection. NULL = it is time to leave. */
+static struct servent *accept_next(struct app *a, struct acceptor *p)
+{
+	struct servent *sv = NULL;
+	enum status st;
+
+	thr_rename("incoming");
+	thr_take_turns(THR_SHORT);
+	do {
+		struct host peer;
+		int fd;
+
+		st = acceptor_wait(p, &fd, &peer, clk_deadline(ACCEPTOR_WAIT));
+		if (st == ST_OK)
+			sv = server_admit(a, fd, &peer);
+	} while (st == ST_OK && sv == NULL);
+	if (st == ST_SYS)
+		mbox_wake(&a->server_mb);
+	return sv;
+}
+
 void handshake_run(void *arg)
 {
 	struct incoming in = *(struct incoming *)arg;
+	struct acceptor *p;
+	unsigned int n;
 
 	free(arg);
-	handshake_serve(in.app, in.sv, 0);
-	servent_end(&in.sv);
+	thr_take_turns(THR_SHORT);
+	for (n = 1; in.sv != NULL; n++) {
+		handshake_serve(in.app, in.sv, 0);
+		/* before the end: without a servent and without a place nobody would wait for this thread */
+		p = n < ACCEPTOR_RUNS ? acceptor_take(in.app->acceptors) : NULL;
+		servent_end(&in.sv);
+		if (p != NULL) {
+			in.sv = accept_next(in.app, p);
+			acceptor_leave(p);
+		}
+	}
+	if (n > THR_RUNS)
+		thr_retire();
 }

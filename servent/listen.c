@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "core/sys/log.h"
+#include "servent/acceptor.h"
 
 bool listen_wanted(const struct settings *set, struct host *at)
 {
@@ -50,6 +51,36 @@ enum status listen_open(struct app *a, const struct settings *set)
 	return ST_OK;
 }
 
+/* fd is the listener now, -1 = there is none; the one before has nobody waiting at it any more. */
+static void wait_at(struct app *a, int fd)
+{
+	a->listen_fd = a->listen_poll = fd;
+	if (fd != -1)
+		sock_await_words(fd);
+	if (a->acceptors == NULL)
+		return;
+	if (acceptors_move(a->acceptors, fd) == ST_OK)
+		a->listen_poll = acceptors_rest(a->acceptors);
+	else
+		log_warn("server: it accepts alone: %s", status_str(ST_SYS));
+}
+
+void listen_begin(struct app *a)
+{
+	wait_at(a, a->listen_fd);
+}
+
+void listen_close(struct app *a)
+{
+	const int old = a->listen_fd;
+
+	wait_at(a, -1);
+	if (old != -1)
+		close(old);
+	if (a->acceptors != NULL)
+		acceptors_stop(a->acceptors);
+}
+
 /* Open `at` in the place of what there is. Of one port two sockets cannot be had, so there the old one goes
  * first, and is opened again when the new one fails. */
 static enum status move_to(struct app *a, const struct host *at)
@@ -60,22 +91,22 @@ static enum status move_to(struct app *a, const struct host *at)
 	int fd, err;
 
 	if (same_port) {
+		wait_at(a, -1);
 		close(old);
-		a->listen_fd = -1;
 	}
 	st = open_at(a, at, &fd);
 	err = errno;
 	if (st != ST_OK && same_port && open_at(a, &a->listen_at, &fd) == ST_OK)
-		a->listen_fd = fd;
+		wait_at(a, fd);
 	if (st != ST_OK) {
 		if (a->listen_fd == -1)
 			a->listen_at = (struct host){ .port = 0 };
 		errno = err;
 		return st;
 	}
+	wait_at(a, fd);
 	if (!same_port && old != -1)
 		close(old);
-	a->listen_fd = fd;
 	a->listen_at = *at;
 	return ST_OK;
 }

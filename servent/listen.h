@@ -18,6 +18,10 @@
 bool listen_wanted(const struct settings *set, struct host *at);
 /* At the start: open it. ST_OK, ST_PROTO (bindAddress), ST_SYS */
 enum status listen_open(struct app *a, const struct settings *set) EXCLUDES(lk_app) NODISCARD;
+/* SERVER, first: those who wait at the listener are let to it. */
+void listen_begin(struct app *a);
+/* After SERVER has ended: no connection is accepted any more. */
+void listen_close(struct app *a);
 /* The settings have changed: returns when the SERVER thread has followed them, or says in the log why not. */
 void listen_changed(struct app *a) EXCLUDES(lk_app);
 /* SERVER: somebody called listen_changed(), or there is none (listen_fd -1)? Then do it. */

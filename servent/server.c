@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SERVER: accept, one servent and one thread per connection.
+/* SERVER: accept, one servent and one thread per connection; those who have become free take some of them
+ * at the listener (acceptor.h).
  * source   node.md 5.4; pcp.md 5.1; settings.md decisions 2, 19
  */
 #include "servent/conn.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "core/sys/log.h"
 #include "pcp/pcp.h"
+#include "servent/acceptor.h"
 #include "servent/handshake.h"
 #include "servent/health.h"
 #include "servent/listen.h"
@@ -22,12 +22,11 @@
 #define PAUSE    (100 * NSEC_PER_MSEC)          /* after an accept that failed */
 #define LISTEN_AGAIN (10 * NSEC_PER_SEC)
 #define LOG_TIME (10 * NSEC_PER_SEC)            /* between two lines about that */
-#define LAST_FDS 64                             /* numbers of files that this thread alone gives away */
+#define LAST_FDS 64                             /* numbers of files that go to who can wait at once */
 
 /* Accepting without files or memory to do it. */
 struct trouble {
 	int spare;                      /* held back to turn clients away with; -1 = none */
-	int scarce;                     /* from this number of a file on there may be none to wait with */
 	nsec told;                      /* when it was logged last; 0 = never */
 	uint32_t untold;                /* failures since */
 };
@@ -50,8 +49,8 @@ static void turn_away(int fd)
 	close(fd);
 }
 
-/* Who waits needs a second file. The threads make theirs when they wait; of the last ones this thread makes
- * them, or another would take the one it holds back (no_files()), and nobody else would be answered. */
+/* Who waits needs a second file. The threads make theirs when they wait; of the last ones they are made here,
+ * or another would take the one that is held back (no_files()), and nobody else would be answered. */
 static bool can_wait(int fd)
 {
 	const int other = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -61,15 +60,13 @@ static bool can_wait(int fd)
 	return other != -1;
 }
 
-void server_admit(struct app *a, int fd, const struct host *peer, bool scarce)
+struct servent *server_admit(struct app *a, int fd, const struct host *peer)
 {
-	struct incoming *in = malloc(sizeof(*in));
+	const bool scarce = a->files_max != 0 && fd >= a->files_max - LAST_FDS;
 	struct servent *sv = NULL;
-	enum status st = ST_LIMIT;
+	enum status st = ST_SYS;
 
-	if (in != NULL && scarce && !can_wait(fd))
-		st = ST_SYS;
-	else if (in != NULL)
+	if (!scarce || can_wait(fd))
 		st = servent_new(a->node.sm, fd, peer, false, &sv);
 	if (st == ST_OK && scarce && mbox_ready(&sv->mbox) != ST_OK)
 		log_debug("servent %u: its file went to another", sv->id);      /* it says so when it waits */
@@ -78,11 +75,24 @@ void server_admit(struct app *a, int fd, const struct host *peer, bool scarce)
 			log_peer(LOG_WARN, peer, "server: no room for %s: %s",
 			         host_str(peer, (char[HOST_STRLEN]){ 0 }), status_str(st));
 		turn_away(fd);
+	}
+	return sv;
+}
+
+void server_start(struct app *a, int fd, const struct host *peer)
+{
+	struct incoming *in = malloc(sizeof(*in));
+	struct servent *sv = server_admit(a, fd, peer);
+	enum status st = ST_LIMIT;
+
+	if (sv == NULL) {
 		free(in);
 		return;
 	}
-	*in = (struct incoming){ .app = a, .sv = sv };
-	st = thr_start(NULL, "incoming", handshake_run, in);
+	if (in != NULL) {
+		*in = (struct incoming){ .app = a, .sv = sv };
+		st = thr_start(NULL, "incoming", handshake_run, in);
+	}
 	if (st != ST_OK) {
 		log_peer(LOG_ERROR, peer, "server: no thread for %s: %s",
 		         host_str(peer, (char[HOST_STRLEN]){ 0 }), status_str(st));
@@ -131,17 +141,38 @@ static enum status no_files(struct app *a, struct trouble *t)
 	return st == ST_STOPPED ? st : ST_OK;
 }
 
+/* A connection that no acceptor takes. told: one may have been woken for it, and could not.
+ * ST_TIMEOUT: somebody woke us. */
+static enum status next_connection(struct app *a, bool told, int *fd, struct host *peer)
+{
+	enum status st = ST_TIMEOUT;
+
+	if (told || acceptors_back_by(a->acceptors) == 0)
+		st = sock_accept_now(a->listen_fd, fd, peer);
+	while (st == ST_TIMEOUT) {
+		nsec by;
+
+		st = sock_wait_fd(a->listen_poll, &a->server_mb, NSEC_NEVER);
+		by = st == ST_OK ? acceptors_back_by(a->acceptors) : 0;
+		if (by != 0) {
+			st = mbox_wait(&a->server_mb, by);
+			st = st == ST_OK ? ST_TIMEOUT : st == ST_TIMEOUT ? ST_OK : st;
+		}
+		if (st != ST_OK)
+			return st;
+		st = sock_accept_now(a->listen_fd, fd, peer);
+	}
+	return st;
+}
+
 void server_run(void *arg)
 {
 	struct app *a = arg;
 	struct trouble t = { .spare = open_spare() };
-	struct rlimit files;
-	enum status st;
+	enum status st = ST_TIMEOUT;
 
-	t.scarce = INT_MAX;
-	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < INT_MAX)
-		t.scarce = (int)files.rlim_cur - LAST_FDS;
-
+	thr_take_turns(THR_SHORT);
+	listen_begin(a);
 	do {
 		struct host peer;
 		int fd;
@@ -152,9 +183,9 @@ void server_run(void *arg)
 			st = mbox_wait(&a->server_mb, clk_deadline(LISTEN_AGAIN));
 			continue;
 		}
-		st = sock_accept(a->listen_fd, &a->server_mb, &fd, &peer, NSEC_NEVER);
+		st = next_connection(a, st == ST_TIMEOUT, &fd, &peer);
 		if (st == ST_OK)
-			server_admit(a, fd, &peer, fd >= t.scarce);
+			server_start(a, fd, &peer);
 		else if (st == ST_SYS)
 			st = no_files(a, &t);
 	} while (st != ST_STOPPED);

@@ -12,7 +12,8 @@
  * which gives static inline chan_lock(struct chan *) and chan_unlock(struct chan *).
  *
  * Rules: never two locks of one class; no I/O, callback, log call or libxml2 under a lock
- * (exceptions: shutdown(2) and an eventfd write, both by mbox_stop(); epoll_ctl(2), servent/readyd.h).
+ * (exceptions: shutdown(2) and an eventfd write, both by mbox_stop(); epoll_ctl(2), servent/readyd.h;
+ * accept4(2) of a listener that does not block, servent/acceptor.h).
  */
 #ifndef CORE_SYS_LOCK_H
 #define CORE_SYS_LOCK_H

@@ -357,9 +357,11 @@ class Slow(BoxCase):
             c.close()
 
     def test_nor_do_more_than_there_are_places(self):
-        """60 silent ones from as many addresses hold all places; they go as soon as somebody needs one."""
+        """60 from as many addresses who begin, and do not go on, hold all places; they go as soon as somebody needs one."""
         node = self.node()
         idle = [self.closing(node.client(source="127.0.0.%d" % (i + 2))) for i in range(60)]
+        for c in idle:
+            c.send(b"G")
         start = time.monotonic()
         wait_until(lambda: self.status(node) == 200, 5, "an answer")
         self.assertLess(time.monotonic() - start, 3 * PATIENCE)

@@ -133,7 +133,7 @@ static void on_accept(struct machine *m, int fd, const struct host *peer)
 {
 	struct member *v = m->ctx;
 
-	server_admit(&v->app, fd, peer, false);
+	server_start(&v->app, fd, peer);
 }
 
 /* --- the broadcast ------------------------------------------------------------------------------- */
