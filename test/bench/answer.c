@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "core/sys/thr.h"
+
 static const char head[] = "HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n";
 
 struct answerer {
@@ -59,6 +61,7 @@ int role_answer(const struct options *o)
 	set_nonblocking(a.listener);
 	if (a.ep == -1 || epoll_ctl(a.ep, EPOLL_CTL_ADD, a.listener, &ev) == -1)
 		die("epoll: %s", strerror(errno));
+	thr_take_turns(THR_SHORT);                  /* as the node's threads do that answer */
 	printf("{\"role\":\"answer\"}\n");          /* it can be asked */
 	fflush(stdout);
 	while (!told_to_stop()) {

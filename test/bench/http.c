@@ -49,17 +49,16 @@ static void ask(struct run *r, struct client *c)
 static void answer(struct run *r, struct client *c)
 {
 	char rx[65536];
-	ssize_t n = recv(c->fd, rx, sizeof(rx), MSG_DONTWAIT);
+	ssize_t n;
 
-	if (n == -1 && errno == EAGAIN)
-		return;
-	if (n > 0) {
+	while ((n = recv(c->fd, rx, sizeof(rx), MSG_DONTWAIT)) > 0) {
 		if (c->got < sizeof(c->status))
 			memcpy(c->status + c->got, rx, MIN((size_t)n, sizeof(c->status) - c->got));
 		c->got += (size_t)n;
 		r->bytes += (uint64_t)n;
-		return;
 	}
+	if (n == -1 && errno == EAGAIN)
+		return;
 	if (n == 0 && c->got > sizeof(c->status) && memcmp(c->status + 8, " 200", 4) == 0)
 		r->done++;
 	else

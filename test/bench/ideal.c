@@ -17,8 +17,11 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "core/sys/thr.h"
+
 #define RING     (8u << 20)
 #define REQ_MAX  4096
+#define MANY_FED 64
 
 enum kind { LISTENER, NEW, SOURCE, VIEWER };
 
@@ -167,6 +170,8 @@ static void input(struct conn *c)
 		if (c->kind == VIEWER)
 			return;
 		push(rx, (size_t)n);
+		if (s.n >= MANY_FED)
+			thr_take_turns(THR_LONG);       /* as the node's sources do */
 		for (i = s.n; i-- > 0;)
 			if (!s.viewers[i]->waits && !feed(s.viewers[i]))
 				conn_end(s.viewers[i]);
