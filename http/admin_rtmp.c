@@ -27,7 +27,7 @@ static enum status start(struct admin *a)
 	(void)admin_text(a, "url", m.text[CT_URL]);
 	(void)admin_text(a, "comment", m.text[CT_COMMENT]);
 	(void)admin_value(a, "ipv", ipv, sizeof(ipv));
-	if (a->node->ops.rtmp_prepare(a->node, "", &m, strcmp(ipv, "6") == 0) != ST_OK)
+	if (a->node->ops.rtmp_prepare(a->node, "", NULL, &m, strcmp(ipv, "6") == 0) != ST_OK)
 		return ST_LIMIT;
 	a->node->ops.rtmp_switch(a->node, true, (uint16_t)port);
 	return admin_go(a, "rtmp.html");

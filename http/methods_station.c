@@ -164,15 +164,50 @@ static bool take_info(struct rpc_call *c, struct chanmeta *m)
 	return true;
 }
 
-/* The last part of the path of rtmp://host[:port]/app/key; false: it is no such address. */
-static bool rtmp_key(const char *uri, char key[TEXT_MAX])
+/* name[:port] of n bytes. Where it is this machine, and names the port, that goes to door (unset otherwise).
+ * False: it is no such thing. */
+static bool take_door(const char *at, size_t n, struct host *door)
+{
+	const char *colon;
+	char text[HOST_STRLEN];
+	uint32_t port = 0;
+	size_t name;
+
+	*door = (struct host){ .port = 0 };
+	if (n == 0)
+		return false;
+	if (n >= sizeof(text))
+		return true;            /* a long name is none of ours */
+	memcpy(text, at, n);
+	text[n] = '\0';
+	colon = text[0] == '[' ? strchr(text, ']') : text;
+	if (colon == NULL)
+		return false;
+	name = (size_t)(colon - text) + strcspn(colon, ":");
+	if (name == 0 || (name < n && !num_u32(text + name + 1, 1, UINT16_MAX, &port)))
+		return false;
+	text[name] = '\0';
+	if (port == 0)
+		return true;
+	if (ascii_casecmp(text, "localhost") == 0)
+		*door = host_v4(127, 0, 0, 1, (uint16_t)port);
+	else if (host_parse(door, text, (uint16_t)port) && host_is_loopback(door))
+		door->port = (uint16_t)port;
+	else
+		*door = (struct host){ .port = 0 };
+	return true;
+}
+
+/* The last part of the path of rtmp://host[:port]/app/key, and where that is (take_door()); false: it is no
+ * such address. */
+static bool rtmp_target(const char *uri, char key[TEXT_MAX], struct host *door)
 {
 	const char *path, *last;
 
 	if (ascii_ncasecmp(uri, "rtmp://", 7) != 0)
 		return false;
 	path = strchr(uri + 7, '/');
-	if (path == NULL)
+	if (path == NULL || !take_door(uri + 7, (size_t)(path - uri - 7), door))
 		return false;
 	last = strrchr(path, '/') + 1;
 	if (last == path + 1 || *last == '\0' || strlen(last) >= TEXT_MAX)
@@ -215,6 +250,8 @@ json_t *method_broadcast(struct rpc_call *c)
 	const bool v6 = network != NULL && strcmp(network, "ipv6") == 0;
 	bool pulls;
 	struct chanmeta m;
+	struct host door;
+	enum status st;
 
 	if (c->args[0] != NULL && !has_yp(c))
 		return bad(c, "Yellow page not found");
@@ -227,7 +264,7 @@ json_t *method_broadcast(struct rpc_call *c)
 	if (source != NULL ? strcmp(source, RTMP_SOURCE) != 0 && strcmp(source, URL_SOURCE) != 0 :
 	    !has_source(uri))
 		return bad(c, "Source stream not found");
-	if (!pulls && !rtmp_key(uri, key))
+	if (!pulls && !rtmp_target(uri, key, &door))
 		return bad(c, "Invalid Uri");
 	if (!take_info(c, &m))
 		return NULL;
@@ -241,7 +278,10 @@ json_t *method_broadcast(struct rpc_call *c)
 		return method_pull(c, uri, &m, network);
 	}
 	m.id = new_id(c->node, &m);
-	if (c->node->ops.rtmp_prepare(c->node, key, &m, v6) != ST_OK)
+	st = c->node->ops.rtmp_prepare(c->node, key, door.port != 0 ? &door : NULL, &m, v6);
+	if (st == ST_SYS)
+		return rpc_fail(c, RPC_UNKNOWN, "The port cannot be had", status_str(st));
+	if (st != ST_OK)
 		return rpc_fail(c, RPC_UNKNOWN, "Too many streams are prepared", NULL);
 	return json_string(gnuid_str(&m.id, hex));
 }

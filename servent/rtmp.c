@@ -27,6 +27,7 @@
 struct publisher {
 	struct app *app;
 	struct servent *sv;             /* until it publishes */
+	const char *door;               /* the key of its door, ""; until it publishes */
 	struct rtmp *rtmp;
 	nsec now;
 
@@ -221,6 +222,8 @@ static const char *on_publish(void *ctx, const char *app, const char *name)
 	int index;
 	const char *why = check_key(x, app, name, &index);
 
+	if (x->door[0] != '\0')
+		(void)text_copy(x->pub.key, sizeof(x->pub.key), x->door);
 	return why != NULL ? why : prepare(x, app, name, index);
 }
 
@@ -357,7 +360,7 @@ static enum status negotiate(struct publisher *x)
 	return st;
 }
 
-static void serve(struct app *a, struct servent *sv)
+static void serve(struct app *a, struct servent *sv, const char *door)
 {
 	struct publisher *x = calloc(1, sizeof(*x));
 
@@ -365,6 +368,7 @@ static void serve(struct app *a, struct servent *sv)
 		return;
 	x->app = a;
 	x->sv = sv;
+	x->door = door;
 	x->sock.fd = -1;
 	x->rtmp = rtmp_new(&ops, x);
 	if (x->rtmp == NULL) {
@@ -392,11 +396,11 @@ static void serve(struct app *a, struct servent *sv)
 
 void rtmp_run(void *arg)
 {
-	struct incoming in = *(struct incoming *)arg;
+	struct rtmp_incoming in = *(struct rtmp_incoming *)arg;
 
 	free(arg);
 	servent_set_status(in.sv, SV_HANDSHAKE);
 	servent_set_private(in.sv, node_is_private(&in.app->node, &in.sv->peer));
-	serve(in.app, in.sv);
+	serve(in.app, in.sv, in.key);
 	servent_end(&in.sv);
 }

@@ -4,6 +4,10 @@
  * A key is a channel of its own. Who comes with a key that is in use is refused, unless the other one has
  * been silent for RTMP_SILENT; when its encoder has left, the next with that key takes the channel over.
  *
+ * A broadcast may be prepared with a port of this machine, its door, where nothing else listens: programs for
+ * PeerCastStation send what they get from an encoder there, whose key is anybody's guess. A door stays until
+ * the key has another one, DOORS newer ones are there, or RTMP is switched off.
+ *
  * lock     lk_app guards the list of publishers and what was prepared.
  * source   media.md 2.5; http.md 6; settings.md decisions 4, 5, 25, 26
  */
@@ -32,7 +36,8 @@ void rtmpd_free(struct rtmpd **d);
 void rtmpd_wake(struct rtmpd *d);
 
 /* As in node_ops. */
-enum status rtmpd_prepare(struct node *n, const char *key, struct chanmeta *m, bool v6) EXCLUDES(lk_app);
+enum status rtmpd_prepare(struct node *n, const char *key, const struct host *door, struct chanmeta *m,
+	bool v6) EXCLUDES(lk_app);
 void rtmpd_switch(struct node *n, bool on, uint16_t port) EXCLUDES(lk_app);
 void rtmpd_status(struct node *n, struct rtmp_status *s) EXCLUDES(lk_app);
 
@@ -57,7 +62,13 @@ void rtmpd_leave(struct rtmpd *d, struct rtmp_pub *p) EXCLUDES(lk_app);
 /* What was prepared for the key, by itself or for any. false: nothing. */
 bool rtmpd_prepared(struct rtmpd *d, const char *key, struct chanmeta *m, bool *v6) EXCLUDES(lk_app);
 
-/* The thread of an accepted connection; arg is a struct incoming (handshake.h). */
+/* An accepted connection. */
+struct rtmp_incoming {
+	struct app *app;
+	struct servent *sv;
+	char key[TEXT_MAX];             /* of its door; "" = the encoder's own counts */
+};
+/* Its thread; arg is a struct rtmp_incoming, which it frees. */
 void rtmp_run(void *arg);
 
 #endif

@@ -6,17 +6,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include <utlist.h>
 
 #include "core/sys/log.h"
-#include "servent/handshake.h"
 #include "servent/manager.h"
 
 #define PREPARED 16
 #define RETRY    (5 * NSEC_PER_SEC)             /* for a port that is taken */
 #define PAUSE    (100 * NSEC_PER_MSEC)          /* after an accept that failed */
+#define DOORS    4                              /* that stay open */
+
+/* A port of this machine that was opened for one prepared broadcast. */
+struct door {
+	int fd;
+	struct host at;
+	char key[TEXT_MAX];             /* what is published there has it, whatever the encoder says */
+};
 
 struct rtmpd {
 	struct app *app;
@@ -24,6 +32,12 @@ struct rtmpd {
 	struct mbox mb;
 	struct sock ls;                 /* the listener; its fd -1 = none; the thread's */
 	int passed_fd;                  /* one the service manager gave us, for its port; -1; constant */
+
+	int ep                          GUARDED_BY(lk_app);     /* epoll file of all listeners; -1 = none yet */
+	/* The oldest first. Others add; the thread alone, which accepts there, closes. */
+	struct door doors[2 * DOORS]    GUARDED_BY(lk_app);
+	unsigned n_doors                GUARDED_BY(lk_app);
+	bool shut                       GUARDED_BY(lk_app);     /* those there are shall close */
 
 	struct rtmp_pub *pubs           GUARDED_BY(lk_app);
 	struct rtmp_status status       GUARDED_BY(lk_app);
@@ -94,6 +108,49 @@ static void note(struct rtmpd *d, const struct want *w, const char *problem)
 	}
 }
 
+/* -1: there is none. */
+static int listeners(struct rtmpd *d, bool make)
+{
+	int fd, spare;
+
+	app_lock(d->app);
+	fd = d->ep;
+	app_unlock(d->app);
+	if (fd != -1 || !make)
+		return fd;
+	spare = epoll_create1(EPOLL_CLOEXEC);
+	app_lock(d->app);
+	if (d->ep == -1) {
+		d->ep = spare;
+		spare = -1;
+	}
+	fd = d->ep;
+	app_unlock(d->app);
+	if (spare != -1)
+		close(spare);
+	return fd;
+}
+
+static enum status watch(struct rtmpd *d, int fd)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.fd = fd };
+	const int ep = listeners(d, true);
+
+	return ep != -1 && epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev) == 0 ? ST_OK : ST_SYS;
+}
+
+/* A file that is closed stays watched as long as there is another of the same socket (passed_fd). */
+static void stop_listening(struct rtmpd *d)
+{
+	const int ep = listeners(d, false);
+
+	if (d->ls.fd == -1)
+		return;
+	if (ep != -1)
+		(void)epoll_ctl(ep, EPOLL_CTL_DEL, d->ls.fd, NULL);
+	sock_close(&d->ls);
+}
+
 static void listen_on(struct rtmpd *d, const struct want *w, char problem[128])
 {
 	const bool passed = d->passed_fd != -1 && sock_local_port(d->passed_fd) == w->at.port;
@@ -107,6 +164,10 @@ static void listen_on(struct rtmpd *d, const struct want *w, char problem[128])
 	if (passed && d->ls.fd == -1)
 		st = ST_SYS;
 
+	if (st == ST_OK && watch(d, d->ls.fd) != ST_OK) {
+		st = ST_SYS;
+		stop_listening(d);
+	}
 	host_str(&w->at, at);
 	if (st != ST_OK) {
 		d->ls.fd = -1;
@@ -118,14 +179,17 @@ static void listen_on(struct rtmpd *d, const struct want *w, char problem[128])
 		log_warn("rtmp: without rtmpKey nobody can publish from another machine");
 }
 
-static void admit(struct app *a, int fd, const struct host *peer)
+/* key: of the door it came by; "" = by none. */
+static void admit(struct app *a, int fd, const struct host *peer, const char *key)
 {
-	struct incoming *in = malloc(sizeof(*in));
+	struct rtmp_incoming *in = malloc(sizeof(*in));
 	struct servent *sv = NULL;
 	enum status st = in != NULL ? servent_new(a->node.sm, fd, peer, false, &sv) : ST_LIMIT;
 
 	if (st == ST_OK) {
-		*in = (struct incoming){ .app = a, .sv = sv };
+		in->app = a;
+		in->sv = sv;
+		(void)text_copy(in->key, sizeof(in->key), key);
 		st = thr_start(NULL, "rtmp", rtmp_run, in);
 		if (st == ST_OK)
 			return;
@@ -137,20 +201,70 @@ static void admit(struct app *a, int fd, const struct host *peer)
 	log_peer(LOG_WARN, peer, "rtmp: no room for an encoder: %s", status_str(st));
 }
 
-/* Take in one, or learn that settings changed. */
-static enum status serve(struct rtmpd *d)
+/* Take in one, if there is any. ST_SYS: out of files; the SERVER thread says so too. */
+static enum status accept_one(struct rtmpd *d, int lfd, const char *key)
 {
 	struct host peer;
-	enum status st;
-	int what, fd;
+	int fd;
+	enum status st = sock_accept_now(lfd, &fd, &peer);
 
-	st = sock_wait(&d->ls, SOCK_IN, &what, NSEC_NEVER);
-	if (st != ST_OK || (what & SOCK_IN) == 0)
-		return st;
-	st = sock_accept(d->ls.fd, &d->mb, &fd, &peer, clk_now());
 	if (st == ST_OK)
-		admit(d->app, fd, &peer);
-	else if (st == ST_SYS)          /* out of files: the SERVER thread says so too */
+		admit(d->app, fd, &peer, key);
+	return st;
+}
+
+/* Close the doors that another of the same key, or too many others, came after; or all that shall close. */
+static void tidy_doors(struct rtmpd *d)
+{
+	int old[2 * DOORS];
+	unsigned n_old = 0, n = 0;
+
+	app_lock(d->app);
+	for (unsigned i = 0; i < d->n_doors; i++) {
+		bool stays = !d->shut && d->n_doors - i <= DOORS;
+
+		for (unsigned k = i + 1; k < d->n_doors; k++)
+			stays = stays && strcmp(d->doors[i].key, d->doors[k].key) != 0;
+		if (stays)
+			d->doors[n++] = d->doors[i];
+		else
+			old[n_old++] = d->doors[i].fd;
+	}
+	d->n_doors = n;
+	d->shut = false;
+	app_unlock(d->app);
+	while (n_old > 0)
+		close(old[--n_old]);
+}
+
+static enum status accept_all(struct rtmpd *d)
+{
+	enum status st = d->ls.fd != -1 ? accept_one(d, d->ls.fd, "") : ST_OK;
+
+	for (unsigned i = 0; st != ST_SYS; i++) {
+		char key[TEXT_MAX];
+		int fd = -1;
+
+		app_lock(d->app);
+		if (i < d->n_doors) {
+			fd = d->doors[i].fd;
+			(void)text_copy(key, sizeof(key), d->doors[i].key);
+		}
+		app_unlock(d->app);
+		if (fd == -1)
+			break;
+		st = accept_one(d, fd, key);
+	}
+	return st;
+}
+
+/* Take in who comes until the deadline, or learn that something changed. */
+static enum status serve(struct rtmpd *d, nsec deadline)
+{
+	const int ep = listeners(d, false);
+	enum status st = ep != -1 ? sock_wait_fd(ep, &d->mb, deadline) : mbox_wait(&d->mb, deadline);
+
+	if (st == ST_OK && ep != -1 && accept_all(d) == ST_SYS)
 		st = mbox_wait(&d->mb, clk_now() + PAUSE);
 	return st == ST_STOPPED ? st : ST_OK;
 }
@@ -170,7 +284,7 @@ static void rtmpd_run(void *arg)
 		if (!same(&want, &have)) {
 			if (d->ls.fd != -1)
 				log_info("rtmp: no longer listening");
-			sock_close(&d->ls);
+			stop_listening(d);
 			have = want;
 			retry = 0;
 			note(d, &want, problem);
@@ -181,12 +295,10 @@ static void rtmpd_run(void *arg)
 			retry = clk_now() + RETRY;
 			note(d, &want, problem);
 		}
-		if (d->ls.fd != -1)
-			st = serve(d);
-		else
-			st = mbox_wait(&d->mb, want.on ? retry : NSEC_NEVER);
+		tidy_doors(d);
+		st = serve(d, want.on && d->ls.fd == -1 ? retry : NSEC_NEVER);
 	}
-	sock_close(&d->ls);
+	stop_listening(d);
 }
 
 /* --- life -------------------------------------------------------------------------------------- */
@@ -205,6 +317,9 @@ enum status rtmpd_new(struct rtmpd **out, struct app *a)
 		free(d);
 		return st;
 	}
+	app_lock(a);
+	d->ep = -1;
+	app_unlock(a);
 	d->ls = (struct sock){ .fd = -1, .mb = &d->mb };
 	d->passed_fd = manager_take_socket("rtmp");
 	*out = d;
@@ -228,10 +343,18 @@ void rtmpd_stop(struct rtmpd *d, nsec deadline)
 void rtmpd_free(struct rtmpd **dp)
 {
 	struct rtmpd *d = *dp;
+	int ep;
 
 	if (d == NULL)
 		return;
 	*dp = NULL;
+	app_lock(d->app);
+	d->shut = true;
+	app_unlock(d->app);
+	tidy_doors(d);
+	ep = listeners(d, false);
+	if (ep != -1)
+		close(ep);
 	mbox_fini(&d->mb);
 	free(d);
 }
@@ -267,12 +390,71 @@ static void edit_now(struct app *a, const char *key, struct chanmeta *m)
 	chan_unref(&c);
 }
 
-enum status rtmpd_prepare(struct node *n, const char *key, struct chanmeta *m, bool v6)
+/* Is that where RTMP is taken anyhow? */
+static bool is_ours(struct rtmpd *d, const struct host *at)
+{
+	char problem[128];
+	struct want w;
+
+	look(d, &w, problem);
+	return w.on && w.at.port == at->port && (!host_is_set(&w.at) || host_is_loopback(&w.at));
+}
+
+/* A door there is at that place gets the key. */
+static bool rekey_door(struct rtmpd *d, const struct host *at, const char *key)
+{
+	bool found = false;
+
+	app_lock(d->app);
+	for (unsigned i = 0; i < d->n_doors && !found; i++) {
+		found = host_equal(&d->doors[i].at, at);
+		if (found)
+			(void)text_copy(d->doors[i].key, TEXT_MAX, key);
+	}
+	app_unlock(d->app);
+	return found;
+}
+
+static enum status open_door(struct rtmpd *d, const struct host *at, const char *key)
+{
+	enum status st;
+	int fd;
+
+	if (is_ours(d, at) || rekey_door(d, at, key))
+		return ST_OK;
+	st = sock_listen(&fd, at);
+	if (st != ST_OK)
+		return st;
+	st = watch(d, fd);
+	app_lock(d->app);
+	if (st == ST_OK && d->n_doors < NELEM(d->doors)) {
+		struct door *new = &d->doors[d->n_doors++];
+
+		new->fd = fd;
+		new->at = *at;
+		(void)text_copy(new->key, TEXT_MAX, key);
+	} else if (st == ST_OK) {
+		st = ST_LIMIT;
+	}
+	app_unlock(d->app);
+	if (st != ST_OK)
+		close(fd);
+	else
+		log_info("rtmp: listening on %s for one broadcast", host_str(at, (char[HOST_STRLEN]){ 0 }));
+	rtmpd_wake(d);
+	return st;
+}
+
+enum status rtmpd_prepare(struct node *n, const char *key, const struct host *door, struct chanmeta *m,
+	bool v6)
 {
 	struct app *a = app_of(n);
 	struct rtmpd *d = a->rtmp;
+	enum status st = door != NULL ? open_door(d, door, key) : ST_OK;
 	unsigned i = 0;
 
+	if (st != ST_OK)
+		return st;
 	edit_now(a, key, m);
 	app_lock(a);
 	while (i < d->n_prepared && strcmp(d->prepared[i].key, key) != 0)
@@ -350,6 +532,7 @@ void rtmpd_switch(struct node *n, bool on, uint16_t port)
 	d->forced_port = port;
 	d->set_on = set->rtmp_server;
 	d->set_port = (uint16_t)set->rtmp_port;
+	d->shut = d->shut || !on;
 	app_unlock(a);
 	settings_unref(&set);
 	if (!on)

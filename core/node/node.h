@@ -98,8 +98,11 @@ struct node_ops {
 		nsec deadline, struct history *out);
 	/* What an encoder that names no channel publishes by RTMP with this key; "" = with any that has
 	 * nothing of its own prepared. m->id set: a new channel will have it. Where a channel of that key is
-	 * there already, it takes these texts now, and m->id becomes its own. ST_OK, ST_LIMIT (memory) */
-	enum status (*rtmp_prepare)(struct node *n, const char *key, struct chanmeta *m, bool v6);
+	 * there already, it takes these texts now, and m->id becomes its own. door: a loopback address and
+	 * port where the encoder will come, with whatever key; NULL = where RTMP is taken.
+	 * ST_OK, ST_LIMIT (memory, too many doors), ST_SYS (the port cannot be had) */
+	enum status (*rtmp_prepare)(struct node *n, const char *key, const struct host *door,
+		struct chanmeta *m, bool v6);
 	/* Take RTMP or do not, whatever the settings say, until they change or the node ends; off ends what
 	 * is published. port 0 = as set. */
 	void (*rtmp_switch)(struct node *n, bool on, uint16_t port);

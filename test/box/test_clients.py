@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Real clients of JSON-RPC as the sequences of requests they send, with their headers (clients.md, http.md 12)."""
 import base64
+import contextlib
 import json
 import os
 import re
+import socket
 import unittest
 
-from harness import TOP, BoxCase, RpcError
+from harness import TOP, BoxCase, RpcError, free_port
+from rtmp import Encoder, Flow, Refused
 
 BASIC = {"Authorization": "Basic " + base64.b64encode(b"admin:s3cret").decode()}
 XHR = {"X-Requested-With": "XMLHttpRequest"}
@@ -116,8 +119,72 @@ class Epcyp(BoxCase):
 
 
 class PeCaStarter(BoxCase):
-    """PeCaStarter 6: the path with a slash, the yellow page looked up and added, texts changed on the air. (Its
-    broadcast itself comes from an encoder here.)"""
+    """PeCaStarter 6: the path with a slash, the yellow page looked up and added, texts changed on the air. An encoder
+    sends to it, and it to a free port of this machine, which it has the node open."""
+
+    def begin(self, call, name, page, port):
+        """As it asks for a broadcast: by names, a number that is none, a reader that does not fit."""
+        return call("broadcastChannel", yellowPageId=page, sourceUri="rtmp://localhost:%d/live/livestream" % port,
+                    sourceStream="RTMP Source", contentReader="ASF(WMV or WMA)", networkType="ipv4",
+                    info={"name": name, "url": "http://u/", "bitrate": "", "mimeType": "FLV", "genre": "g", "desc": "d", "comment": "c"},
+                    track={"name": "", "creator": "", "genre": "", "album": "", "url": ""})
+
+    def send(self, port, key):
+        flow = Flow(self.closing(Encoder(port)).publish(key))
+        self.addCleanup(flow.stop)
+        return flow
+
+    def refuses(self, port):
+        with contextlib.suppress(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port)).close()
+            return False
+        return True
+
+    def test_its_own_port(self):
+        n = self.node({"rtmpServer": "No"})
+        call = Client(n, path="/api/1/", **XHR)
+        page = call("addYellowPage", protocol="pcp", name="127.0.0.1:1", announceUri="pcp://127.0.0.1:1")["yellowPageId"]
+        first, second = free_port(), free_port()
+        cid = self.begin(call, "first", page, first)
+        self.assertEqual(call("getChannels"), [])
+        flow = self.send(first, "what the encoder was told")
+        chan = n.wait_channel(cid=cid)
+        self.assertEqual([chan["info"][k] for k in ("name", "url", "genre", "contentType")], ["first", "http://u/", "g", "FLV"])
+        self.assertIsNone(call("setChannelInfo", channelId=cid, info={"name": "now", "bitrate": ""}, track={}))
+        flow.stop()
+        self.assertIsNone(call("stopChannel", channelId=cid))
+        # the next time it is another port, and the old one is free
+        cid = self.begin(call, "second", page, second)
+        self.wait(lambda: self.refuses(first), what="the first port is free")
+        self.send(second, "x")
+        self.assertEqual(n.wait_channel(cid=cid)["info"]["name"], "second")
+        # a port that others have is no surprise of later
+        with socket.create_server(("127.0.0.1", 0)) as s, self.assertRaises(RpcError) as e:
+            self.begin(call, "third", page, s.getsockname()[1])
+        self.assertEqual((e.exception.code, e.exception.message), (0, "The port cannot be had"))
+        # who switches RTMP off closes it
+        self.assertEqual(n.get("/admin?cmd=control_rtmp&action=stop").status, 302)
+        self.wait(lambda: self.refuses(second), what="it is closed")
+
+    def test_its_own_port_and_a_key(self):
+        """Keys of the settings are asked for there too; many doors do not stay open."""
+        n = self.node({"rtmpServer": "No", "rtmpKey": "secret"})
+        call = Client(n, path="/api/1/", **XHR)
+        port = free_port()
+        cid = self.begin(call, "keyed", None, port)
+        with self.assertRaises(Refused):
+            self.send(port, "wrong")
+        self.send(port, "secret")
+        self.assertEqual(n.wait_channel(cid=cid)["info"]["name"], "keyed")
+        uri = "rtmp://127.0.0.1:%d/live/k%d"
+        for i in range(5):
+            call("broadcastChannel", sourceUri=uri % (free_port(), i), info={"name": "k%d" % i}, sourceStream="RTMP Source")
+        self.wait(lambda: self.refuses(port), what="the oldest gives way")
+        for bad in ("localhost:0", "localhost:65536", "localhost:x", "", ":7", "[::1"):
+            with self.subTest(bad):
+                with self.assertRaises(RpcError) as e:
+                    call("broadcastChannel", sourceUri="rtmp://%s/live/k" % bad, info={"name": "k"})
+                self.assertEqual((e.exception.code, e.exception.data), (-32602, "Invalid Uri"))
 
     def test_broadcast(self):
         root = self.root()

@@ -63,8 +63,10 @@ static enum status standin_pull_start(struct node *n, const struct host *peer, c
 	return v6 ? ST_OK : ST_PROTO;
 }
 
-static enum status standin_rtmp_prepare(struct node *n, const char *key, struct chanmeta *m, bool v6)
+static enum status standin_rtmp_prepare(struct node *n, const char *key, const struct host *door,
+	struct chanmeta *m, bool v6)
 {
+	ASSERT(door == NULL || (host_is_loopback(door) && door->port != 0));
 	ASSERT(strlen(key) < TEXT_MAX);
 	standin_clean(m);
 	return ST_OK;
