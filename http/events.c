@@ -272,7 +272,7 @@ static bool resume(struct stream *s, const char *id)
 	after = event;
 	e = event_next(&after, s->topics, &missed);
 	event_unref(&e);
-	if (missed)
+	if (missed || ((s->topics & EVENT_LOG) != 0 && line + 1 < log_oldest()))
 		return false;
 	s->event = event;
 	s->line = line;

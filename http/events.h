@@ -8,7 +8,8 @@
  * `?events=channel,log` asks for some of them. A reader that was cut off names the last id it has
  * (Last-Event-ID, or ?lastEventId=) and goes on behind it; where what it has missed is not kept any more, or
  * the node was started anew, `reset` comes first: look at everything again. A comment comes every
- * EVENTS_HEARTBEAT. One who does not read is cut off, and so is one that falls behind what is kept.
+ * EVENTS_HEARTBEAT. One who does not read is cut off, and so is one that falls behind what is kept; lines of
+ * the log are only missing then, as their numbers tell.
  *
  * source   http.md 8 (login as for the API, 10)
  */

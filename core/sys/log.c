@@ -513,3 +513,13 @@ uint64_t log_newest(void)
 	log_unlock(&the);
 	return n;
 }
+
+uint64_t log_oldest(void)
+{
+	uint64_t n;
+
+	log_lock(&the);
+	n = the.first;
+	log_unlock(&the);
+	return n;
+}

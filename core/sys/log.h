@@ -80,5 +80,7 @@ const char *log_level_str(enum log_level l);    /* "INFO" ... as in the lines */
 bool log_next(uint64_t *after, struct log_record *r) EXCLUDES(lk_log);
 /* Number of the newest line; 0 = none. */
 uint64_t log_newest(void) EXCLUDES(lk_log);
+/* Lines with a number below this one are not kept any more. */
+uint64_t log_oldest(void) EXCLUDES(lk_log);
 
 #endif

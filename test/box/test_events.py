@@ -156,6 +156,20 @@ class Events(BoxCase):
         s = self.stream(n, "?events=log", {"Last-Event-ID": at})
         self.assertEqual(s.wait("log")["number"], first["number"] + 1)
 
+    def test_log_lines_that_are_not_kept(self):
+        """Who has missed some is told to look at everything again; one who does not ask for the log is not."""
+        n = self.node()
+        s = self.stream(n, "?events=log")
+        n.rpc("setSettings", [{"maxRelays": 5}])
+        s.wait("log")
+        at = s.id
+        s.close()
+        self.push(n, "logged")
+        n.wait_channel("logged")
+        n.rpc("clearLog")
+        self.assertEqual(self.stream(n, "?events=log", {"Last-Event-ID": at}).next(), ("reset", {}))
+        self.assertEqual(self.stream(n, "?events=channel", {"Last-Event-ID": at}).next()[1]["action"], "added")
+
     def test_who_may(self):
         """The login and the rules about pages of other sites are those of the API."""
         n = self.node({"trustLocalhost": "No", "password": "right"})
