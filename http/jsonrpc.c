@@ -402,6 +402,8 @@ static bool take_args(struct rpc_call *c, const struct rpc_method *m, json_t *pa
 			return bad_params(c, "Wrong number of arguments", NULL, NULL);
 		if (v == NULL && !p->optional)
 			return bad_params(c, "is missing", p->name, "");
+		if (json_is_null(v))
+			c->nulls |= 1u << i;
 		if (v == NULL || (p->optional && json_is_null(v)))
 			continue;
 		if (!type_fits(c, p->type, v))

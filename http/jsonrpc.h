@@ -42,6 +42,7 @@ struct rpc_call {
 	struct servent *sv;             /* who asks */
 	const uint8_t *reader;          /* and which of its programs: SESSION_READER bytes */
 	json_t *args[RPC_PARAMS];       /* in the table's order; borrowed; NULL = not given */
+	uint32_t nulls;                 /* bit i: args[i] was given as null */
 	struct gnuid id;                /* of the (one) RPC_ID parameter */
 	int code;                       /* set by rpc_fail() */
 	char message[64];

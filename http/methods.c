@@ -470,8 +470,8 @@ const struct rpc_method rpc_methods[] = {
 		{ "sourceStream", RPC_STRING, true }, { "announce", RPC_BOOL, true } }, method_broadcast,
 		RPC_IS_STRING,
 		"Prepare a channel for who publishes to rtmp://.../<key>, or pull a URL; its id. A port of "
-		"localhost where no RTMP is taken is opened for it. announce = false: the yellow page does "
-		"not hear of it before restartAnnounce." },
+		"localhost where no RTMP is taken is opened for it. announce = false, or a yellowPageId "
+		"that is null: no yellow page hears of it before restartAnnounce." },
 	{ "broadcastRootSettings", { { "getUpdates", RPC_BOOL, true } }, broadcast_root_settings, RPC_IS_NULL,
 		"On a root: send message and interval to all trackers now, and ask for updates." },
 	{ "bumpChannel", { { "channelId", RPC_ID, false }, { "host", RPC_STRING, true } },

@@ -266,11 +266,14 @@ json_t *method_broadcast(struct rpc_call *c)
 		return bad(c, "Source stream not found");
 	if (!pulls && !rtmp_target(uri, key, &door))
 		return bad(c, "Invalid Uri");
+	if (network != NULL && !v6 && strcmp(network, "ipv4") != 0)
+		return bad(c, "network is ipv4 or ipv6");
 	if (!take_info(c, &m))
 		return NULL;
 	if (m.text[CT_NAME][0] == '\0')
 		return bad(c, "Channel name must not be empty");
-	m.silent = json_is_false(c->args[7]);
+	/* who names no page, by a null, wants none */
+	m.silent = c->args[7] != NULL ? json_is_false(c->args[7]) : (c->nulls & 1) != 0;
 	if (pulls) {
 		if (c->args[3] != NULL)
 			(void)text_copy(m.text[CT_TYPE], TEXT_MAX,

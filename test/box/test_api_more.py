@@ -154,6 +154,7 @@ class Station(BoxCase):
                 ([None, "ipv4", uri, "Nonsense", self.INFO], "Content reader not found"),
                 ([None, "ipv4", uri, "FLV", self.INFO, None, "No Such"], "Source stream not found"),
                 ([None, "ipv4", "file:///etc/passwd", "FLV", self.INFO], "Source stream not found"),
+                ([None, "ipv5", uri, "FLV", self.INFO], "network is ipv4 or ipv6"),
                 ([None, "ipv4", "rtmp://localhost", "FLV", self.INFO], "Invalid Uri"),
                 ([None, "ipv4", "rtmp://localhost/key", "FLV", self.INFO], "Invalid Uri"),
                 ([None, "ipv4", "http://x/live/key", "FLV", self.INFO, None, "RTMP Source"], "Invalid Uri"),

@@ -622,6 +622,45 @@ START_TEST(pull)
 }
 END_TEST
 
+/* Who names no page by a null, or says so, is not announced; but for that nobody asked for it. */
+static const struct {
+	const char *page, *announce;
+	bool silent;
+} announces[] = {
+	{ "", "", false }, { "\"yellowPageId\":0,", "", false }, { "\"yellowPageId\":null,", "", true },
+	{ "\"yellowPageId\":null,", ",\"announce\":true", false },
+	{ "\"yellowPageId\":null,", ",\"announce\":null", true },
+	{ "", ",\"announce\":null", false }, { "\"yellowPageId\":0,", ",\"announce\":false", true },
+};
+
+static int silent;
+
+static enum status on_announce(struct node *n, const struct host *peer, const char *url, struct chanmeta *m,
+	bool v6, char why[NODE_WHY])
+{
+	silent = m->silent;
+	return on_pull(n, peer, url, m, v6, why);
+}
+
+START_TEST(announce)
+{
+	struct buf body, out;
+
+	pull_says = ST_OK;
+	silent = -1;
+	node.ops.pull_start = on_announce;
+	ck_assert_int_eq(conf_set(node.conf, "rootHost", "a:1", NULL), ST_OK);
+	buf_init(&body, 1 << 10);
+	buf_printf(&body, "{\"jsonrpc\":\"2.0\",\"method\":\"broadcastChannel\",\"id\":1,\"params\":{%s"
+		"\"sourceUri\":\"http://h/\",\"info\":{\"name\":\"n\"}%s}}", announces[_i].page,
+		announces[_i].announce);
+	(void)rpc_ask(&node, sv, (const char *)body.p, body.len, &out);
+	ck_assert_msg(silent == announces[_i].silent, "%s", buf_cstr(&out));
+	buf_fini(&body);
+	buf_fini(&out);
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
 	Suite *s = suite_create("methods");
@@ -645,6 +684,7 @@ Suite *unit_suite(void)
 	tcase_add_test(t, play);
 	tcase_add_test(t, discover);
 	tcase_add_loop_test(t, pull, 0, (int)NELEM(pulls));
+	tcase_add_loop_test(t, announce, 0, (int)NELEM(announces));
 	suite_add_tcase(s, t);
 	return s;
 }
