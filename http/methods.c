@@ -200,9 +200,7 @@ static json_t *source_connection(const struct chan_view *v, bool *ok)
 	static const struct host none;
 
 	put(o, "contentPosition", json_integer((json_int_t)(v->pos & UINT32_MAX)), ok);
-	/* The average since it began to play: the rate of the moment is not measured. */
-	put(o, "recvRate",
-		json_integer(v->uptime_s > 0 ? (json_int_t)(v->bytes_in / v->uptime_s) : 0), ok);
+	put(o, "recvRate", json_integer((json_int_t)(v->in_bps & INT64_MAX)), ok);
 	put(o, "sendRate", json_real(0.0), ok);
 	put(o, "remoteEndPoint", host_is_set(&v->source) ? host_text(&v->source) : json_null(), ok);
 	put(o, "remoteName", v->source_url[0] != '\0' ? json_string(v->source_url) :

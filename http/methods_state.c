@@ -432,25 +432,43 @@ static const char *list_kind(const struct chaninfo *i)
 	return strcmp(t, "WMV") == 0 || strcmp(t, "WMA") == 0 || strcmp(t, "ASX") == 0 ? "asx" : "m3u";
 }
 
-static void source_state(struct obj *b, const struct chan_view *v)
+#define DUMPED 1024             /* bytes of a head */
+
+/* Sixteen bytes a line. */
+static json_t *dump(struct pkt *head)
 {
-	const uint32_t kbps = v->uptime_s > 0 ? (uint32_t)MIN(v->bytes_in / v->uptime_s * 8 / 1000,
-		(uint64_t)UINT32_MAX) : 0;
+	const uint32_t n = head != NULL ? MIN(head->len, (uint32_t)DUMPED) : 0;
+	struct buf hex;
+	json_t *v;
+
+	buf_init(&hex, 3 * DUMPED + 1);
+	for (uint32_t i = 0; i < n; i++)
+		buf_printf(&hex, "%02x%s", pkt_media(head)[i], i + 1 == n ? "" : i % 16 == 15 ? "\n" : " ");
+	v = hex.err == ST_OK ? json_string(buf_cstr(&hex)) : NULL;
+	buf_fini(&hex);
+	return v;
+}
+
+static void source_state(struct obj *b, const struct chan_view *v, struct chan *c)
+{
+	struct pkt *head = chan_head(c);
 	char hs[HOST_STRLEN];
 
-	text(b, "srcrate", "%u", kbps);
+	text(b, "srcrate", "%llu", (unsigned long long)(v->in_bps * 8 / 1000));
 	text(b, "status", "%s", chan_status_str(v->status));
 	text(b, "keep", "%s", v->keep ? "Yes" : "No");
 	text(b, "streamPos", "%llu", (unsigned long long)v->pos);
 	text(b, "sourceType", "%s", chan_src_str(v->src));
-	text(b, "sourceProtocol", "%s", v->type == CHAN_RELAY ? "PCP" : "HTTP");
+	text(b, "sourceProtocol", "%s", v->src == CHAN_SRC_PEERCAST ? "PCP" :
+		v->src == CHAN_SRC_RTMP ? "RTMP" : "HTTP");
 	text(b, "sourceURL", "%s", v->source_url[0] != '\0' ? v->source_url :
 		host_is_set(&v->source) ? host_str(&v->source, hs) : "");
-	text(b, "headPos", "%llu", (unsigned long long)v->oldest);
+	text(b, "headPos", "%llu", (unsigned long long)(head != NULL ? head->pos : 0));
 	text(b, "headLen", "%u", v->head_len);
 	text(b, "buffer", "%llu", (unsigned long long)(v->pos - MIN(v->oldest, v->pos)));
-	text(b, "headDump", "%s", "");
+	set(b, "headDump", dump(head));
 	text(b, "ipVersion", "%d", v->v6 ? 6 : 4);
+	pkt_unref(&head);
 }
 
 static json_t *channel_state(struct node *n, struct chan *c)
@@ -487,7 +505,7 @@ static json_t *channel_state(struct node *n, struct chan *c)
 	set(&b, "track", json_pack("{ss ss ss ss ss}", "title", v.info->text[CT_TRACK_TITLE], "artist",
 		v.info->text[CT_TRACK_ARTIST], "album", v.info->text[CT_TRACK_ALBUM], "genre",
 		v.info->text[CT_TRACK_GENRE], "contactURL", v.info->text[CT_TRACK_URL]));
-	source_state(&b, &v);
+	source_state(&b, &v, c);
 	text(&b, "numHits", "%zu", l.n);
 	set(&b, "hits", hits_state(&l, &b.ok));
 	auth_token(token, &own.bcid, id);

@@ -213,6 +213,7 @@ class State(BoxCase):
         self.assertEqual((chan["name"], chan["id"], chan["genre"], chan["status"], chan["localListeners"]),
                          ("x & <y>", cid, "g", "BROADCAST", "1"))
         self.assertRegex(chan["authToken"], r"^[0-9a-f]{32}$")
+        self.assertEqual((chan["sourceProtocol"], chan["headPos"], chan["headDump"][:23]), ("HTTP", "0", "46 4c 56 01 05 00 00 00"))
         self.assertRegex(got["stats"]["totalOutPerSec"], r"^[0-9]+\.[0-9]$")
         self.assertIn("<br>", got["sys"]["log"]["dumpHTML"])
         self.assertNotIn("<y>", got["sys"]["log"]["dumpHTML"])

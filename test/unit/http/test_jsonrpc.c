@@ -467,6 +467,37 @@ START_TEST(connections)
 }
 END_TEST
 
+/* What came in of late, not since the begin. */
+START_TEST(source_rate)
+{
+	struct host from;
+	struct gnuid id;
+	struct chan *c;
+	struct mbox mb;
+	struct pkt *p = pkt_new(PKT_DATA, 0, 0, 0, 3000);
+	uint32_t token;
+	json_t *v;
+
+	chan_up(&node, info_new(FLV_ID, "n", "FLV"), CHAN_BROADCAST, CHAN_BROADCASTING);
+	ck_assert(gnuid_parse(&id, FLV_ID));
+	c = chanmgr_find(node.cm, &id);
+	ck_assert_int_eq(mbox_init(&mb), ST_OK);
+	ck_assert_int_eq(chan_attach(c, &mb, &token, clk_now()), ST_OK);
+	memset(pkt_media(p), 0, 3000);
+	ck_assert_int_eq(chan_append(c, token, &p, 1), ST_OK);
+	for (json_int_t want = 1500; want >= 0; want -= 1500) {
+		ck_assert_uint_eq(chan_sample(c, 2 * NSEC_PER_SEC, &from), (uint64_t)want * 2);
+		v = call("getChannelConnections", "\"" FLV_ID "\"");
+		ck_assert_int_eq(json_integer_value(json_object_get(json_array_get(json_object_get(v, "result"), 0),
+			"recvRate")), want);
+		json_decref(v);
+	}
+	chan_detach(c, token);
+	mbox_fini(&mb);
+	chan_unref(&c);
+}
+END_TEST
+
 START_TEST(stop)
 {
 	struct gnuid id;
@@ -512,6 +543,7 @@ Suite *unit_suite(void)
 	tcase_add_test(t, info_golden);
 	tcase_add_loop_test(t, status, 0, (int)NELEM(states));
 	tcase_add_test(t, connections);
+	tcase_add_test(t, source_rate);
 	tcase_add_test(t, stop);
 	tcase_add_test(t, table);
 	suite_add_tcase(s, t);
