@@ -33,7 +33,7 @@ struct rtmpd {
 	struct sock ls;                 /* the listener; its fd -1 = none; the thread's */
 	int passed_fd;                  /* one the service manager gave us, for its port; -1; constant */
 
-	int ep                          GUARDED_BY(lk_app);     /* epoll file of all listeners; -1 = none yet */
+	int ep                          GUARDED_BY(lk_app);     /* has all listeners; -1 = none yet */
 	/* The oldest first. Others add; the thread alone, which accepts there, closes. */
 	struct door doors[2 * DOORS]    GUARDED_BY(lk_app);
 	unsigned n_doors                GUARDED_BY(lk_app);
