@@ -157,6 +157,12 @@ class Channels(Api):
         source = other.rpc("getChannelConnections", [self.cid])[0]
         self.assertEqual((source["type"], source["protocolName"], source["remoteEndPoint"]),
                          ("source", "PCP", self.n.address))
+        # who relays is told of it, and of what the broadcaster says
+        notes = self.wait(lambda: [n for n in [other.rpc("getNotifications")] if len(n) > 1])[0]
+        self.assertEqual([(n["class"], n["type"], n["message"], n["channelId"]) for n in notes],
+                         [("channelReceiving", "normal", "Now receiving: " + self.NAME, self.cid),
+                          ("channelComment", "normal", self.NAME + ": c d", self.cid)])
+        self.assertEqual([n["message"] for n in other.rpc("getNotificationMessages")], [n["message"] for n in notes[::-1]])
         # the tracker hears of the relay, and counts it
         self.wait(lambda: self.n.rpc("getChannelStatus", [self.cid])["localRelays"] == 1)
         self.assertIsNone(other.rpc("bumpChannel", [self.cid]))

@@ -88,6 +88,16 @@ class Play(BoxCase):
         c.request("GET", "/stream/%s?tip=127.0.0.1:%d" % (new_id(), port))
         self.assertEqual(c.read_head(), 503)
         self.n.wait_log("fetch 127.0.0.1:%d: connect" % port)
+        self.wait(lambda: "channelNotFound" in [n["class"] for n in self.n.rpc("getNotifications")])
+
+    def test_without_a_key_frame(self):
+        """Who switches that off gets what comes next, wherever the last key frame was."""
+        self.push(self.n, "rare", source=flv_stream(key_every=1000000))
+        cid = self.n.wait_channel("rare")["channelId"]
+        for switch, starts in (("Yes", [0]), ("No", range(1, 1000000))):
+            self.assertEqual(self.n.get("/cmd?q=flag+set+startPlayingFromKeyFrame+" + switch).body, b"")
+            with self.n.view(cid) as v:
+                self.assertIn(units(v.read(5000))[0], starts)
 
 
 class Limits(BoxCase):
