@@ -69,7 +69,7 @@ class Kept(BoxCase):
 class Announcing(BoxCase):
     def test_stop_and_restart(self):
         """A broadcast that is not announced is off the list at once, and on it again when it is."""
-        root = self.root()
+        root = self.root({"rootMsg": "Welcome"})
         t = self.tracker(root)
         self.push(t, "told")
         self.push(t, "kept secret")
@@ -78,6 +78,8 @@ class Announcing(BoxCase):
         def listed():
             return {c.get("id") for c in root.viewxml().find("channels_found")}
         wait_until(lambda: listed() == {a, b}, WAIT, "both listed")
+        said = [(m["class"], m["message"].partition(": ")[2]) for m in t.rpc("getNotifications")]
+        self.assertEqual(said, [("rootMessage", "Welcome")])
         t.rpc("stopAnnounce", [0, b])
         wait_until(lambda: listed() == {a}, WAIT, "one gone")
         states = {c["channelId"]: c["status"] for c in t.rpc("getYellowPages")[0]["channels"]}
