@@ -85,5 +85,7 @@ enum status jsonrpc_handle(struct node *n, struct servent *sv, const uint8_t *re
 
 /* What GET /api/1 says: the result of getVersionInfo. */
 enum status jsonrpc_version(struct buf *out) NODISCARD;
+/* What GET /api/1/openrpc.json says: the result of rpc.discover (openrpc.c). */
+enum status jsonrpc_describe(struct buf *out) NODISCARD;
 
 #endif

@@ -104,6 +104,12 @@ static enum status serve_api(struct exchange *x)
 	return ST_OK;
 }
 
+static enum status serve_openrpc(struct exchange *x)
+{
+	x->rs->type = "application/json";
+	return jsonrpc_describe(&x->rs->body);
+}
+
 static enum status serve_events(struct exchange *x)
 {
 	return events_serve(x->node, x->sv, x->rq, x->rs, &x->answered);
@@ -329,6 +335,7 @@ static const struct route routes[] = {
 	{ "/api/1/", EXACT, READ, ALLOW_HTML, OPEN, false, BODY, AUTH_SITE, serve_api },
 	{ "/api/1", EXACT, HTTP_POST, ALLOW_HTML, ADMIN, false, BODY, AUTH_API, serve_api },
 	{ "/api/1/", EXACT, HTTP_POST, ALLOW_HTML, ADMIN, false, BODY, AUTH_API, serve_api },
+	{ "/api/1/openrpc.json", EXACT, READ, ALLOW_HTML, OPEN, false, BODY, AUTH_SITE, serve_openrpc },
 	{ "/api/1/events", EXACT, HTTP_GET, ALLOW_HTML, ADMIN, false, BODY, AUTH_SITE, serve_events },
 	{ "/api/index.json", EXACT, READ, ALLOW_HTML, OPEN, true, BODY, 0, serve_yp_json },
 	{ "/index.txt", EXACT, READ, ALLOW_HTML, OPEN, true, BODY, 0, serve_yp_index },

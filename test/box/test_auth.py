@@ -300,7 +300,7 @@ class Rights(Auth):
         ("GET", "/admin?cmd=stop&id=" + "0" * 31 + "1", (302, 401, 401, 302, 302, 401)),
         ("GET", "/admin?cmd=logout", (302, 401, 401, 302, None, 401)),
         ("POST", "/admin", (400, 401, 401, 400, 400, 401)),
-        ("GET", "/api/1", (200,) * 6), ("GET", "/api/1/", (200,) * 6), ("GET", "/api/2", (404,) * 6),
+        ("GET", "/api/1", (200,) * 6), ("GET", "/api/1/", (200,) * 6), ("GET", "/api/2", (404,) * 6), ("GET", "/api/1/openrpc.json", (200,) * 6),
         ("POST", "/api/1", GATED), ("POST", "/api/1/", GATED),
         ("GET", "/api/1/events", GATED), ("GET", "/cmd?q=date", GATED), ("GET", "/cmd", (400, 401, 401, 400, 400, 401)),
         ("GET", "/ypchannels/index.txt", GATED),

@@ -216,6 +216,9 @@ static const struct {
 		"\r\n\r\n{\"agentName\":\"PeerCast/0.1218 "
 			"(SV01)\",\"apiVersion\":\"1.0.0\",\"jsonrpc\":\"2.0\"}" },
 	{ "GET /api/1?x=y HTTP/1.0\n" END, false, 200, "agentName" },
+	{ "GET /api/1/openrpc.json HTTP/1.0\n" END, false, 200, "\r\nContent-Type: application/json\r\n" },
+	{ "GET /api/1/openrpc.json HTTP/1.0\n" END, false, 200, "\r\n\r\n{\"info\":{\"title\":\"PeerCast/0.1218 (SV01)\"" },
+	{ "GET /api/1/openrpc.json HTTP/1.0\n" END, false, 200, "\"openrpc\":\"1.2.4\"" },
 	{ "HEAD /api/1 HTTP/1.0\n" END, false, 200, "\r\nContent-Length: 75\r\n" },
 	{ "POST /api/1 HTTP/1.0\n" LO END, false, 411, NULL },
 	{ "POST /api/1 HTTP/1.0\nContent-Length: 0\n" END, false, 400, NULL },
