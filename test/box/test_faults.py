@@ -295,7 +295,7 @@ class NoThread(World):
         with n.fault.failing("thread", times=1000):
             # each takes one of the threads that wait for work, if there is one
             for _ in range(40):
-                self.closing(Client(n.port))
+                self.closing(Client(n.port)).send(b"G")    # who says nothing has none yet
                 with Client(n.port) as c:
                     c.send(b"GET /api/1 HTTP/1.0\r\n\r\n")
                     answer = c.read_all()
