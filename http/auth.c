@@ -394,6 +394,23 @@ const char *auth_cross_site(const struct request *rq, int route)
 	return NULL;
 }
 
+const char *auth_push_site(struct node *n, const struct request *rq)
+{
+	const char *why = auth_cross_site(rq, AUTH_SITE);
+	const bool browser = request_header(rq, "Origin") != NULL ||
+		request_header(rq, "Sec-Fetch-Site") != NULL;
+	const struct settings *st;
+
+	/* encoders may call us by any name: no page makes one send what it wants */
+	if (why != NULL || !browser)
+		return why;
+	st = conf_get(n->conf);
+	if (!auth_host_is_ours(request_header(rq, "Host"), st->allowed_hosts))
+		why = "page of a host that is not this machine";
+	settings_unref(&st);
+	return why;
+}
+
 const char *auth_referer_path(const struct request *rq, char *dst, size_t cap)
 {
 	const char *referer = request_header(rq, "Referer"), *path, *c;

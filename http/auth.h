@@ -66,6 +66,9 @@ enum {
 };
 /* Why the request is refused with 403; NULL = it is not. source http.md 10.4, 1-3 and 5 */
 const char *auth_cross_site(const struct request *rq, int route);
+/* The same for a stream that is pushed without a password, by an address that may: a page whose name was
+ * rebound to this machine is of its own site, and yet none of ours. source http.md 10.4.4 */
+const char *auth_push_site(struct node *n, const struct request *rq) EXCLUDES(lk_conf);
 
 /* The path of the Referer when it is of this very host, else NULL. Into dst (cap bytes). */
 const char *auth_referer_path(const struct request *rq, char *dst, size_t cap);

@@ -65,7 +65,7 @@ void push_run(struct app *a, struct servent *sv, struct request *rq)
 		.name = "push", .kind = CHAN_SRC_HTTPPUSH, .meta = m, .mount = "", .chunked = rq->chunked,
 		.length = rq->has_length ? rq->length : 0, .idle = SOURCE_IDLE, .answers = true,
 	};
-	const char *site = auth_cross_site(rq, AUTH_SITE), *why = NULL;
+	const char *site = auth_push_site(&a->node, rq), *why = NULL;
 	int status = 0;
 
 	if (m == NULL) {

@@ -107,7 +107,7 @@ static bool set_up(struct servent *sv, struct request *rq)
 void wmpush_run(struct app *a, struct servent *sv, struct request *rq)
 {
 	struct intake in = { .name = "wmpush", .kind = CHAN_SRC_HTTPPUSH, .mount = "", .idle = SOURCE_IDLE };
-	const char *site = auth_cross_site(rq, AUTH_SITE);
+	const char *site = auth_push_site(&a->node, rq);
 	const struct settings *set;
 	struct chanmeta *m = NULL;
 

@@ -323,6 +323,9 @@ class Refused(Ice):
         self.assertEqual(self.status(node, "POST /wm HTTP/1.1", {
             "Content-Type": "application/x-wms-pushsetup", "Content-Length": 0,
             "Sec-Fetch-Site": "cross-site"}), 403)
+        self.assertEqual(self.status(node, "POST /wm HTTP/1.1", {
+            "Content-Type": "application/x-wms-pushsetup", "Content-Length": 0, "Host": "evil.example",
+            "Origin": "http://evil.example"}), 403)
 
     def test_garbage_for_a_stream(self):
         node = self.node()

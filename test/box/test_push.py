@@ -5,7 +5,8 @@ import subprocess
 import unittest
 
 import harness
-from harness import BoxCase, flv_head, flv_stream, flv_unit, push_target, sample_bytes, units
+from harness import BoxCase, Client, flv_head, flv_stream, flv_unit, push_target, sample_bytes, units
+from net import NetCase
 
 
 def tags(data):
@@ -320,7 +321,9 @@ class Life(BoxCase):
 
     def test_not_from_a_page_of_another_site(self):
         node = self.node()
-        for header in ({"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+        for header in ({"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"},
+                       # its name leads here
+                       {"Origin": "http://evil.example", "Host": "evil.example"}):
             c = self.closing(node.client())
             c.request("POST", push_target("x"), {"Content-Length": 4, "Host": "127.0.0.1", **header},
                       b"FLV\1", "HTTP/1.1")
@@ -376,6 +379,29 @@ class Life(BoxCase):
             self.assertNotIn(b"FLV\x01", data)     # only a file begins like that
             self.assertTrue(all(u < 1000 for u in units(data)))
             self.assertTrue(all(u >= 1000 for u in units(v.read(20000))))
+
+
+class Elsewhere(NetCase):
+    def test_each_takes_over_its_own(self):
+        """A running channel is its encoder's: who may push too, from another address, does not get it. This machine does."""
+        mine, other = self.machine(), self.machine()
+        node = self.node(blocks="".join("[Filter]\nip = %s\nprivate = Yes\n[End]\n" % m.ip for m in (mine, other)))
+
+        def push(place):
+            with place.inside():
+                c = self.closing(Client(node.port, node.host if place is not node.place else "127.0.0.1"))
+            c.request("POST", push_target("s"), {"Content-Length": 99999999}, version="HTTP/1.1")
+            c.send(flv_head() + b"".join(flv_unit(i, key=i == 0) for i in range(3)))
+            return c
+        first = push(mine)
+        cid = node.wait_channel("s")["channelId"]
+        self.assertEqual(push(other).read_head(), 403)
+        node.wait_log("push %s:.*another encoder's" % other.ip)
+        again = push(mine)
+        self.assertEqual(first.read_head(), 503)
+        push(node.place)
+        self.assertEqual(again.read_head(), 503)
+        self.assertEqual([c["channelId"] for c in node.channels()], [cid])
 
 
 if __name__ == "__main__":

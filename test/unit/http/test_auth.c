@@ -252,6 +252,36 @@ START_TEST(cross_site)
 }
 END_TEST
 
+/* Who pushes a stream has no password to show: pages may under a name of this machine only. */
+static const struct {
+	const char *name, *head;
+	bool ok;
+} pushes[] = {
+	{ "encoder", H, true },
+	{ "encoder, HTTP/1.0", "", true },
+	{ "encoder, any name", "Host: nas.example\n", true },
+	{ "page of ours", H "Origin: http://127.0.0.1:7144\nSec-Fetch-Site: same-origin\n", true },
+	{ "page by an allowed name", "Host: peca.example\nOrigin: http://peca.example\n", true },
+	{ "page of another site", H "Origin: http://evil.example\n", false },
+	{ "rebound name", "Host: evil.example\nOrigin: http://evil.example\n", false },
+	{ "rebound name, no Origin", "Host: evil.example\nSec-Fetch-Site: same-origin\n", false },
+};
+
+START_TEST(push_site)
+{
+	struct settings *d = draft_new();
+	struct request rq;
+	struct node n;
+
+	text_copy(d->allowed_hosts, sizeof(d->allowed_hosts), "peca.example");
+	node_up(&n, d);
+	request_of(&rq, "POST /?name=x HTTP/1.1", pushes[_i].head);
+	ck_assert_msg((auth_push_site(&n, &rq) == NULL) == pushes[_i].ok, "%s", pushes[_i].name);
+	request_fini(&rq);
+	node_down(&n);
+}
+END_TEST
+
 static const struct {
 	const char *head, *want;
 } referers[] = {
@@ -292,6 +322,7 @@ Suite *unit_suite(void)
 	tcase_add_test(t, tries);
 	tcase_add_loop_test(t, host, 0, (int)NELEM(hosts));
 	tcase_add_loop_test(t, cross_site, 0, (int)NELEM(sites));
+	tcase_add_loop_test(t, push_site, 0, (int)NELEM(pushes));
 	tcase_add_loop_test(t, referer, 0, (int)NELEM(referers));
 	suite_add_tcase(s, t);
 	return s;
