@@ -134,7 +134,8 @@ static void dispatch(struct app *a, struct servent *sv, nsec patience)
 {
 	struct request *rq = calloc(1, sizeof(*rq));
 	char *line = malloc(HTTP_LINE_MAX + 2);   /* with a CR */
-	nsec deadline = clk_deadline(MAX(patience, sv->local ? HEAD_LOCAL : FIRST_BYTE));
+	const nsec begun = clk_now();
+	nsec deadline = begun + MAX(patience, sv->local ? HEAD_LOCAL : FIRST_BYTE);
 	struct gnuid id;
 	enum status st;
 
@@ -148,7 +149,8 @@ static void dispatch(struct app *a, struct servent *sv, nsec patience)
 		st = sock_fill(&sv->sock, deadline);    /* a file has become free meanwhile */
 	if (st != ST_OK || !listen_serves(a, sv))
 		goto out;               /* a probe, or nothing to say */
-	deadline = clk_deadline(sv->local ? HEAD_LOCAL : WHOLE_HEAD);
+	/* in all, but for one that was to be silent until now */
+	deadline = (patience > 0 ? clk_now() : begun) + (sv->local ? HEAD_LOCAL : WHOLE_HEAD);
 	if (handshake_tls(a, sv, deadline) != ST_OK)
 		goto out;
 	rq->secure = sv->sock.tls != NULL;

@@ -101,6 +101,16 @@ class Framing(Raw):
                 got = c.read_head()
                 self.assertIn(got, (status, 413) if status == 400 and body[:4] == b"ffff" else (status,))
 
+    def test_headers_that_change_nothing(self):
+        """No other protocol is taken up, and no part or state of the answer is asked for (http.md 11)."""
+        want = self.raw(b"GET /api/1 HTTP/1.1\r\nHost: x\r\n\r\n")[2]
+        for header in (b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13",
+                       b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__", b"Range: bytes=0-1",
+                       b"If-Range: \"x\"\r\nRange: bytes=99-", b"If-Match: \"x\"", b"If-Unmodified-Since: Thu, 01 Jan 1970 00:00:00 GMT"):
+            with self.subTest(header):
+                status, _, body = self.raw(b"GET /api/1 HTTP/1.1\r\nHost: x\r\n" + header + b"\r\n\r\n")
+                self.assertEqual((status, body), (200, want))
+
     def test_length_required(self):
         for path in ("/api/1", "/admin", "/api/1/"):
             self.assertEqual(self.raw(b"POST %s HTTP/1.1\r\n\r\n" % path.encode())[0], 411)
@@ -361,7 +371,8 @@ class Deadlines(NetCase):
                 ("half a line", b"GET / HT", b"", 408, 10), ("no end", b"GET /api/1 HTTP/1.0\r\nA: b\r\n", b"", 408, 10),
                 ("body", b"POST /uptest.cgi HTTP/1.0\r\nContent-Length: 5\r\n\r\n", b"", 404, 0),
                 ("form", b"POST /admin HTTP/1.0\r\nContent-Length: 500\r\n\r\n", b"c" * 500, 408, 10),
-                ("chunks", b"POST /admin HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n" * 100, 408, 10))
+                ("chunks", b"POST /admin HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n" * 100, 408, 10),
+                ("late first byte", b"", [b""] * 4 + [b"G"], 408, 10))
         with place.inside():
             clients = [self.closing(Client(PORT, n.host)) for _ in rows]
         began = time.monotonic()
@@ -387,7 +398,7 @@ class Deadlines(NetCase):
                 for c, row in zip(clients, rows):
                     if row[0] not in ended and tick <= len(row[2]):
                         with contextlib.suppress(OSError):
-                            c.send(row[2][tick - 1:tick])
+                            c.send(b"".join(row[2][tick - 1:tick]) if isinstance(row[2], list) else row[2][tick - 1:tick])
         for name, _, _, status, after in rows:
             with self.subTest(name):
                 self.assertIn(name, ended)
@@ -395,6 +406,8 @@ class Deadlines(NetCase):
                 self.assertEqual(int(said[1]) if said else 0, status)
                 self.assertGreaterEqual(ended[name], after - 0.5)
                 self.assertLess(ended[name], (after + 5) * PATIENCE + 1)
+        # the time for all of it begins before the first byte
+        self.assertLess(ended["late first byte"] - ended["no end"], 2.5)
 
 
 if __name__ == "__main__":
