@@ -116,6 +116,9 @@ class OldBrowser(BoxCase):
                 self.assertEqual(ask("/admin?cmd=stop&id=" + cid)[0], 302)
                 doc = xml.etree.ElementTree.fromstring(ask("/admin?cmd=viewxml")[2])
                 self.assertEqual(doc.find("channels_relayed").get("total"), "0")
+                # what it means by the last key is no business of ours
+                status, head, _ = ask("/admin?cmd=fetch&url=http://127.0.0.1:1/&name=n&stream=CreateRelay")
+                self.assertEqual((status, b"\r\nLocation: /html/en/relays.html\r\n" in head), (302, True))
                 n.stop()
 
 

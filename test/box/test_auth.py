@@ -321,7 +321,7 @@ class Rights(Auth):
 
     def setUp(self):
         self.trusting = self.node({"maxDirect": 9, "maxRelays": 9}, name="source")
-        self.push(self.trusting, "on air")
+        self.push(self.trusting, "on air", bitrate=500)
         self.cid = self.trusting.wait_channel("on air")["channelId"]
         self.strange = self.strict()
         token = self.token(self.cid)
@@ -358,6 +358,14 @@ class Rights(Auth):
             r = self.ask(self.strange, "GET", "/pls/%s?tip=%s&auth=%s" % (other, self.trusting.address, auth))
             self.assertEqual(r.status, 503, auth)
 
+    def test_token_is_for_the_start_alone(self):
+        """Limits, filters and services count for who has one as for anybody (http.md 10.5)."""
+        path = "/stream/%s?tip=%s&auth=%s" % (self.cid, self.trusting.address, self.token(self.cid))
+        for ini, blocks in (({"maxDirect": 0}, ""), ({}, "[Server1]\nallowDirect = No\n[End]\n"),
+                            ({"maxBitrateOut": 1}, ""), ({}, "[Filter]\nip = 255.255.255.255\nnetwork = Yes\n[End]\n")):
+            with self.subTest((ini, blocks)):
+                self.assertEqual(self.ask(self.strict(ini, blocks=blocks), "GET", path).status, 503)
+
     def test_every_answer_says_what_it_is(self):
         for method, path, wants in self.TABLE:
             if method == "OPTIONS" or path.startswith(("/stream", "/channel", "/api/1/events")):
@@ -379,6 +387,7 @@ class Hosts(Auth):
                              ("x" * 300, 401), ("a b", 401), ("", 401)):
             with self.subTest(host):
                 self.assertEqual(self.ask(node, "GET", HOME, {"Host": host}).status, status)
+                self.assertEqual(self.ask(node, "GET", "/metrics", {"Host": host}).status, status)
 
     def test_login_form_of_another_site(self):
         node = self.strict()

@@ -80,6 +80,7 @@ class Yp:
             rq.send_header("Content-Length", str(len(body)))
             if headers.get("etag"):
                 rq.send_header("ETag", headers["etag"])
+                rq.send_header("Last-Modified", "Thu, 26 Nov 2020 21:00:00 GMT")
             if headers.get("encoding"):
                 rq.send_header("Content-Encoding", headers["encoding"])
             rq.end_headers()
@@ -188,7 +189,8 @@ class Feeds(BoxCase):
         self.reload(n, feeds(a, self.yp.url("/b.txt")))
         self.assertEqual({c["name"] for c in self.wait_listed(n, 2)}, {"kept", "second"})
         wait_until(lambda: len(self.yp.requests("/a.txt")) == 2, WAIT)
-        self.assertEqual(self.yp.requests("/a.txt")[1]["If-None-Match"], '"v1"')
+        again = self.yp.requests("/a.txt")[1]
+        self.assertEqual((again["If-None-Match"], again["If-Modified-Since"]), ('"v1"', "Thu, 26 Nov 2020 21:00:00 GMT"))
         self.wait_feed_log(n, "unchanged")
         # what is no feed any more is not listed any more
         self.reload(n, feeds(self.yp.url("/c.txt")))
