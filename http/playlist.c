@@ -111,7 +111,7 @@ static struct chan *find(struct node *n, struct servent *sv, const struct reques
 	const struct stream_target *t, int *status)
 {
 	bool may_start = rq->method == HTTP_GET && http_target_may_start(n, sv, t);
-	struct chan *c = http_target_find(n, t, sv->local);
+	struct chan *c = http_target_find(n, t, http_is_home(n, sv));
 	struct host tip;
 	bool has_tip;
 

@@ -104,6 +104,11 @@ struct chan *http_target_find(struct node *n, const struct stream_target *t, boo
 	return by_name && t->name[0] != '\0' ? find_by_name(n, t->name) : NULL;
 }
 
+bool http_is_home(struct node *n, const struct servent *sv)
+{
+	return sv->local && node_is_private(n, &sv->peer);
+}
+
 bool http_target_tip(struct node *n, const struct servent *sv, const struct stream_target *t,
 	struct host *tip, nsec deadline)
 {
@@ -121,10 +126,11 @@ bool http_target_tip(struct node *n, const struct servent *sv, const struct stre
 		why = "multicast";
 	else if (servmgr_is_self(n->sm, tip))
 		why = "ourselves";
-	else if (!sv->local && (host_is_loopback(tip) || host_is_linklocal(tip) ||
+	else if (!http_is_home(n, sv) && (host_is_loopback(tip) || host_is_linklocal(tip) ||
 	    servmgr_is_local(n->sm, tip)))
 		why = "an address of this machine, from elsewhere";
-	else if (host_is_global(&sv->peer) && !host_is_global(tip) && !node_is_private(n, &sv->peer))
+	else if ((sv->local || host_is_global(&sv->peer)) && !host_is_global(tip) &&
+	    !node_is_private(n, &sv->peer))
 		why = "an address in our own network, from outside";
 	if (why != NULL) {
 		log_peer(LOG_INFO, &sv->peer, "http: tip %s ignored: %s", t->tip, why);

@@ -38,13 +38,17 @@ struct stream_target {
 bool http_target_parse(const char *target, struct stream_target *t);
 
 /* The carried channel it names, referenced; NULL when there is none.
- * by_name  may names be used (loopback and admins only)? An exact name first, else the oldest
+ * by_name  may names be used (http_is_home())? An exact name first, else the oldest
  *          channel with the text in its name. */
 struct chan *http_target_find(struct node *n, const struct stream_target *t, bool by_name);
 
+/* Is it somebody of this machine, with its rights: trusted, or private by a filter? A proxy in front of the
+ * node is neither (trustLocalhost off). */
+bool http_is_home(struct node *n, const struct servent *sv);
+
 /* The usable address of the tip, names looked up. Logs why one is ignored.
  * returns  false when there is none: nothing given, not an address, port 0, ourselves, multicast,
- *          or loopback although the asker is not local */
+ *          or an address of this machine or its network although the asker is from elsewhere */
 bool http_target_tip(struct node *n, const struct servent *sv, const struct stream_target *t,
 	struct host *tip, nsec deadline);
 

@@ -41,7 +41,7 @@ struct chan *direct_channel(struct app *a, struct servent *sv, const struct stre
 {
 	bool known = t->has_id && chanmgr_list_exists(a->node.cm, &t->id);
 	bool may_start = !head_only && t->has_id && http_target_may_start(&a->node, sv, t);
-	struct chan *c = http_target_find(&a->node, t, sv->local);
+	struct chan *c = http_target_find(&a->node, t, http_is_home(&a->node, sv));
 	struct host tip = { 0 };
 	nsec wait = AGAIN_TIME;
 

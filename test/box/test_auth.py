@@ -9,12 +9,14 @@ import subprocess
 import unittest
 import urllib.parse
 
-from harness import PEERCAST, BoxCase, Response
+from harness import PEERCAST, BoxCase, Client, Response
+from net import NetCase
 
 HOME = "/html/en/index.html"
 HTML = {"Accept": "text/html,application/xhtml+xml"}
 SECRET = "s3cret &+%"
 BCID = "00D67218FD425A17786B476C25E22A34"
+EVERYBODY = "[Filter]\nip = 255.255.255.255\nnetwork = Yes\ndirect = Yes\n[End]\n"
 
 
 def basic(password, user=""):
@@ -23,6 +25,10 @@ def basic(password, user=""):
 
 def form(**fields):
     return urllib.parse.urlencode(fields).encode()
+
+
+def token_of(cid):
+    return hashlib.md5(("%s:%s" % (BCID, cid)).encode()).hexdigest()
 
 
 def hashed(password):
@@ -321,16 +327,11 @@ class Rights(Auth):
 
     def setUp(self):
         self.trusting = self.node({"maxDirect": 9, "maxRelays": 9}, name="source")
-        self.push(self.trusting, "on air", bitrate=500)
+        self.push(self.trusting, "on air")
         self.cid = self.trusting.wait_channel("on air")["channelId"]
-        self.strange = self.strict()
-        token = self.token(self.cid)
-        r = self.ask(self.strange, "GET", "/pls/%s?tip=%s&auth=%s" % (self.cid, self.trusting.address, token))
-        self.assertEqual(r.status, 200)     # so a token starts a relay, and now it plays there too
-
-    @staticmethod
-    def token(cid):
-        return hashlib.md5(("%s:%s" % (BCID, cid)).encode()).hexdigest()
+        self.strange = self.strict(blocks=EVERYBODY + "[Filter]\nip = 127.0.0.77\nprivate = Yes\n[End]\n")
+        r = self.ask(self.strange, "GET", "/pls/%s?tip=%s" % (self.cid, self.trusting.address), source="127.0.0.77")
+        self.assertEqual(r.status, 200)     # now it plays there too
 
     def test_table(self):
         _, cookie = self.login(self.strange)
@@ -347,24 +348,16 @@ class Rights(Auth):
                     source = self.address() if who == "wrong" else None
                     target = path
                     if who == "token":
-                        target += ("&" if "?" in path else "?") + "auth=" + self.token(self.cid)
+                        target += ("&" if "?" in path else "?") + "auth=" + token_of(self.cid)
                     body = None if method != "POST" else self.API if "api" in path else b"cmd=none"
                     node = self.trusting if who == "loopback" else self.strange
                     self.assertEqual(self.ask(node, method, target, headers, body, source).status, want)
 
     def test_token_is_not_for_another_channel(self):
         other = "%032X" % 77
-        for auth in (self.token(self.cid), self.token(other).upper(), self.token(other)[:-1], "", "x" * 400):
+        for auth in (token_of(self.cid), token_of(other).upper(), token_of(other)[:-1], "", "x" * 400):
             r = self.ask(self.strange, "GET", "/pls/%s?tip=%s&auth=%s" % (other, self.trusting.address, auth))
             self.assertEqual(r.status, 503, auth)
-
-    def test_token_is_for_the_start_alone(self):
-        """Limits, filters and services count for who has one as for anybody (http.md 10.5)."""
-        path = "/stream/%s?tip=%s&auth=%s" % (self.cid, self.trusting.address, self.token(self.cid))
-        for ini, blocks in (({"maxDirect": 0}, ""), ({}, "[Server1]\nallowDirect = No\n[End]\n"),
-                            ({"maxBitrateOut": 1}, ""), ({}, "[Filter]\nip = 255.255.255.255\nnetwork = Yes\n[End]\n")):
-            with self.subTest((ini, blocks)):
-                self.assertEqual(self.ask(self.strict(ini, blocks=blocks), "GET", path).status, 503)
 
     def test_every_answer_says_what_it_is(self):
         for method, path, wants in self.TABLE:
@@ -376,6 +369,23 @@ class Rights(Auth):
             with self.subTest((method, path)):
                 self.assertEqual(r.headers["x-content-type-options"], "nosniff")
                 self.assertIn("frame-ancestors 'none'", r.headers["content-security-policy"])
+
+
+class Tokens(NetCase):
+    def test_for_the_start_alone(self):
+        """Who has one starts a relay; limits, filters and services count for him as for anybody (http.md 10.5)."""
+        source, far = self.node(), self.machine()
+        self.push(source, "on air", bitrate=500)
+        cid = source.wait_channel("on air")["channelId"]
+        path = "/stream/%s?tip=%s&auth=%s" % (cid, source.address, token_of(cid))
+        for ini, blocks, status in (({}, "", 200), ({"maxDirect": 0}, "", 503), ({"maxBitrateOut": 1}, "", 503),
+                                    ({}, "[Server1]\nallowDirect = No\n[End]\n", 503),
+                                    ({}, "[Filter]\nip = 255.255.255.255\nnetwork = Yes\n[End]\n", 503)):
+            with self.subTest((ini, blocks)):
+                n = self.node({"broadcastID": BCID, "maxDirect": 9, **ini}, blocks=blocks)
+                with far.inside(), Client(n.port, n.host) as c:
+                    c.request("GET", path)
+                    self.assertEqual(c.read_head(), status)
 
 
 class Hosts(Auth):

@@ -144,14 +144,17 @@ START_TEST(tip)
 	struct stream_target t;
 	struct node n;
 	struct servent *sv;
-	struct host h, peers[2] = { home(), stranger() };
+	struct host h, peers[] = { home(), stranger(), home() };
 	char text[HOST_STRLEN];
 	int far, k;
 
-	node_up(&n, NULL);
-	for (k = 0; k < 2; k++) {
+	for (k = 0; k < 3; k++) {
+		struct settings *d = draft_new();
 		bool want = k == 0 ? tips[_i].local_ok : tips[_i].remote_ok;
 
+		/* the last one comes through a proxy in front of the node: from anywhere */
+		d->trust_localhost = k < 2;
+		node_up(&n, d);
 		memset(&t, 0, sizeof(t));
 		text_copy(t.tip, sizeof(t.tip), tips[_i].tip);
 		sv = servent_up(&n, peers[k], &far);
@@ -162,8 +165,8 @@ START_TEST(tip)
 			ck_assert_str_eq(host_str(&h, text), tips[_i].want);
 		servent_end(&sv);
 		close(far);
+		node_down(&n);
 	}
-	node_down(&n);
 }
 END_TEST
 
