@@ -23,6 +23,7 @@ static void put_entry(struct buf *out, const struct dirview *v, const struct dir
 		{ "channelId", gnuid_str(&c->id, hex), 0 }, { "comment", c->text[FEED_COMMENT], 0 },
 		{ "contactUrl", c->text[FEED_URL], 0 }, { "contentType", c->text[FEED_TYPE], 0 },
 		{ "creator", c->text[FEED_ARTIST], 0 }, { "description", c->text[FEED_DESC], 0 },
+		{ "encodedName", c->text[FEED_ENCODED], 0 },
 		{ "genre", c->text[FEED_GENRE], 0 }, { "listeners", NULL, c->listeners },
 		{ "name", c->text[FEED_NAME], 0 }, { "relays", NULL, c->relays },
 		{ "trackTitle", c->text[FEED_TITLE], 0 }, { "trackUrl", c->text[FEED_TRACK_URL], 0 },

@@ -42,7 +42,7 @@ static void text(struct obj *b, const char *key, const char *fmt, ...) PRINTF_LI
 
 static void text(struct obj *b, const char *key, const char *fmt, ...)
 {
-	char s[SETTINGS_LONG + 64];
+	char s[SETTINGS_LONG + 4 * TEXT_MAX];   /* a feed's address with a name */
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -157,15 +157,21 @@ static int folder_of(const char *url)
 	return n > 0 ? (int)n - 1 : 0;
 }
 
+/* A page of the YP about a channel; "" for one without a name there. */
+static void page_state(struct obj *b, const char *key, const char *feed, const char *page, const char *name)
+{
+	if (name[0] != '\0')
+		text(b, key, "%.*s/%s?cn=%s", folder_of(feed), feed, page, name);
+	else
+		text(b, key, "%s", "");
+}
+
 static json_t *listed_state(const struct dirview *v, const struct direntry *e)
 {
 	const struct feedchan *c = e->chan;
 	struct obj b = obj_new();
-	const char *feed = v->feeds[e->feed].url;
-	struct buf name;
+	const char *feed = v->feeds[e->feed].url, *name = c->text[FEED_ENCODED];
 
-	buf_init(&name, 3 * TEXT_MAX);
-	pct_encode(&name, c->text[FEED_NAME]);
 	text(&b, "name", "%s", c->text[FEED_NAME]);
 	set(&b, "id", hex_id(&c->id));
 	text(&b, "tip", "%s", c->text[FEED_TIP]);
@@ -180,14 +186,13 @@ static json_t *listed_state(const struct dirview *v, const struct direntry *e)
 	text(&b, "trackAlbum", "%s", c->text[FEED_ALBUM]);
 	text(&b, "trackName", "%s", c->text[FEED_TITLE]);
 	text(&b, "trackContact", "%s", c->text[FEED_TRACK_URL]);
-	text(&b, "encodedName", "%s", buf_cstr(&name));
+	text(&b, "encodedName", "%s", name);
 	text(&b, "uptime", "%u:%02u", c->uptime_s / 3600, c->uptime_s / 60 % 60);
 	text(&b, "comment", "%s", c->text[FEED_COMMENT]);
 	flag(&b, "direct", c->direct);
 	text(&b, "feedUrl", "%s", feed);
-	text(&b, "chatUrl", "%.*s/chat.php?cn=%s", folder_of(feed), feed, buf_cstr(&name));
-	text(&b, "statsUrl", "%.*s/getgmt.php?cn=%s", folder_of(feed), feed, buf_cstr(&name));
-	buf_fini(&name);
+	page_state(&b, "chatUrl", feed, "chat.php", name);
+	page_state(&b, "statsUrl", feed, "getgmt.php", name);
 	return obj_done(&b);
 }
 

@@ -462,7 +462,7 @@ static void put_listed(struct buf *out, const struct feedchan *c)
 	field(out, c->text[FEED_ALBUM]);
 	field(out, c->text[FEED_TITLE]);
 	field(out, c->text[FEED_TRACK_URL]);
-	url_field(out, c->text[FEED_NAME]);
+	field(out, c->text[FEED_ENCODED]);
 	buf_printf(out, "%u:%02u<>click<>", c->uptime_s / 3600, c->uptime_s / 60 % 60);
 	field(out, c->text[FEED_COMMENT]);
 	buf_printf(out, "%d\n", c->direct);

@@ -18,7 +18,8 @@ struct field {
 /* Which field has which text. */
 static const uint8_t field_of[FEED_TEXTS] = {
 	[FEED_NAME] = 0, [FEED_TIP] = 2, [FEED_URL] = 3, [FEED_GENRE] = 4, [FEED_DESC] = 5, [FEED_TYPE] = 9,
-	[FEED_ARTIST] = 10, [FEED_ALBUM] = 11, [FEED_TITLE] = 12, [FEED_TRACK_URL] = 13, [FEED_COMMENT] = 17,
+	[FEED_ARTIST] = 10, [FEED_ALBUM] = 11, [FEED_TITLE] = 12, [FEED_TRACK_URL] = 13,
+	[FEED_ENCODED] = 14, [FEED_COMMENT] = 17,
 };
 enum { F_ID = 1, F_LISTENERS = 6, F_RELAYS = 7, F_BITRATE = 8, F_UPTIME = 15, F_DIRECT = 18 };
 
@@ -123,6 +124,22 @@ static void text_of(const struct field *f, char dst[TEXT_MAX])
 	(void)text_clean(dst, TEXT_MAX, raw, n);
 }
 
+#define ENCODED (3 * TEXT_MAX)  /* bytes of a name, encoded */
+
+/* All of it, when it can stand in an address; else "". */
+static void encoded_of(const struct field *f, char dst[ENCODED])
+{
+	char raw[ENCODED + 4];
+	const size_t n = feed_unescape(raw, sizeof(raw), f->p, f->n);
+	bool ok = n < ENCODED;
+
+	for (size_t i = 0; i < n && ok; i++)
+		ok = ascii_isalnum((uint8_t)raw[i]) ||
+			(raw[i] != '\0' && strchr("%+-._~*!'()", raw[i]) != NULL);
+	memcpy(dst, raw, ok ? n : 0);
+	dst[ok ? n : 0] = '\0';
+}
+
 static bool is_web(const char *s)
 {
 	return ascii_ncasecmp(s, "http://", 7) == 0 || ascii_ncasecmp(s, "https://", 8) == 0;
@@ -216,7 +233,7 @@ static bool take_line(struct feedlist *l, struct offsets *o, const char *p, size
 {
 	struct feedchan *c = &l->chans[l->n];
 	struct field f[FEED_FIELDS];
-	char id[GNUID_STRLEN], text[TEXT_MAX];
+	char id[GNUID_STRLEN], text[ENCODED];
 
 	if (!split(p, n, f) || f[F_ID].n != GNUID_STRLEN - 1)
 		return false;
@@ -230,7 +247,10 @@ static bool take_line(struct feedlist *l, struct offsets *o, const char *p, size
 	c->bitrate_kbps = (uint32_t)number(&f[F_BITRATE], 0, INT32_MAX, 0);
 	c->uptime_s = uptime(&f[F_UPTIME]);
 	for (size_t i = 0; i < FEED_TEXTS; i++) {
-		text_of(&f[field_of[i]], text);
+		if (i == FEED_ENCODED)
+			encoded_of(&f[field_of[i]], text);
+		else
+			text_of(&f[field_of[i]], text);
 		if (((i == FEED_URL || i == FEED_TRACK_URL) && !is_web(text)) ||
 		    (i == FEED_TIP && !is_tip(text)))
 			text[0] = '\0';

@@ -25,7 +25,9 @@
 /* In the order of the line. */
 enum feedtext {
 	FEED_NAME, FEED_TIP, FEED_URL, FEED_GENRE, FEED_DESC, FEED_TYPE, FEED_ARTIST, FEED_ALBUM, FEED_TITLE,
-	FEED_TRACK_URL, FEED_COMMENT, FEED_TEXTS
+	FEED_TRACK_URL,
+	FEED_ENCODED,           /* the name for the YP's pages, URL-encoded: < 3 * TEXT_MAX; "" = none */
+	FEED_COMMENT, FEED_TEXTS
 };
 
 struct feedchan {

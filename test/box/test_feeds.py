@@ -2,10 +2,12 @@
 """Lists of yellow pages in the node: fetched, read, merged, and used (node.md 9)."""
 import contextlib
 import gzip
+import html
 import http.server
 import signal
 import threading
 import time
+import urllib.parse
 
 import harness
 from harness import BoxCase, free_port, new_id, wait_until
@@ -15,7 +17,8 @@ WAIT = 25
 
 def line(name="n", cid=None, tip="192.0.2.1:7144", listeners=3, relays=1, **kw):
     f = [name, cid or new_id(), tip, kw.get("url", "http://c/"), kw.get("genre", "g"), kw.get("desc", "d"),
-         str(listeners), str(relays), "500", "FLV", "artist", "album", "title", "http://t/", name, "1:05", "click",
+         str(listeners), str(relays), "500", "FLV", "artist", "album", "title", "http://t/",
+         kw.get("encoded", urllib.parse.quote(html.unescape(name))), "1:05", "click",
          kw.get("comment", "hi"), "1"]
     return "<>".join(f) + "\n"
 
@@ -121,17 +124,22 @@ class Feeds(BoxCase):
     def test_listed_and_merged(self):
         cid = new_id()
         self.yp.list("/a.txt", line("A &amp; &lt;B&gt;", cid, listeners=2, comment="c &#039;x&#039;") +
-                     line("top", listeners=50) + line("hidden", listeners=-1))
+                     line("top - &lt;Free&gt;", listeners=50, encoded="top") + line("hidden", listeners=-1, encoded="<x"))
         self.yp.list("/b.txt?x".split("?", maxsplit=1)[0], line("twice", cid, listeners=7))
         a, b = self.yp.url("/a.txt"), self.yp.url("/b.txt?x=1")
         n = self.node(blocks=feeds(a, b))
         got = self.wait_listed(n, 4)
-        self.assertEqual([c["name"] for c in got], ["top", "twice", "A & <B>", "hidden"])
+        self.assertEqual([c["name"] for c in got], ["top - <Free>", "twice", "A & <B>", "hidden"])
+        # the YP's own pages know a channel by the name the list has for them, and some by none
+        state = n.rpc("getState", [["servMgr"]])["servMgr"]["channelDirectory"]
+        self.assertEqual([(c["encodedName"], c["chatUrl"], c["statsUrl"]) for c in state["channels"][::3]],
+                         [("top", self.yp.url("/chat.php?cn=top"), self.yp.url("/getgmt.php?cn=top")), ("", "", "")])
+        self.assertEqual((state["totalListeners"], state["totalRelays"]), ("59", "4"))
         self.assertEqual(got[2], {
             "yellowPage": a, "name": "A & <B>", "channelId": cid, "tracker": "192.0.2.1:7144", "contactUrl": "http://c/",
             "genre": "g", "description": "d", "comment": "c 'x'", "bitrate": 500, "contentType": "FLV",
             "trackTitle": "title", "album": "album", "creator": "artist", "trackUrl": "http://t/", "listeners": 2,
-            "relays": 1, "uptime": 3900})
+            "relays": 1, "uptime": 3900, "encodedName": "A%20%26%20%3CB%3E"})
         self.assertEqual(got[1]["yellowPage"], b)
         got = n.rpc("getYPFeeds")
         self.assertEqual([{k: f[k] for k in ("url", "directoryUrl", "status", "channels", "name")} for f in got], [
@@ -149,6 +157,7 @@ class Feeds(BoxCase):
         rows = [x.split("<>") for x in r.text.splitlines()]
         self.assertEqual([len(x) for x in rows], [19] * 4)
         self.assertEqual((rows[2][0], rows[2][1], rows[2][17]), ("A &amp; &lt;B&gt;", cid, "c &#039;x&#039;"))
+        self.assertEqual([x[14] for x in rows], ["top", "twice", "A%20%26%20%3CB%3E", ""])
         self.assertIn("3 channels", self.feed_log(n, 0))
         self.assertEqual(n.get("/admin?cmd=chanfeedlog&index=2").status, 404)
         self.assertEqual(n.get("/admin?cmd=chanfeedlog&index=-1").status, 404)

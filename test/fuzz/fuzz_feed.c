@@ -15,7 +15,7 @@ static void check_list(const struct feedlist *l)
 		const struct feedchan *c = &l->chans[i];
 
 		for (size_t k = 0; k < FEED_TEXTS; k++) {
-			ASSERT(strlen(c->text[k]) < TEXT_MAX);
+			ASSERT(strlen(c->text[k]) < (k == FEED_ENCODED ? 3 : 1) * TEXT_MAX);
 			ASSERT(text_is_clean(c->text[k], strlen(c->text[k])));
 		}
 		ASSERT(c->text[FEED_URL][0] == '\0' || ascii_ncasecmp(c->text[FEED_URL], "http", 4) == 0);

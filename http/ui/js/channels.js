@@ -334,7 +334,7 @@ let detailed = null;
 function yellowPageLink(ch, script) {
 	const dir = feeds.find((f) => f.url === ch.yellowPage)?.directoryUrl;
 	try {
-		return dir && ch.name ? new URL(`${script}?cn=${encodeURIComponent(ch.name)}`, dir).href : null;
+		return dir && ch.encodedName ? new URL(`${script}?cn=${ch.encodedName}`, dir).href : null;
 	} catch {
 		return null;
 	}

@@ -46,7 +46,7 @@ static struct feedlist *parsed(const char *text)
 START_TEST(whole_line)
 {
 	static const char *const want[FEED_TEXTS] = { "name", "192.0.2.1:7144", "http://c/", "g", "d", "FLV",
-		"artist", "album", "title", "https://t/", "hi" };
+		"artist", "album", "title", "https://t/", "x", "hi" };
 	struct feedlist *l = parsed("\xef\xbb\xbf" GOOD);
 	char hex[GNUID_STRLEN];
 
@@ -136,9 +136,16 @@ static const struct field_row {
 	{ FEED_URL, "//a/", "" },
 	{ FEED_TRACK_URL, "data:text/html,x", "" },
 	{ FEED_TRACK_URL, "http://a/", "http://a/" },
+	{ FEED_ENCODED, "%E9%9b+a-b_c.d~e*", "%E9%9b+a-b_c.d~e*" },
+	{ FEED_ENCODED, "it&#039;s(a)!", "it's(a)!" },
+	{ FEED_ENCODED, "a&b=c", "" },
+	{ FEED_ENCODED, "a&amp;b", "" },
+	{ FEED_ENCODED, "a b", "" },
+	{ FEED_ENCODED, "\"><script>", "" },
+	{ FEED_ENCODED, "\xe3\x81\x82", "" },
 };
 
-static const int at[FEED_TEXTS] = { 0, 2, 3, 4, 5, 9, 10, 11, 12, 13, 17 };
+static const int at[FEED_TEXTS] = { 0, 2, 3, 4, 5, 9, 10, 11, 12, 13, 14, 17 };
 
 /* A line with one field filled in. */
 static struct feedlist *line_with(int field, const char *text)
@@ -208,6 +215,16 @@ START_TEST(texts_are_cut)
 	l = line_with(0, text);
 	ck_assert_uint_eq(l->n, 1);
 	ck_assert_uint_eq(strlen(l->chans[0].text[FEED_NAME]), TEXT_MAX - 2);
+	feedlist_unref(&l);
+	/* an encoded one is whole, or not there */
+	memset(text, 'a', sizeof(text) - 1);
+	text[3 * TEXT_MAX - 1] = '\0';
+	l = line_with(14, text);
+	ck_assert_str_eq(l->chans[0].text[FEED_ENCODED], text);
+	feedlist_unref(&l);
+	text[3 * TEXT_MAX - 1] = 'a';
+	l = line_with(14, text);
+	ck_assert_str_eq(l->chans[0].text[FEED_ENCODED], "");
 	feedlist_unref(&l);
 }
 END_TEST
