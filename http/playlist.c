@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "http/playlist.h"
 
-#include <stdatomic.h>
 #include <string.h>
 
+#include "core/sys/lock.h"
 #include "core/sys/text.h"
 #include "http/auth.h"
 #include "http/target.h"
 
 #define TIP_TIME (5 * NSEC_PER_SEC)     /* to look a name up */
 
-/* Statistics in nature: relaxed is enough, the limit may be off by a request for a moment. */
-static _Atomic uint32_t waiting;
+/* Who waits for a relay to play. */
+struct waits {
+	struct mtx mtx;                                         /* lk_leaf */
+	struct host who[PLAYLIST_WAITING] GUARDED_BY(lk_leaf);  /* host_subscriber(); unset = a free place */
+};
+
+static struct waits waits = { .mtx = MTX_INIT(lk_leaf) };
+
+LOCK_DEFINE(waits, struct waits, mtx, lk_leaf)
 
 enum playlist playlist_kind(const struct chaninfo *info, const char *name)
 {
@@ -134,29 +141,49 @@ static struct chan *find(struct node *n, struct servent *sv, const struct reques
 	return c;
 }
 
+/* A place to wait in; PLAYLIST_WAITING = there is none. */
+static size_t wait_begin(const struct servent *sv)
+{
+	const struct host who = host_subscriber(&sv->peer);
+	size_t place = PLAYLIST_WAITING, same = 0;
+
+	waits_lock(&waits);
+	for (size_t i = 0; i < PLAYLIST_WAITING; i++)
+		if (!host_is_set(&waits.who[i]))
+			place = i;
+		else if (host_same_ip(&waits.who[i], &who))
+			same++;
+	if (same >= PLAYLIST_WAITING_EACH && !sv->local)
+		place = PLAYLIST_WAITING;
+	if (place < PLAYLIST_WAITING)
+		waits.who[place] = who;
+	waits_unlock(&waits);
+	return place;
+}
+
+static void wait_end(size_t place)
+{
+	waits_lock(&waits);
+	waits.who[place] = (struct host){ .port = 0 };
+	waits_unlock(&waits);
+}
+
 /* Wait for it to play: 0, or the status to answer; -1 when we are told to stop. */
 static int wait_for(struct chan *c, struct servent *sv)
 {
-	int status = 0;
+	enum status st;
+	size_t place;
 
 	if (chan_is_playing(c))
 		return 0;
-	if (atomic_fetch_add_explicit(&waiting, 1, memory_order_relaxed) >= PLAYLIST_WAITING) {
-		status = 503;
-	} else {
-		switch (chan_wait_head(c, &sv->mbox, clk_deadline(PLAYLIST_WAIT))) {
-		case ST_OK:
-			break;
-		case ST_STOPPED:
-			status = mbox_is_stopped(&sv->mbox) ? -1 : 404;
-			break;
-		default:
-			status = 504;
-			break;
-		}
-	}
-	atomic_fetch_sub_explicit(&waiting, 1, memory_order_relaxed);
-	return status;
+	place = wait_begin(sv);
+	if (place == PLAYLIST_WAITING)
+		return 503;
+	st = chan_wait_head(c, &sv->mbox, clk_deadline(PLAYLIST_WAIT));
+	wait_end(place);
+	if (st == ST_STOPPED)
+		return mbox_is_stopped(&sv->mbox) ? -1 : 404;
+	return st == ST_OK ? 0 : 504;
 }
 
 /* The scheme of WMV and WMA in an ASX; NULL = that of the others. VLC takes http:// for a file there,

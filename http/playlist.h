@@ -14,7 +14,8 @@
 #include "http/response.h"
 
 #define PLAYLIST_WAIT    (10 * NSEC_PER_SEC)    /* for a relay to play */
-#define PLAYLIST_WAITING 64                     /* requests that wait at once */
+#define PLAYLIST_WAITING 64                     /* requests that wait at once, */
+#define PLAYLIST_WAITING_EACH 8                 /* of them of an address (IPv6: /64), but of this machine */
 
 enum playlist { PLAYLIST_M3U, PLAYLIST_ASX, PLAYLIST_RAM };
 

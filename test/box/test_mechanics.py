@@ -3,6 +3,8 @@
 import contextlib
 import json
 import re
+import selectors
+import socket
 import time
 import unittest
 import urllib.parse
@@ -345,6 +347,36 @@ class Strangers(NetCase):
                 c.request("GET", "/api/1")
                 self.assertEqual(c.read_head(), 200)
         self.assertEqual(n.get("/api/1").status, 200)
+
+
+class Waits(NetCase):
+    def test_not_all_of_one_address(self):
+        """Who waits for a channel to play keeps no place from others: eight of an address may, and more are told at once
+        (http.md 13.1)."""
+        one, other, silent = self.machine(), self.machine(), self.machine()
+        with silent.inside():
+            self.closing(socket.create_server(("", PORT)))
+        n = self.node(blocks="".join("[Filter]\nip = %s\nprivate = Yes\nnetwork = Yes\ndirect = Yes\n[End]\n" % m.ip
+                                     for m in (one, other)))
+        cid = new_id()
+
+        def ask(place):
+            with place.inside():
+                c = self.closing(Client(PORT, n.host))
+            c.request("GET", "/pls/%s?tip=%s:%d" % (cid, silent.ip, PORT))
+            return c
+        asked = [ask(one) for _ in range(9)]
+        with selectors.DefaultSelector() as s:
+            for c in asked:
+                s.register(c.sock, selectors.EVENT_READ)
+            (refused, _), = s.select(20)
+            self.assertEqual([c.read_head() for c in asked if c.sock is refused.fileobj], [503])
+            late = ask(other)
+            self.wait(lambda: other.ip in str(n.rpc("getConnections")))
+            self.assertEqual(ask(one).read_head(), 503)
+            s.unregister(refused.fileobj)
+            s.register(late.sock, selectors.EVENT_READ)
+            self.assertEqual(s.select(0), [])
 
 
 class Crowds(BoxCase):
