@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "http/auth.h"
 
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -44,28 +45,38 @@ bool auth_token_ok(const char *token, const struct gnuid *bcid, const struct gnu
 
 #define TRIES_SLOTS  1024
 #define TRIES_WINDOW (60 * NSEC_PER_SEC)
+#define TRIES_WAIT   (5 * NSEC_PER_SEC)         /* for others of the address to be judged */
 
 struct tries {
 	struct mtx mtx;                                 /* lk_leaf */
+	struct cond judged;
 	struct {
 		struct host who;                        /* IPv6: the /64, all of it one subscriber's */
-		nsec since;
-		uint32_t wrong;
+		nsec since;                             /* the first of the wrong ones */
+		uint32_t wrong, open;                   /* open: being looked at; the slot stays his */
 	} slot[TRIES_SLOTS] GUARDED_BY(lk_leaf);
 };
 
-static struct tries tries = { .mtx = MTX_INIT(lk_leaf) };
+static struct tries tries;
+static pthread_once_t tries_once = PTHREAD_ONCE_INIT;
 
 LOCK_DEFINE(tries, struct tries, mtx, lk_leaf)
 
-/* The slot of an address, else a free or the oldest one, emptied. */
+static void tries_init(void)
+{
+	mtx_init(&tries.mtx, &lk_leaf);
+	cond_init(&tries.judged);
+}
+
+/* The slot of an address, else a free or the oldest one, emptied; TRIES_SLOTS = all are in use. */
 static size_t slot_locked(const struct host *who, nsec now) REQUIRES(lk_leaf)
 {
 	nsec since = NSEC_NEVER;
-	size_t i, oldest = 0;
+	size_t i, oldest = TRIES_SLOTS;
 
 	for (i = 0; i < TRIES_SLOTS; i++) {
-		const nsec at = tries.slot[i].wrong > 0 ? tries.slot[i].since : 0;
+		const bool open = tries.slot[i].open > 0;
+		const nsec at = open ? NSEC_NEVER : tries.slot[i].wrong > 0 ? tries.slot[i].since : 0;
 
 		if (at > 0 && host_same_ip(&tries.slot[i].who, who))
 			break;
@@ -76,39 +87,49 @@ static size_t slot_locked(const struct host *who, nsec now) REQUIRES(lk_leaf)
 	}
 	if (i == TRIES_SLOTS)
 		i = oldest;
-	if (!host_same_ip(&tries.slot[i].who, who) || now - tries.slot[i].since > TRIES_WINDOW) {
+	if (i < TRIES_SLOTS && (!host_same_ip(&tries.slot[i].who, who) ||
+	    now - tries.slot[i].since > TRIES_WINDOW)) {
 		tries.slot[i].who = *who;
-		tries.slot[i].since = now;
 		tries.slot[i].wrong = 0;
 	}
 	return i;
 }
 
-/* A password is going to be looked at: it counts as wrong until it was right, so that who asks with a
- * hundred connections at once has no more tries. false = too many. */
-static bool tries_begin(const struct host *peer)
+/* A password is going to be looked at. Each that is not judged yet may be wrong, so that who asks with a
+ * hundred connections at once has no more tries; but who comes with the right one so often only has to wait.
+ * returns  the slot, for tries_end(); TRIES_SLOTS = too many */
+static size_t tries_begin(const struct host *peer)
 {
 	const struct host who = host_subscriber(peer);
-	bool yes;
-	size_t i;
+	const nsec deadline = clk_deadline(TRIES_WAIT);
+	enum status st = ST_OK;
+	size_t i = TRIES_SLOTS;
+	bool yes = false;
 
+	MUST_ZERO(pthread_once(&tries_once, tries_init));
 	tries_lock(&tries);
-	i = slot_locked(&who, clk_now());
-	yes = tries.slot[i].wrong < AUTH_TRIES;
-	tries.slot[i].wrong += yes;
+	while (!yes && st == ST_OK) {
+		i = slot_locked(&who, clk_now());
+		if (i == TRIES_SLOTS || tries.slot[i].wrong >= AUTH_TRIES)
+			break;
+		yes = tries.slot[i].wrong + tries.slot[i].open < AUTH_TRIES;
+		if (!yes)
+			st = cond_wait(&tries.judged, &tries.mtx, deadline);
+	}
+	if (yes)
+		tries.slot[i].open++;
 	tries_unlock(&tries);
-	return yes;
+	return yes ? i : TRIES_SLOTS;
 }
 
-static void tries_right(const struct host *peer)
+static void tries_end(size_t i, bool right)
 {
-	const struct host who = host_subscriber(peer);
-	size_t i;
-
 	tries_lock(&tries);
-	i = slot_locked(&who, clk_now());
-	if (tries.slot[i].wrong > 0)
-		tries.slot[i].wrong--;
+	ASSERT(tries.slot[i].open > 0);
+	tries.slot[i].open--;
+	if (!right && tries.slot[i].wrong++ == 0)
+		tries.slot[i].since = clk_now();
+	cond_broadcast(&tries.judged);
 	tries_unlock(&tries);
 }
 
@@ -151,13 +172,16 @@ static bool basic_password(const char *header, char *dst, size_t cap)
 static enum auth check(const struct settings *st, const struct servent *sv, const char *const *given,
 	size_t n)
 {
-	if (!tries_begin(&sv->peer))
+	const size_t slot = tries_begin(&sv->peer);
+	bool right = false;
+
+	if (slot == TRIES_SLOTS)
 		return AUTH_TOO_MANY;
-	for (size_t i = 0; i < n; i++)
-		if (password_matches(st->password, given[i])) {
-			tries_right(&sv->peer);
-			return AUTH_OK;
-		}
+	for (size_t i = 0; i < n && !right; i++)
+		right = password_matches(st->password, given[i]);
+	tries_end(slot, right);
+	if (right)
+		return AUTH_OK;
 	log_peer(LOG_WARN, &sv->peer, "http: wrong password");
 	return AUTH_WRONG;
 }

@@ -286,6 +286,15 @@ class Hashed(Auth):
             self.assertIn(b"no password", done.stderr)
 
 
+    def test_many_at_once(self):
+        """Who comes with the right one often, before the first is judged, is let in as often."""
+        node = self.strict({"password": hashed(SECRET)})
+        clients = [self.closing(node.client()) for _ in range(14)]
+        for c in clients:
+            c.request("GET", HOME, dict(basic(SECRET), Host=node.address))
+        self.assertEqual([c.read_head() for c in clients], [200] * 14)
+
+
 class Rights(Auth):
     """http.md 10.6 over every URL: from loopback; and from elsewhere without a password, with a wrong one, with the
     right one, with the cookie of a login, with a channel's token."""
