@@ -192,24 +192,6 @@ static const char *source_state(const struct chan_view *v)
 	return v->status == CHAN_ERROR ? "Error" : "Idle";
 }
 
-static json_t *source_connection(const struct chan_view *v, bool *ok)
-{
-	json_t *o = connection(
-		-1, "source", v->src == CHAN_SRC_PEERCAST ? "PCP" : v->src == CHAN_SRC_RTMP ? "RTMP" : "HTTP",
-		source_state(v), ok);
-	static const struct host none;
-
-	put(o, "contentPosition", json_integer((json_int_t)(v->pos & UINT32_MAX)), ok);
-	put(o, "recvRate", json_integer((json_int_t)(v->in_bps & INT64_MAX)), ok);
-	put(o, "sendRate", json_real(0.0), ok);
-	put(o, "remoteEndPoint", host_is_set(&v->source) ? host_text(&v->source) : json_null(), ok);
-	put(o, "remoteName", v->source_url[0] != '\0' ? json_string(v->source_url) :
-		host_text(v->type == CHAN_RELAY ? &v->source : &none), ok);
-	if (gnuid_is_set(&v->source_sid))
-		put(o, "remoteSessionId", id_text(&v->source_sid), ok);
-	return o;
-}
-
 static const char *servent_state(enum servent_status s)
 {
 	switch (s) {
@@ -231,9 +213,15 @@ static const char *servent_state(enum servent_status s)
 	return "Idle";
 }
 
-/* What the node at the other end told of itself. */
-static void put_hit(
-	json_t *o, const struct hitlist_view *l, const struct servent_view *sv, bool *ok)
+static bool is_that(const struct hit *h, const struct host *at, const struct gnuid *sid)
+{
+	return (gnuid_is_set(sid) && gnuid_equal(&h->sid, sid)) ||
+		(host_is_set(at) && (host_equal(&h->rhost[0], at) || host_equal(&h->rhost[1], at)));
+}
+
+/* What the node at the other end told of itself, or others of it. */
+static void put_hit(json_t *o, const struct hitlist_view *l, const struct host *at, const struct gnuid *sid,
+	bool *ok)
 {
 	static const struct {
 		uint8_t bit;
@@ -244,23 +232,42 @@ static void put_hit(
 		{ HIT_RECV, true, "receiving" }, { HIT_TRACKER, true, "tracker" },
 	};
 	json_t *status = json_array();
-	size_t i, k;
+	size_t i = 0;
 
-	if (host_is_private(&sv->peer) || host_is_loopback(&sv->peer))
+	if (host_is_private(at) || host_is_loopback(at))
 		add(status, json_string("local"), ok);
-	for (i = 0; i < l->n && gnuid_is_set(&sv->remote); i++) {
+	while (i < l->n && !is_that(&l->hits[i], at, sid))
+		i++;
+	if (i < l->n) {
 		const struct hit *h = &l->hits[i];
 
-		if (!gnuid_equal(&h->sid, &sv->remote))
-			continue;
-		for (k = 0; k < NELEM(words); k++)
+		for (size_t k = 0; k < NELEM(words); k++)
 			if (((h->flags & words[k].bit) != 0) == words[k].when)
 				add(status, json_string(words[k].word), ok);
 		put(o, "localDirects", json_integer((json_int_t)h->listeners), ok);
 		put(o, "localRelays", json_integer((json_int_t)h->relays), ok);
-		break;
 	}
 	put(o, "remoteHostStatus", status, ok);
+}
+
+static json_t *source_connection(const struct chan_view *v, const struct hitlist_view *l, bool *ok)
+{
+	json_t *o = connection(
+		-1, "source", v->src == CHAN_SRC_PEERCAST ? "PCP" : v->src == CHAN_SRC_RTMP ? "RTMP" : "HTTP",
+		source_state(v), ok);
+	static const struct host none;
+
+	put(o, "contentPosition", json_integer((json_int_t)(v->pos & UINT32_MAX)), ok);
+	put(o, "recvRate", json_integer((json_int_t)(v->in_bps & INT64_MAX)), ok);
+	put(o, "sendRate", json_real(0.0), ok);
+	put(o, "remoteEndPoint", host_is_set(&v->source) ? host_text(&v->source) : json_null(), ok);
+	put(o, "remoteName", v->source_url[0] != '\0' ? json_string(v->source_url) :
+		host_text(v->type == CHAN_RELAY ? &v->source : &none), ok);
+	if (gnuid_is_set(&v->source_sid))
+		put(o, "remoteSessionId", id_text(&v->source_sid), ok);
+	if (v->src == CHAN_SRC_PEERCAST)
+		put_hit(o, l, &v->source, &v->source_sid, ok);
+	return o;
 }
 
 static json_t *servent_connection(
@@ -284,7 +291,7 @@ static json_t *servent_connection(
 	if (gnuid_is_set(&sv->remote))
 		put(o, "remoteSessionId", id_text(&sv->remote), ok);
 	if (sv->type == SV_RELAY)
-		put_hit(o, l, sv, ok);
+		put_hit(o, l, &sv->peer, &sv->remote, ok);
 	return o;
 }
 
@@ -306,7 +313,7 @@ static json_t *get_channel_connections(struct rpc_call *c)
 		memset(&list, 0, sizeof(list));
 	a = json_array();
 	ok = a != NULL;
-	add(a, source_connection(&v, &ok), &ok);
+	add(a, source_connection(&v, &list, &ok), &ok);
 	chan_view_fini(&v);
 	if (servmgr_views(c->node->sm, &c->id, &views, &n) != ST_OK)
 		ok = false;

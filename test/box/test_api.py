@@ -157,6 +157,7 @@ class Channels(Api):
         source = other.rpc("getChannelConnections", [self.cid])[0]
         self.assertEqual((source["type"], source["protocolName"], source["remoteEndPoint"]),
                          ("source", "PCP", self.n.address))
+        self.assertLessEqual({"local", "tracker"}, set(source["remoteHostStatus"]))
         # who relays is told of it, and of what the broadcaster says
         notes = self.wait(lambda: [n for n in [other.rpc("getNotifications")] if len(n) > 1])[0]
         self.assertEqual([(n["class"], n["type"], n["message"], n["channelId"]) for n in notes],

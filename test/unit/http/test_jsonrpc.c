@@ -467,6 +467,43 @@ START_TEST(connections)
 }
 END_TEST
 
+/* The source of a relay is known by its session, or by where it is. */
+START_TEST(upstream)
+{
+	static const char *const sids[] = { "0023F21E33B699F275684AC9506154AD", NO_ID, NULL };
+	struct host from = host_v4(203, 0, 113, 8, 7144), other = host_v4(203, 0, 113, 9, 7144);
+	struct hit h = { .flags = HIT_RECV | HIT_TRACKER, .listeners = 3, .rhost[0] = other };
+	struct announce a = { .hit = &h, .chan = &h.chan, .create = true };
+	struct announce_result res;
+	struct chan *c;
+	struct gnuid sid;
+
+	chan_up(&node, info_new(WMV_ID, "n", "WMV"), CHAN_RELAY, CHAN_RECEIVING);
+	ck_assert(gnuid_parse(&h.chan, WMV_ID) && gnuid_parse(&h.sid, sids[0]));
+	ck_assert_int_eq(chanmgr_announce(node.cm, &a, &res), ST_OK);
+	announce_result_fini(&res);
+	c = chanmgr_find(node.cm, &h.chan);
+	for (size_t i = 0; i < NELEM(sids); i++) {
+		json_t *v, *r;
+		char *text;
+
+		/* the session; none we know of; the address of that node */
+		if (sids[i] != NULL)
+			ck_assert(gnuid_parse(&sid, sids[i]));
+		chan_set_source(c, sids[i] != NULL ? &from : &other, sids[i] != NULL ? &sid : NULL, NULL);
+		v = call("getChannelConnections", "\"" WMV_ID "\"");
+		r = json_array_get(json_object_get(v, "result"), 0);
+		text = json_dumps(json_object_get(r, "remoteHostStatus"), JSON_COMPACT);
+		ck_assert_str_eq(text, i == 1 ? "[]" : "[\"relayFull\",\"receiving\",\"tracker\"]");
+		ck_assert(i == 1 ? json_is_null(json_object_get(r, "localDirects")) :
+			json_integer_value(json_object_get(r, "localDirects")) == 3);
+		free(text);
+		json_decref(v);
+	}
+	chan_unref(&c);
+}
+END_TEST
+
 /* What came in of late, not since the begin. */
 START_TEST(source_rate)
 {
@@ -543,6 +580,7 @@ Suite *unit_suite(void)
 	tcase_add_test(t, info_golden);
 	tcase_add_loop_test(t, status, 0, (int)NELEM(states));
 	tcase_add_test(t, connections);
+	tcase_add_test(t, upstream);
 	tcase_add_test(t, source_rate);
 	tcase_add_test(t, stop);
 	tcase_add_test(t, table);
