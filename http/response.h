@@ -62,7 +62,7 @@ enum status response_send(struct sock *s, const struct response *rs, bool head_o
 enum status response_send_last(struct sock *s, const struct response *rs, bool head_only, nsec deadline)
 	NODISCARD;
 
-/* "HTTP/1.0 404 Not Found", empty line: the whole answer of /stream and /channel to failures. */
+/* "HTTP/1.0 404 Not Found", empty line: the whole answer of /channel to failures. */
 enum status http_bare_status(struct sock *s, int status, nsec deadline) NODISCARD;
 
 /* Before the socket is closed: end our side and read away what the peer still sends (at most

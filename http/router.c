@@ -364,6 +364,7 @@ static const struct route routes[] = {
 	{ "/cmd", EXACT, HTTP_GET, ALLOW_HTML, ADMIN, false, BODY, AUTH_SITE, serve_console },
 	{ "/pls/", BELOW, READ, ALLOW_DIRECT, OPEN, true, BODY, 0, serve_pls },
 	{ "/stream/", BELOW, READ, 0, OPEN, true, BODY, 0, serve_not_found },
+	{ "/channel/", BELOW, HTTP_GET, 0, OPEN, false, BODY, 0, serve_not_found },
 	{ "/html/index.html", EXACT, READ, 0, OPEN, false, BODY, AUTH_PAGE, serve_html_index },
 	{ "/html/style.css", EXACT, READ, ALLOW_HTML, OPEN, false, BODY, AUTH_PAGE, serve_html },
 	{ "/html/icon.svg", EXACT, READ, ALLOW_HTML, OPEN, false, BODY, AUTH_PAGE, serve_html },

@@ -16,10 +16,16 @@
 #define AGAIN_TIME  (10 * NSEC_PER_SEC)         /* for a known channel to play again, or the first data */
 #define SILENCE     (60 * NSEC_PER_SEC)         /* nothing to send */
 
-static void refuse(struct servent *sv, int status)
+NOINLINE void direct_refuse(struct servent *sv, int status, const char *why, bool head_only)
 {
-	if (http_bare_status(&sv->sock, status, clk_deadline(HTTP_WRITE_DEADLINE)) == ST_OK)
+	struct response rs;
+
+	response_init(&rs, 4096);
+	response_header(&rs, "Access-Control-Allow-Origin", "*");
+	response_error(&rs, status, why);
+	if (response_send(&sv->sock, &rs, head_only, clk_deadline(HTTP_WRITE_DEADLINE)) == ST_OK)
 		http_drain(&sv->sock);
+	response_fini(&rs);
 }
 
 /* What a player asks for. */
@@ -58,7 +64,7 @@ struct chan *direct_channel(struct app *a, struct servent *sv, const struct stre
 		return c;
 	chan_unref(&c);
 	/* settings.md decision 29: an id with a tip that may not be started is 503 */
-	refuse(sv, t->has_id && (t->tip[0] != '\0' || known) ? 503 : 404);
+	direct_refuse(sv, t->has_id && (t->tip[0] != '\0' || known) ? 503 : 404, NULL, head_only);
 	return NULL;
 }
 
@@ -244,7 +250,7 @@ static void answer_head(struct app *a, struct servent *sv, const struct wish *w,
 	struct pkt *header = chan_head(c);
 
 	if (!chan_is_playing(c))
-		refuse(sv, 503);
+		direct_refuse(sv, 503, NULL, true);
 	else if (send_head(sv, &way, w->browser, info, header) == ST_OK)
 		http_drain(&sv->sock);
 	pkt_unref(&header);
@@ -261,7 +267,7 @@ static NOINLINE struct chan *prepare(struct app *a, struct servent *sv, struct r
 	enum status st;
 
 	if (!read_request(sv, rq, &w)) {
-		refuse(sv, 404);
+		direct_refuse(sv, 404, NULL, w.head_only);
 		return NULL;
 	}
 	c = direct_channel(a, sv, &w.target, w.head_only);
@@ -276,7 +282,7 @@ static NOINLINE struct chan *prepare(struct app *a, struct servent *sv, struct r
 	if (why != ADMIT_OK) {
 		log_peer(LOG_INFO, &sv->peer, "direct %s: refused: %s", host_str(&sv->peer, peer),
 		         refusal_str(why));
-		refuse(sv, 503);
+		direct_refuse(sv, 503, NULL, false);
 		goto over;
 	}
 	/* its source may have gone idle since we looked: from here on it counts us */
@@ -285,7 +291,7 @@ static NOINLINE struct chan *prepare(struct app *a, struct servent *sv, struct r
 	thr_rename("direct");
 	st = chan_wait_head(c, &sv->mbox, clk_deadline(AGAIN_TIME));
 	if (st != ST_OK) {
-		refuse(sv, st == ST_TIMEOUT ? 504 : 503);
+		direct_refuse(sv, st == ST_TIMEOUT ? 504 : 503, NULL, false);
 		goto over;
 	}
 	chaninfo_unref(&info);

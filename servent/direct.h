@@ -14,6 +14,9 @@
 /* The channel asked for, referenced, started when that is allowed; NULL after an answer. */
 struct chan *direct_channel(struct app *a, struct servent *sv, const struct stream_target *t, bool head_only)
 	NODISCARD;
+/* Tell a player no, so that the script of any page can read it, and read away what he still sends. why may
+ * be NULL. */
+void direct_refuse(struct servent *sv, int status, const char *why, bool head_only);
 /* Whatever a player sends is of no interest; its going is: ST_OK, or it has. */
 enum status direct_read_away(struct sock *s) NODISCARD;
 

@@ -11,6 +11,7 @@
 #include "http/target.h"
 #include "servent/acceptor.h"
 #include "servent/conn.h"
+#include "servent/direct.h"
 #include "servent/giv.h"
 #include "servent/listen.h"
 
@@ -72,12 +73,12 @@ static void http(struct app *a, struct servent *sv, struct request **rqp)
 		if (http_allowed(&a->node, sv, ALLOW_DIRECT))
 			direct_run(a, sv, rqp);
 		else
-			handshake_error(sv, 503, NULL);
+			direct_refuse(sv, 503, NULL, rq->method == HTTP_HEAD);
 	} else if ((rq->method == HTTP_GET || rq->method == HTTP_HEAD) && path_is(rq, "/hls/")) {
 		if (http_allowed(&a->node, sv, ALLOW_DIRECT))
 			hls_run(a, sv, rqp);
 		else
-			handshake_error(sv, 503, NULL);
+			direct_refuse(sv, 503, NULL, rq->method == HTTP_HEAD);
 	} else if (rq->method == HTTP_GET && path_is(rq, "/channel/")) {
 		if (http_allowed(&a->node, sv, ALLOW_NETWORK))
 			relay_run(a, sv, rqp);

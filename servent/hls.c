@@ -49,13 +49,7 @@ static void answer(const struct ask *q, struct response *rs)
 
 static void refuse(const struct ask *q, int status, const char *why)
 {
-	struct response rs;
-
-	response_init(&rs, 4096);
-	put_cors(&rs);
-	response_error(&rs, status, why);
-	answer(q, &rs);
-	response_fini(&rs);
+	direct_refuse(q->sv, status, why, q->head_only);
 }
 
 static void refuse_viewer(const struct ask *q, enum refusal why)

@@ -24,7 +24,7 @@ def fresh(data):
 class Play(BoxCase):
     def setUp(self):
         self.n = self.node()
-        self.push(self.n, "Name", genre="g", desc="d", url="http://u/", bitrate=77)
+        self.push(self.n, "Name", genre="g", desc="説明", url="http://u/", bitrate=77)
         self.cid = self.n.wait_channel("Name")["channelId"]
 
     def test_exact_head(self):
@@ -32,7 +32,7 @@ class Play(BoxCase):
         self.assertEqual(v.head.decode().split("\r\n")[:10], [
             "HTTP/1.0 200 OK", "Server: PeerCast/0.1218 (SV01)", "Accept-Ranges: none",
             "x-audiocast-name: Name", "x-audiocast-bitrate: 77", "x-audiocast-genre: g",
-            "x-audiocast-description: d", "x-audiocast-url: http://u/",
+            "x-audiocast-description: 説明", "x-audiocast-url: http://u/",
             "x-peercast-channelid: " + self.cid, "Access-Control-Allow-Origin: *"])
         self.assertEqual(v.headers["content-type"], "video/x-flv")
 
@@ -58,13 +58,43 @@ class Play(BoxCase):
                 c = self.closing(self.n.client())
                 c.request("GET", "/stream/" + path)
                 self.assertEqual(c.read_head(), 404)
-                c.expect_close()
+                self.check_refusal(c, c.expect_close())
+
+    def check_refusal(self, c, body):
+        """A whole answer, which the script of a page elsewhere can read (http.md 1.3)."""
+        self.assertEqual([c.headers.get(k) for k in ("server", "connection", "access-control-allow-origin", "content-type")],
+                         ["PeerCast/0.1218 (SV01)", "close", "*", "text/plain; charset=utf-8"])
+        self.assertIn("date", c.headers)
+        self.assertEqual(int(c.headers["content-length"]), len(body))
 
     def test_head_method(self):
-        c = self.closing(self.n.client())
-        c.request("HEAD", "/stream/" + self.cid)
-        self.assertEqual(c.read_head(), 200)
-        self.assertEqual(c.expect_close(), b"")
+        """No viewer, and nothing is fetched for it."""
+        for path, status in ((self.cid, 200), (new_id(), 404), (new_id() + "?tip=127.0.0.1:1", 503)):
+            c = self.closing(self.n.client())
+            c.request("HEAD", "/stream/" + path)
+            self.assertEqual(c.read_head(), status)
+            self.assertEqual(c.expect_close(), b"")
+        self.assertEqual([c["channelId"] for c in self.n.channels()], [self.cid])
+        self.assertEqual(self.n.find_channel("Name")["status"]["totalDirects"], 0)
+
+    def test_only_heard_of(self):
+        """One that others have, and this node is not to fetch: 503."""
+        root, cid = self.root(), new_id()
+        self.control(root).announce(cid, name="x")
+        self.wait(lambda: cid in root.get("/admin?cmd=viewxml").text)
+        for kind in ("/stream/", "/pls/"):
+            for path, status in ((cid, 503), (new_id(), 404)):
+                self.assertEqual(root.http("HEAD", kind + path).status, status)
+        self.assertEqual(root.channels(), [])
+
+    def test_from_the_newest(self):
+        """startPlayingFromKeyFrame off: what comes now, whether or not it can be played."""
+        node = self.node(blocks="[Flags]\nstartPlayingFromKeyFrame = No\n[End]\n")
+        push = self.push(node, source=flv_stream(key_every=1 << 30), interval=0.002)
+        cid = node.wait_channel("test")["channelId"]
+        self.wait(lambda: push.sent > 100000)
+        v = self.closing(node.view(cid))
+        self.assertGreater(units(v.read(6000))[0], 20)
 
     def test_bare_lf_request(self):
         c = self.closing(self.n.client())

@@ -209,6 +209,10 @@ static const struct {
 	{ "PUT /api/1 HTTP/1.1\n" END, false, 405, "\r\nAllow: GET, HEAD, POST\r\n" },
 	{ "DELETE /pls/x HTTP/1.1\n" END, false, 405, "\r\nAllow: GET, HEAD, OPTIONS\r\n" },
 	{ "POST /html/en/index.html HTTP/1.1\n" END, false, 405, "\r\nAllow: GET, HEAD\r\n" },
+	{ "HEAD /channel/" FLV_ID " HTTP/1.1\n" END, false, 405, "\r\nAllow: GET\r\n" },
+	{ "OPTIONS /channel/" FLV_ID " HTTP/1.1\n" END, false, 405, "\r\nAllow: GET\r\n" },
+	{ "POST /channel/" FLV_ID " HTTP/1.1\nContent-Length: 1\n\nx", false, 405, "\r\nAllow: GET\r\n" },
+	{ "POST /stream/" FLV_ID " HTTP/1.1\nContent-Length: 1\n\nx", false, 405, "\r\nAllow: GET, HEAD, OPTIONS\r\n" },
 	{ "POST /elsewhere HTTP/1.1\nContent-Length: 1\n\nx", false, 400, NULL },
 	/* the API */
 	{ "GET /api/1 HTTP/1.0\n" END, true, 200, "\r\nContent-Type: application/json\r\n" },
