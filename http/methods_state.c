@@ -13,6 +13,7 @@
 #include "core/sys/log.h"
 #include "core/sys/text.h"
 #include "http/auth.h"
+#include "http/playlist.h"
 #include "http/ypindex.h"
 
 /* An object in the making. */
@@ -332,7 +333,7 @@ static void settings_state(struct obj *b, const struct settings *st)
 	flag(b, "transcodingEnabled", st->transcoding_enabled);
 	text(b, "preset", "%s", st->preset);
 	text(b, "audioCodec", "%s", st->audio_codec);
-	text(b, "wmvProtocol", "%s", st->wmv_protocol == WMVPROTO_MMS ? "mms" : "http");
+	text(b, "wmvProtocol", "%s", playlist_wmv(st->wmv_protocol));
 	flag(b, "chat", st->chat);
 	flag(b, "randomizeBroadcastingChannelID", st->randomize_broadcasting_channel_id);
 	text(b, "preferredTheme", "%s", st->preferred_theme);

@@ -186,14 +186,24 @@ static int wait_for(struct chan *c, struct servent *sv)
 	return st == ST_OK ? 0 : 504;
 }
 
+const char *playlist_wmv(enum wmvproto scheme)
+{
+	static const char *const names[] = {
+		[WMVPROTO_HTTP] = "http", [WMVPROTO_MMS] = "mms", [WMVPROTO_MMSH] = "mmsh",
+		[WMVPROTO_HTTPT] = "httpt", [WMVPROTO_HTTPU] = "httpu",
+	};
+
+	return names[scheme];
+}
+
 /* The scheme of WMV and WMA in an ASX; NULL = that of the others. VLC takes http:// for a file there,
  * whatever is answered, and gets nothing but its head. */
 static const char *wmv_scheme(const struct settings *st, const struct request *rq)
 {
 	const char *agent = request_header(rq, "User-Agent");
 
-	if (st->wmv_protocol == WMVPROTO_MMS)
-		return "mms";
+	if (st->wmv_protocol != WMVPROTO_HTTP)
+		return playlist_wmv(st->wmv_protocol);
 	return agent != NULL && strncmp(agent, "VLC/", 4) == 0 && !rq->secure ? "mmsh" : NULL;
 }
 

@@ -22,6 +22,8 @@ enum playlist { PLAYLIST_M3U, PLAYLIST_ASX, PLAYLIST_RAM };
 /* By content type, or by name ("asx", "m3u"; "" or an unknown one = by type). */
 enum playlist playlist_kind(const struct chaninfo *info, const char *name);
 const char *playlist_mime(enum playlist kind);
+/* The scheme of that setting. */
+const char *playlist_wmv(enum wmvproto scheme);
 
 /* Append the body. scheme is "http" or "https", host a valid host[:port], token the channel's; wmv: the
  * scheme of WMV and WMA in an ASX, where that is another. */

@@ -197,6 +197,7 @@ static const struct {
 	{ "preset=fast", FINE, "preset", "fast" },
 	{ "audio_codec=aac", FINE, "audioCodec", "aac" },
 	{ "wmvProtocol=mms", FINE, "wmvProtocol", "mms" },
+	{ "wmvProtocol=httpu", FINE, "wmvProtocol", "httpu" },
 	{ "wmvProtocol=gopher", BAD, "wmvProtocol", "http" },
 	{ "preferredTheme=dark", FINE, "preferredTheme", "dark" },
 	{ "preferredTheme=%22%3E", BAD, "preferredTheme", "system" },

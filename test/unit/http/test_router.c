@@ -516,7 +516,7 @@ START_TEST(commands)
 }
 END_TEST
 
-enum { HTML_OFF, DIRECT_OFF, JAPANESE, ODD_PATH, BASIC_MODE, NO_PASSWORD, UNTRUSTED };
+enum { HTML_OFF, DIRECT_OFF, JAPANESE, ODD_PATH, BASIC_MODE, NO_PASSWORD, UNTRUSTED, WMV_MMSH, FORCED_IP };
 
 static const struct {
 	int settings;
@@ -540,6 +540,13 @@ static const struct {
 	{ NO_PASSWORD, true, "GET /admin?cmd=viewxml&pass= HTTP/1.0\n\n", 401, NULL },
 	{ UNTRUSTED, false, "GET /admin?cmd=viewxml HTTP/1.0\n\n", 401, NULL },
 	{ UNTRUSTED, false, "GET /admin?cmd=viewxml HTTP/1.0\n" PW "\n", 200, NULL },
+	{ UNTRUSTED, false, "GET /pls/" WMV_ID " HTTP/1.0\n\n", 200, NULL },
+	{ UNTRUSTED, false, "GET /pls/wm HTTP/1.0\n\n", 404, NULL },
+	{ WMV_MMSH, false, "GET /pls/" WMV_ID " HTTP/1.0\nHost: h:1\n\n", 200, "<REF href=\"mmsh://h:1/stream/" },
+	{ WMV_MMSH, false, "GET /pls/" FLV_ID " HTTP/1.0\nHost: h:1\n\n", 200, "\r\nhttp://h:1/stream/" },
+	/* without a name of ours: where who asks has reached us, or what is ours out there */
+	{ FORCED_IP, true, "GET /pls/" FLV_ID " HTTP/1.0\n\n", 200, "\r\nhttp://198.51.100.9:7144/stream/" },
+	{ FORCED_IP, true, "GET /pls/" FLV_ID " HTTP/1.0\nHost: a/b\n\n", 200, "\r\nhttp://198.51.100.9:7144/stream/" },
 };
 
 START_TEST(by_settings)
@@ -554,7 +561,10 @@ START_TEST(by_settings)
 		s == ODD_PATH ? "html/../../x\r\nX: y" : "html/en");
 	d->auth_type = s == BASIC_MODE ? AUTHTYPE_BASIC : AUTHTYPE_COOKIE;
 	d->trust_localhost = s != UNTRUSTED;
+	d->wmv_protocol = s == WMV_MMSH ? WMVPROTO_MMSH : WMVPROTO_HTTP;
 	up_with(d);
+	if (s == FORCED_IP)
+		ck_assert(servmgr_force_address(node.sm, (struct host[2]){ host_v4(198, 51, 100, 9, 0) }));
 	ask(&node, configured[_i].remote ? stranger() : home(), configured[_i].request, &got);
 	ck_assert_msg(status_of(&got) == configured[_i].status, "%s gives %s",
 		configured[_i].request,

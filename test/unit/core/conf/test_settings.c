@@ -154,7 +154,7 @@ static const struct {
 	{ "transcodingEnabled", "No", "Yes", "Yes" },
 	{ "preset", "veryfast", "slow", "slow" },
 	{ "audioCodec", "mp3", "aac", "aac" },
-	{ "wmvProtocol", "http", "mms", "mms" },
+	{ "wmvProtocol", "http", "mmsh", "mmsh" },
 	{ "preferredTheme", "system", "dark", "dark" },
 	{ "accentColor", "blue", "cyan", "cyan" },
 	{ "boardHosts", "", "bbs.example", "bbs.example" },
