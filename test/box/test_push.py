@@ -84,6 +84,11 @@ class Listed(BoxCase):
         self.push(node, "msg")
         self.assertEqual(node.wait_channel("msg")["info"]["comment"], "hello & all")
 
+    def test_ipv6(self):
+        self.push(self.n, "four")
+        self.push(self.n, "six", ipv=6)
+        self.assertEqual([self.n.wait_channel(n)["status"]["network"] for n in ("four", "six")], ["ipv4", "ipv6"])
+
     def test_derived_id(self):
         node = self.node({"broadcastID": "00F03A8BB64668733DD2BA07AE60A5C0"},
                          blocks="[Flags]\nrandomizeBroadcastingChannelID = No\n[End]\n")
