@@ -222,7 +222,6 @@ static void answer(struct node *n, struct servent *sv, const struct request *rq,
 	rs->type = playlist_mime(kind);
 	response_header(rs, "Content-Disposition", "inline");
 	response_header(rs, "Cache-Control", "private");
-	response_header(rs, "Access-Control-Allow-Origin", "*");
 	playlist_body(&rs->body, kind, rq->secure ? "https" : "http", host, info, token,
 		wmv_scheme(st, rq));
 	chaninfo_unref(&info);
@@ -257,7 +256,6 @@ static bool leads_to_hls(struct node *n, const struct stream_target *t, struct r
 		buf_puts(&to, t->tip[0] != '\0' ? "&auth=" : "?auth=");
 		pct_encode(&to, t->auth);
 	}
-	response_header(rs, "Access-Control-Allow-Origin", "*");
 	response_header(rs, "Location", buf_cstr(&to));
 	/* as long as the settings are what they are */
 	response_header(rs, "Cache-Control", "no-store");
@@ -273,6 +271,8 @@ enum status playlist_serve(struct node *n, struct servent *sv, const struct requ
 	struct chan *c = NULL;
 	int status = 404;
 
+	/* for the scripts of any page, whatever the answer */
+	response_header(rs, "Access-Control-Allow-Origin", "*");
 	if (http_target_parse(rq->target, &t) && (t.has_id || t.name[0] != '\0'))
 		c = find(n, sv, rq, &t, &status);
 	if (c != NULL)

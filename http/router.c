@@ -238,6 +238,25 @@ static enum status serve_ypchannels(struct exchange *x)
 	return ypindex_merged(x->node, &x->rs->body);
 }
 
+/* PeerCastStation's list of what it has, with its line ends. */
+static enum status serve_own_index(struct exchange *x)
+{
+	struct buf *out = &x->rs->body, lines;
+	enum status st;
+
+	buf_init(&lines, YPINDEX_MAX);
+	st = ypindex_own(x->node, &lines);
+	for (size_t i = 0; i < lines.len; i++) {
+		if (lines.p[i] == '\n')
+			buf_u8(out, '\r');
+		buf_u8(out, lines.p[i]);
+	}
+	buf_fini(&lines);
+	x->rs->type = "text/plain; charset=utf-8";
+	response_header(x->rs, "Cache-Control", "no-cache");
+	return st != ST_OK ? st : out->err;
+}
+
 /* A root's is its /index.txt; any other node shows what it has. */
 static enum status serve_public_index(struct exchange *x)
 {
@@ -366,6 +385,7 @@ static const struct route routes[] = {
 	{ "/stream/", BELOW, READ, 0, OPEN, true, BODY, 0, serve_not_found },
 	{ "/channel/", BELOW, HTTP_GET, 0, OPEN, false, BODY, 0, serve_not_found },
 	{ "/html/index.html", EXACT, READ, 0, OPEN, false, BODY, AUTH_PAGE, serve_html_index },
+	{ "/html/index.txt", EXACT, READ, ALLOW_HTML, ADMIN, false, BODY, AUTH_SITE, serve_own_index },
 	{ "/html/style.css", EXACT, READ, ALLOW_HTML, OPEN, false, BODY, AUTH_PAGE, serve_html },
 	{ "/html/icon.svg", EXACT, READ, ALLOW_HTML, OPEN, false, BODY, AUTH_PAGE, serve_html },
 	{ "/html/", BELOW, READ, ALLOW_HTML, ADMIN, false, BODY, AUTH_PAGE, serve_html },

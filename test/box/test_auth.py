@@ -318,7 +318,7 @@ class Rights(Auth):
         ("GET", "/api/1", (200,) * 6), ("GET", "/api/1/", (200,) * 6), ("GET", "/api/2", (404,) * 6), ("GET", "/api/1/openrpc.json", (200,) * 6),
         ("POST", "/api/1", GATED), ("POST", "/api/1/", GATED),
         ("GET", "/api/1/events", GATED), ("GET", "/cmd?q=date", GATED), ("GET", "/cmd", (400, 401, 401, 400, 400, 401)),
-        ("GET", "/ypchannels/index.txt", GATED),
+        ("GET", "/ypchannels/index.txt", GATED), ("GET", "/html/index.txt", GATED),
         ("GET", "/admin.cgi?mode=updinfo&song=x", GATED), ("GET", "/admin/metadata?mode=updinfo&song=x", GATED),
         ("GET", "/public/", (403,) * 6), ("GET", "/public/index.txt", (403,) * 6), ("GET", "/assets/x", (404,) * 6),
         ("GET", "/cgi-bin/flv.cgi", (404,) * 6), ("GET", "/hls/x", (404,) * 6),

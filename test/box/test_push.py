@@ -52,6 +52,11 @@ class Listed(BoxCase):
         self.push(self.n, "plain", chunked=False)
         self.n.wait_channel("plain")
 
+    def test_no_header_at_all(self):
+        c = self.closing(self.n.client())
+        c.send(("POST %s HTTP/1.0\n\n" % push_target("bare")).encode() + b"".join(itertools.islice(flv_stream(), 20)))
+        self.n.wait_channel("bare")
+
     def test_transfer_encoding_in_any_case(self):
         self.push(self.n, "caps", chunked=True, headers={"Transfer-Encoding": "Chunked"})
         self.n.wait_channel("caps")

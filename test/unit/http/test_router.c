@@ -300,7 +300,11 @@ static const struct {
 		"\r\n\r\nhttp://127.0.0.1:7144/stream/" },
 	{ "GET /pls/wm HTTP/1.0\n" LO END, false, 200, "<ASX Version=\"3.0\">\r\n" },
 	{ "GET /pls/wm HTTP/1.0\n" LO END, true, 404, NULL },
-	{ "GET /pls/ HTTP/1.0\n" END, false, 404, NULL },
+	{ "GET /pls/ HTTP/1.0\n" END, false, 404, "\r\nAccess-Control-Allow-Origin: *\r\n" },
+	{ "GET /pls/" WMV_ID " HTTP/1.0\n" END, true, 200, "\r\nContent-Type: video/x-ms-asf\r\n" },
+	{ "GET /html/index.txt HTTP/1.0\n" END, false, 200, "\r\n\r\nA &lt;b&gt; &amp; &quot;c&quot;<>" FLV_ID "<>" },
+	{ "GET /html/index.txt HTTP/1.0\n" END, false, 200, "<>click<><>0\r\n" },
+	{ "GET /html/index.txt HTTP/1.0\n" END, true, 401, NULL },
 #ifdef HAVE_AVFORMAT
 	{ "GET /pls/" FLV_ID ".m3u8 HTTP/1.0\n" LO END, false, 301, "Location: /hls/" FLV_ID "\r\n" },
 	{ "GET /pls/" FLV_ID "?pls=m3u8&auth=a%20b&tip=192.0.2.1:7144 HTTP/1.0\n" LO END, true, 301,
@@ -793,6 +797,8 @@ START_TEST(bodies)
 	i = chaninfo_new(&m);
 	ck_assert_ptr_nonnull(i);
 	ck_assert_int_eq(playlist_kind(i, b[_i].name), b[_i].kind);
+	ck_assert_str_eq(playlist_mime(b[_i].kind), b[_i].kind == PLAYLIST_RAM ? "audio/x-pn-realaudio" :
+		b[_i].kind == PLAYLIST_ASX ? "video/x-ms-asf" : "audio/x-mpegurl");
 	buf_init(&out, 4096);
 	playlist_body(&out, b[_i].kind, "http", "h:1", i, "T", b[_i].wmv);
 	ck_assert_str_eq(buf_cstr(&out), b[_i].want);
