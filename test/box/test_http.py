@@ -286,6 +286,11 @@ class Commands(Raw):
         self.assertEqual(self.n.get("/admin?cmd=no-such").status, 400)
         self.assertEqual(self.n.get("/admin").headers["location"], HOME)
 
+    def test_log_is_emptied(self):
+        self.assertIn('"ours"', self.n.rpc("getLog")["log"])
+        self.assertEqual(self.n.get("/admin?cmd=clearlog").headers["location"], "/html/en/viewlog.html")
+        self.assertNotIn('"ours"', self.n.rpc("getLog")["log"])
+
     def test_back_to_the_page(self):
         here = "http://%s/html/en/relays.html?x" % self.n.address
         r = self.n.get("/admin?cmd=keep&id=" + self.cid, {"Referer": here})

@@ -321,10 +321,13 @@ class Patience(BoxCase):
         up.handshake(c)
         up.head(c, other)
         waits = self.relay(relay_node, other)
+        playlist = self.closing(relay_node.client())
+        playlist.request("GET", "/pls/" + other)
         start = time.monotonic()
         self.assertEqual(waits.status, 200)
         waits.expect_close(40)
         self.results["relay"] = time.monotonic() - start
+        self.assertEqual(playlist.read_head(), 504)
 
         self.assertIn(viewer.read_head(90), (404, 503, 504))
         seeker.wait_no_channel(cid=cid, seconds=60)
