@@ -477,6 +477,7 @@ static void allow_preflight(struct response *rs)
 	rs->status = 204;
 	response_header(rs, "Access-Control-Allow-Origin", "*");
 	response_header(rs, "Access-Control-Allow-Methods", "GET, HEAD");
+	response_header(rs, "Access-Control-Allow-Headers", "Range, Icy-MetaData");
 }
 
 /* --- bodies ----------------------------------------------------------------------------------- */

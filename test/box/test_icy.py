@@ -125,6 +125,10 @@ class Icy(BoxCase):
         v = self.closing(self.n.view(self.cid, headers={**TITLES, "Origin": "http://e.com"}))
         self.assertTrue(v.head.startswith(b"HTTP/1.0 200 OK\r\n"))
         self.assertEqual((v.headers["icy-metaint"], v.headers["access-control-allow-origin"]), ("8192", "*"))
+        # so that the script of a page elsewhere may ask for titles, and find them
+        self.assertIn("icy-metaint", v.headers["access-control-expose-headers"])
+        ask = {"Origin": "http://e.com", "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "icy-metadata"}
+        self.assertIn("Icy-MetaData", self.n.http("OPTIONS", "/stream/" + self.cid, headers=ask).headers["access-control-allow-headers"])
 
     def test_types(self):
         node = self.node()
