@@ -9,6 +9,7 @@
 #include "http/response.h"
 
 #define INTAKE_READ (64 * 1024)
+#define GOES_ON     NSEC_PER_SEC                /* behind Content-Length, if it does */
 #define SLOW_TIME   (60 * NSEC_PER_SEC)         /* a channel's input brings SLOW_BYTES in this time, */
 #define SLOW_BYTES  (60 * 1024)                 /* or it is no stream (media.md 9.1 row 21) */
 
@@ -46,6 +47,21 @@ static enum status body(void *ctx, const void *p, size_t n)
 	return source_feed(&x->src, p, n, x->now);
 }
 
+/* Content-Length is reached. Encoders that do not know how long they will send name any number, and go on:
+ * ST_OK, it counts no more. ST_EOF: nothing follows. */
+static enum status at_length(struct inflow *x)
+{
+	const nsec deadline = clk_deadline(GOES_ON);
+	enum status st;
+	int what;
+
+	do
+		st = sock_wait(&x->sock, SOCK_IN, &what, deadline);
+	while (st == ST_OK && (what & SOCK_IN) == 0);
+	x->has_length = st != ST_OK;
+	return st == ST_TIMEOUT ? ST_EOF : st;
+}
+
 /* n bytes of the connection. ST_EOF: the body has ended in an orderly way. */
 static enum status take(void *ctx, const uint8_t *p, size_t n, nsec now)
 {
@@ -61,11 +77,11 @@ static enum status take(void *ctx, const uint8_t *p, size_t n, nsec now)
 			(void)text_copy(x->src.error, sizeof(x->src.error), dechunk_error(&x->dechunk));
 		return st;
 	}
-	if (x->has_length)
-		n = (size_t)MIN((uint64_t)n, x->left);
+	if (x->has_length && n > x->left)
+		x->has_length = false;
 	x->left -= x->has_length ? n : 0;
 	st = n > 0 ? body(x, p, n) : ST_OK;
-	return st == ST_OK && x->has_length && x->left == 0 ? ST_EOF : st;
+	return st == ST_OK && x->has_length && x->left == 0 ? at_length(x) : st;
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */

@@ -19,7 +19,8 @@ struct intake {
 	const char *mount;              /* as for source_set_mount(); "" = none */
 	bool v6;
 	bool chunked;
-	uint64_t length;                /* of the body; 0 = it ends with the connection, or its last chunk */
+	uint64_t length;                /* as said: it ends there when nothing follows at once. 0 = with the
+	                                 * connection, or its last chunk */
 	nsec idle;                      /* no byte for so long ends it */
 	bool answers;                   /* its end, and what is wrong with it, is told by an HTTP status */
 	bool knows_password;            /* it may take a channel over from another machine */

@@ -60,7 +60,6 @@ static NOINLINE bool read_query(struct app *a, const struct request *rq, struct 
 void push_run(struct app *a, struct servent *sv, struct request *rq)
 {
 	struct chanmeta *m = malloc(sizeof(*m));
-	/* some encoders give a length of 0 or a token one with an endless body (media.md 2.2) */
 	struct intake in = {
 		.name = "push", .kind = CHAN_SRC_HTTPPUSH, .meta = m, .mount = "", .chunked = rq->chunked,
 		.length = rq->has_length ? rq->length : 0, .idle = SOURCE_IDLE, .answers = true,

@@ -57,6 +57,16 @@ class Listed(BoxCase):
         c.send(("POST %s HTTP/1.0\n\n" % push_target("bare")).encode() + b"".join(itertools.islice(flv_stream(), 20)))
         self.n.wait_channel("bare")
 
+    def test_length(self):
+        """It ends the body of an encoder that keeps to it, and of nobody else."""
+        self.push(self.n, "goes on", chunked=False, headers={"Content-Length": 5000})
+        with self.n.view(self.n.wait_channel("goes on")["channelId"]) as v:
+            v.read(30000)
+        body = b"".join(itertools.islice(flv_stream(), 20))
+        c = self.closing(self.n.client())
+        c.request("POST", push_target("whole"), {"Content-Length": len(body)}, body)
+        self.assertEqual(c.read_head(), 200)
+
     def test_transfer_encoding_in_any_case(self):
         self.push(self.n, "caps", chunked=True, headers={"Transfer-Encoding": "Chunked"})
         self.n.wait_channel("caps")
