@@ -186,14 +186,23 @@ static int wait_for(struct chan *c, struct servent *sv)
 	return st == ST_OK ? 0 : 504;
 }
 
+static const char *const schemes[] = {
+	[WMVPROTO_HTTP] = "http", [WMVPROTO_MMS] = "mms", [WMVPROTO_MMSH] = "mmsh",
+	[WMVPROTO_HTTPT] = "httpt", [WMVPROTO_HTTPU] = "httpu", "https",
+};
+
 const char *playlist_wmv(enum wmvproto scheme)
 {
-	static const char *const names[] = {
-		[WMVPROTO_HTTP] = "http", [WMVPROTO_MMS] = "mms", [WMVPROTO_MMSH] = "mmsh",
-		[WMVPROTO_HTTPT] = "httpt", [WMVPROTO_HTTPU] = "httpu",
-	};
+	return schemes[scheme];
+}
 
-	return names[scheme];
+/* The one a player asked for by scheme=; NULL = none that we know. */
+static const char *asked_scheme(const struct stream_target *t)
+{
+	for (size_t i = 0; i < NELEM(schemes); i++)
+		if (strcmp(t->scheme, schemes[i]) == 0)
+			return schemes[i];
+	return NULL;
 }
 
 /* The scheme of WMV and WMA in an ASX; NULL = that of the others. VLC takes http:// for a file there,
@@ -213,17 +222,19 @@ static void answer(struct node *n, struct servent *sv, const struct request *rq,
 	const struct settings *st = conf_get(n->conf);
 	struct chaninfo *info = chan_info(c);
 	enum playlist kind = playlist_kind(info, t->pls);
+	const char *scheme = asked_scheme(t), *wmv = scheme != NULL ? NULL : wmv_scheme(st, rq);
 	char token[AUTH_TOKEN], host[300];
 	struct own own;
 
+	if (scheme == NULL)
+		scheme = rq->secure ? "https" : "http";
 	servmgr_own(n->sm, &own);
 	auth_token(token, &own.bcid, &info->id);
 	host_of(n, sv, rq, host, sizeof(host));
 	rs->type = playlist_mime(kind);
 	response_header(rs, "Content-Disposition", "inline");
 	response_header(rs, "Cache-Control", "private");
-	playlist_body(&rs->body, kind, rq->secure ? "https" : "http", host, info, token,
-		wmv_scheme(st, rq));
+	playlist_body(&rs->body, kind, scheme, host, info, token, wmv);
 	chaninfo_unref(&info);
 	settings_unref(&st);
 }

@@ -69,6 +69,7 @@ bool http_target_parse(const char *target, struct stream_target *t)
 		(void)query_get(query, "tip", t->tip, sizeof(t->tip));
 	(void)query_get(query, "auth", t->auth, sizeof(t->auth));
 	(void)query_get(query, "pls", t->pls, sizeof(t->pls));
+	(void)query_get(query, "scheme", t->scheme, sizeof(t->scheme));
 	return true;
 }
 

@@ -30,6 +30,7 @@ struct stream_target {
 	char tip[TARGET_HOST];          /* host[:port] as sent; "" = none. ip= wins over tip= */
 	char auth[36];                  /* token; "" = none */
 	char pls[8];                    /* pls=, the wanted playlist; "" = by content type */
+	char scheme[8];                 /* scheme=, of the URL in it; "" = the node's choice */
 };
 
 /* Take a request target ("/stream/<id>.flv?tip=...") apart.
