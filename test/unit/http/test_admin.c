@@ -742,6 +742,7 @@ static const struct {
 	{ "url=http%3A%2F%2Fh%2F&name=n&desc=d&genre=g&contact=c&bitrate=9&type=FLV&ipv=6&stream=x", ST_OK, 302,
 		"relays.html\r\n", "http://h/|n|d|g|c|9|FLV|6" },
 	{ "url=u&bitrate=x", ST_OK, 302, "relays.html\r\n", "u|||||0||4" },
+	{ "url=u&name=%83e%83X%83g&desc=a+b%2B", ST_OK, 302, "relays.html\r\n", "u|テスト|a b+|||0||4" },
 	{ "url=u&name=a%0D%0Ab", ST_OK, 302, "relays.html\r\n", "u|a  b||||0||4" },
 	{ "url=u", ST_PROTO, 400, "because", "u|||||0||4" },
 	{ "url=u", ST_LIMIT, 503, "because", "u|||||0||4" },
