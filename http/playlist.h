@@ -25,8 +25,8 @@ const char *playlist_mime(enum playlist kind);
 /* The scheme of that setting. */
 const char *playlist_wmv(enum wmvproto scheme);
 
-/* Append the body. scheme is "http" or another that we know, host a valid host[:port], token the channel's; wmv: the
- * scheme of WMV and WMA in an ASX, where that is another. */
+/* Append the body. scheme is "http" or another that we know, host a valid host[:port], token the channel's;
+ * wmv: the scheme of WMV and WMA in an ASX, where that is another. */
 void playlist_body(struct buf *out, enum playlist kind, const char *scheme, const char *host,
 	const struct chaninfo *info, const char *token, const char *wmv);
 

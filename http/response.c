@@ -311,7 +311,8 @@ void http_icy_head(struct buf *out, const struct chaninfo *info, uint32_t every,
 	put_header(out, "x-peercast-channelid", gnuid_str(&info->id, id));
 	if (browser) {
 		put_header(out, "Access-Control-Allow-Origin", "*");
-		put_header(out, "Access-Control-Expose-Headers", "icy-metaint, icy-name, icy-br, icy-genre, icy-url");
+		put_header(out, "Access-Control-Expose-Headers",
+			"icy-metaint, icy-name, icy-br, icy-genre, icy-url");
 		put_header(out, "X-Content-Type-Options", "nosniff");
 	}
 	put_header(out, "Content-Type", http_mime_is_safe(mime) ? mime : "application/octet-stream");
