@@ -121,7 +121,8 @@ class Kill(BoxCase):
         node.start()
         with contextlib.closing(Control(node)) as c:
             c.announce(new_id(), name="after all", genre="g")
-            wait_until(lambda: b'"after all"' in open(node.chanlog_path, "rb").read(), 20, "the last record")
+            wait_until(lambda: os.path.exists(node.chanlog_path) and b'"after all"' in open(node.chanlog_path, "rb").read(), 20,
+                       "the last record")
         node.stop()
         self.assertEqual(self.check_log(node), 0)
         with contextlib.closing(sqlite3.connect(os.path.join(node.dir, "history.sqlite"))) as db:
