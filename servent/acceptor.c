@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "core/sys/assert.h"
@@ -24,7 +26,7 @@ struct acceptors {
 	struct acceptor places[ACCEPTORS];
 	unsigned int n;                                 /* of them; constant */
 	int rest;                                       /* epoll file of SERVER's; constant */
-	int away;                               /* eventfd; acceptors_stop() writes it once; constant */
+	int away;                               /* eventfd; only acceptors_stop() writes it; constant */
 	int lfd;                                        /* SERVER's note */
 	_Atomic nsec last;                              /* when one of them accepted; relaxed: a hint */
 	struct mtx mtx;                                 /* lk_leaf */
@@ -52,10 +54,24 @@ static void dispose(struct acceptors *q)
 	free(q);
 }
 
-static unsigned int processors(void)
+/* The listener is where places look: only then is it accepted from. */
+static void point(struct acceptor *p, int lfd)
+{
+	place_lock(p);
+	p->lfd = lfd;
+	place_unlock(p);
+}
+
+/* One for each processor, where the kernel wakes a sleeper for each connection. */
+static unsigned int places_here(void)
 {
 	const long n = sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned int major = 0, minor = 0;
+	struct utsname u;
 
+	if (uname(&u) == -1 || sscanf(u.release, "%u.%u", &major, &minor) != 2 ||
+	    major < 5 || (major == 5 && minor < 7))
+		return 0;
 	return n < 1 ? 1 : (unsigned int)MIN(n, ACCEPTORS);
 }
 
@@ -69,7 +85,7 @@ enum status acceptors_new(struct acceptors **out, unsigned int n)
 	if (q == NULL)
 		return ST_LIMIT;
 	ASSERT(n <= ACCEPTORS);
-	q->n = n > 0 ? n : processors();
+	q->n = n > 0 ? n : places_here();
 	mtx_init(&q->mtx, &lk_leaf);
 	cond_init(&q->left);
 	q->lfd = -1;
@@ -81,7 +97,7 @@ enum status acceptors_new(struct acceptors **out, unsigned int n)
 
 		mtx_init(&p->mtx, &lk_leaf);
 		p->of = q;
-		p->lfd = -1;
+		point(p, -1);
 		p->ep = epoll_create1(EPOLL_CLOEXEC);
 		ok = ok && p->ep != -1 && epoll_ctl(p->ep, EPOLL_CTL_ADD, q->away, &ev) == 0;
 	}
@@ -94,14 +110,6 @@ enum status acceptors_new(struct acceptors **out, unsigned int n)
 	}
 	*out = q;
 	return ST_OK;
-}
-
-/* The listener is where places look: only then is it accepted from. */
-static void point(struct acceptor *p, int lfd)
-{
-	place_lock(p);
-	p->lfd = lfd;
-	place_unlock(p);
 }
 
 /* Another file of the same listener may stay open, so closing it would not take it out. */
@@ -127,8 +135,11 @@ enum status acceptors_move(struct acceptors *q, int lfd)
 		return ST_OK;
 	q->lfd = lfd;
 	/* the kernel wakes in this order, so SERVER is the last */
-	for (size_t i = 0; i < q->n && ok; i++)
+	for (size_t i = 0; i < q->n && ok; i++) {
 		ok = epoll_ctl(q->places[i].ep, EPOLL_CTL_ADD, lfd, &ev) == 0;
+		if (ok)
+			point(&q->places[i], lfd);
+	}
 	ok = ok && epoll_ctl(q->rest, EPOLL_CTL_ADD, lfd, &ev) == 0;
 	if (!ok) {
 		const int e = errno;
@@ -137,8 +148,6 @@ enum status acceptors_move(struct acceptors *q, int lfd)
 		errno = e;
 		return ST_SYS;
 	}
-	for (size_t i = 0; i < q->n; i++)
-		point(&q->places[i], lfd);
 	return ST_OK;
 }
 
@@ -185,6 +194,8 @@ static bool is_stopped(struct acceptors *q)
 
 enum status acceptor_wait(struct acceptor *p, int *fd, struct host *peer, nsec deadline)
 {
+	bool late = false;
+
 	for (;;) {
 		struct epoll_event ev;
 		enum status st = ST_TIMEOUT;
@@ -196,13 +207,13 @@ enum status acceptor_wait(struct acceptor *p, int *fd, struct host *peer, nsec d
 		place_unlock(p);
 		if (st == ST_OK)
 			atomic_store_explicit(&p->of->last, clk_now(), memory_order_relaxed);
-		if (st != ST_TIMEOUT)
+		if (st != ST_TIMEOUT || late)
 			return st;
 		if (is_stopped(p->of))
 			return ST_STOPPED;
 		n = epoll_wait(p->ep, &ev, 1, clk_left_ms(deadline));
-		if (n == 0)
-			return ST_TIMEOUT;
+		/* some kernels count one as woken in the moment in which it gives up */
+		late = n == 0;
 		if (n == -1 && errno != EINTR)
 			return ST_SYS;
 	}

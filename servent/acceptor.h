@@ -9,7 +9,8 @@
  * answered and look for more. Nobody waits for a connection to end.
  *
  * Each place has an epoll file of its own with the listener in it (EPOLLEXCLUSIVE, level-triggered). An
- * event taken by one is passed to nobody else; so whoever was woken accepts, or wakes SERVER.
+ * event taken by one is passed to nobody else; so whoever was woken accepts, or wakes SERVER, unless the
+ * listener has gone. Kernels before 5.7 may wake one sleeper for two connections: there are no places there.
  *
  * lock     lk_leaf, inside; a place's own is held over accept4(2), which does not block: the listener is not
  *          closed under it.
@@ -51,8 +52,8 @@ nsec acceptors_back_by(const struct acceptors *q);
 struct acceptor *acceptor_take(struct acceptors *q) NODISCARD;
 
 /* Wait for a connection.
- * returns  ST_OK with *fd and *peer; ST_TIMEOUT; ST_STOPPED; ST_SYS (accept(2) failed: wake SERVER, which
- *          knows what to do about it) */
+ * returns  ST_OK with *fd and *peer; ST_TIMEOUT; ST_STOPPED; ST_SYS (accept(2) or epoll_wait(2) failed: wake
+ *          SERVER, which knows what to do about it) */
 enum status acceptor_wait(struct acceptor *p, int *fd, struct host *peer, nsec deadline) NODISCARD;
 
 void acceptor_leave(struct acceptor *p);

@@ -720,7 +720,7 @@ static bool wait_tasks(struct app *a, nsec deadline)
 void app_stop(struct app *a)
 {
 	nsec deadline = clk_deadline(STOP_DEADLINE);
-	bool clean;
+	bool clean, server_ended;
 	enum status st;
 
 	log_info("stopping");
@@ -735,7 +735,8 @@ void app_stop(struct app *a)
 		mbox_stop(a->check_mb);
 	app_unlock(a);
 	mbox_stop(&a->server_mb);
-	if (thr_join(&a->server_thr, deadline) != ST_OK)
+	server_ended = thr_join(&a->server_thr, deadline) == ST_OK;
+	if (!server_ended)
 		log_error("server: does not end");
 	listen_close(a);
 	rtmpd_stop(a->rtmp, deadline);
@@ -753,7 +754,7 @@ void app_stop(struct app *a)
 	st = servmgr_wait_empty(a->node.sm, clk_now() + (deadline - clk_now()) / 2);
 	if (st != ST_OK)
 		servmgr_stop_all(a->node.sm, false);
-	clean = servmgr_wait_empty(a->node.sm, deadline) == ST_OK;
+	clean = servmgr_wait_empty(a->node.sm, deadline) == ST_OK && server_ended;
 	clean = wait_tasks(a, deadline) && clean;
 	clean = thr_join(&a->house_thr, deadline) == ST_OK && clean;
 	clean = livesync_stop(&a->livesync, deadline) && clean;

@@ -55,7 +55,7 @@ struct app {
 	int passed_fd;                  /* a listener of the service manager's, for its port; -1; constant */
 	struct remuxd *remux;           /* the same */
 	struct recordd *record;         /* the same */
-	struct acceptors *acceptors;    /* the same; NULL in tests, or without files for them */
+	struct acceptors *acceptors;    /* the same; NULL in tests */
 	int files_max;                  /* numbers of files end there; 0 = not known; constant */
 	int listen_fd;                  /* the SERVER thread's, as are */
 	int listen_poll;                /* what it polls for it, */

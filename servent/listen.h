@@ -18,7 +18,7 @@
 bool listen_wanted(const struct settings *set, struct host *at);
 /* At the start: open it. ST_OK, ST_PROTO (bindAddress), ST_SYS */
 enum status listen_open(struct app *a, const struct settings *set) EXCLUDES(lk_app) NODISCARD;
-/* SERVER, first: those who wait at the listener are let to it. */
+/* SERVER, first: it accepts, and the acceptors with it (acceptor.h). */
 void listen_begin(struct app *a);
 /* After SERVER has ended: no connection is accepted any more. */
 void listen_close(struct app *a);

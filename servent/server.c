@@ -138,7 +138,7 @@ static enum status no_files(struct app *a, struct trouble *t)
 		st = mbox_wait(&a->server_mb, now + PAUSE);
 	if (t->spare == -1)
 		t->spare = open_spare();
-	return st == ST_STOPPED ? st : ST_OK;
+	return st == ST_STOPPED ? st : ST_TIMEOUT;      /* an acceptor may have said the same meanwhile */
 }
 
 /* A connection that no acceptor takes. told: one may have been woken for it, and could not.

@@ -214,6 +214,8 @@ unlock:
 	chan_unlock(c);
 	if (n_feed >= MANY_FED)
 		thr_take_turns(THR_LONG);
+	else if (n_feed < MANY_FED / 2)
+		thr_take_turns(THR_EVEN);
 	for (size_t i = 0; i < n_feed; i++) {
 		/* The next ones come from memory while this one's bytes are sent. */
 		if (i + 2 < n_feed)

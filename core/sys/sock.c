@@ -801,9 +801,12 @@ enum status sock_accept_now(int lfd, int *fd, struct host *peer)
 
 enum status sock_wait_fd(int fd, struct mbox *mb, nsec deadline)
 {
-	short rev;
-	const enum status st = wait_fd(fd, POLLIN, mb, true, deadline, &rev);
+	enum status st = ST_OK;
+	short rev = 0;
 
+	/* noted by a wait before that had something at fd as well */
+	if (mb == NULL || !mb->mail || is_stopped(mb))
+		st = wait_fd(fd, POLLIN, mb, true, deadline, &rev);
 	if (st != ST_OK || rev != 0)
 		return st;
 	mb->mail = false;

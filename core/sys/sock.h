@@ -142,8 +142,9 @@ enum status sock_try_sendv(int fd, const struct iovec *iov, int n, size_t *sent)
 /* A listening socket on h; an unset address = all, IPv4 and IPv6 in one socket (port taken from h).
  * returns  ST_OK with *fd, ST_SYS (EADDRINUSE ...) */
 enum status sock_listen(int *fd, const struct host *h) NODISCARD;
-/* Whoever connects speaks first here: a connection is accepted once its first bytes have come, or after a
- * second without any, so the thread that accepts it need not wait for them. */
+/* Whoever connects speaks first here: a connection is accepted once its first bytes have come, so the thread
+ * that accepts it need not wait for them; or without any after about a second, when the kernel has asked the
+ * peer once more whether it is there. */
 void sock_await_words(int lfd);
 /* The port a listener really has. */
 uint16_t sock_local_port(int fd);
@@ -158,7 +159,8 @@ enum status sock_accept_now(int lfd, int *fd, struct host *peer) NODISCARD;
  * returns  as sock_accept_now(); ST_TIMEOUT also when somebody woke the mailbox; ST_STOPPED */
 enum status sock_accept(int lfd, struct mbox *mb, int *fd, struct host *peer, nsec deadline)
 	NODISCARD;
-/* Wait until there is something to accept, or to read, at fd: a listener, or an epoll file that has it.
+/* Wait until there is something to accept, or to read, at fd: a listener, or an epoll file that has it. A
+ * wake-up that comes together with it is what the next call returns for.
  * returns  ST_OK, ST_TIMEOUT (also when somebody woke the mailbox), ST_STOPPED, ST_SYS */
 enum status sock_wait_fd(int fd, struct mbox *mb, nsec deadline) NODISCARD;
 

@@ -94,8 +94,10 @@ void thr_take_turns(enum thr_turns turns)
 	if (turns == now)
 		return;
 	now = turns;
-	/* comfort, not need: it may be forbidden, and who has chosen another policy has his reasons */
-	if (syscall(SYS_sched_getattr, 0, &attr, sizeof(attr), 0) == -1 || attr.policy != SCHED_OTHER)
+	/* Comfort, not need: it may be forbidden, and who has chosen another policy has his reasons. A raised
+	 * priority (nice below 0) would not be left to the threads that this one starts. */
+	if (syscall(SYS_sched_getattr, 0, &attr, sizeof(attr), 0) == -1 || attr.policy != SCHED_OTHER ||
+	    attr.nice < 0)
 		return;
 	attr.runtime = ns[turns];
 	attr.flags |= 1;                /* SCHED_FLAG_RESET_ON_FORK: not for threads that it starts */

@@ -97,13 +97,6 @@ class Accept(BoxCase):
             for c in crowd:
                 self.assertEqual(c.read_head(), 200)
 
-    def test_silent_ones_come_later(self):
-        """Who says nothing gets a place after a moment, and then has to say something."""
-        n = self.node({"trustLocalhost": "No", "password": "x"})
-        with n.client(source="127.0.0.9") as c:
-            wait_until(lambda: any(name == "incoming" for name, _ in threads(n).values()), 10, "it is accepted")
-            self.assertEqual(c.expect_close(60), b"")
-
     def test_port_moves_while_they_ask(self):
         """From port to port, and on the same one from all addresses to one, while eight ask at each."""
         n = self.node()

@@ -33,6 +33,17 @@ def refused(port, host="127.0.0.1"):
     return False
 
 
+def accepted(node):
+    """Its connections that are established and somebody's."""
+    n = 0
+    for name in ("tcp", "tcp6"):
+        with contextlib.suppress(FileNotFoundError), open("/proc/%d/net/%s" % (node.pid, name), encoding="ascii") as f:
+            for line in list(f)[1:]:
+                words = line.split()
+                n += words[1].endswith(":%04X" % node.port) and words[3] == "01" and words[9] != "0"
+    return n
+
+
 class Listener(BoxCase):
     def test_another_port_by_signal(self):
         """The port moves, whoever is served stays; and a file that says nothing new moves nothing."""
@@ -158,6 +169,8 @@ class AutoServe(NetCase):
         n = self.node()
         with self.machine().inside():
             c = self.closing(Client(n.port, n.host))
+        # it is accepted after a moment, as it says nothing
+        self.wait(lambda: accepted(n), 20)
         self.assertEqual(n.get("/admin?cmd=apply&serveractive=0").status, 302)
         c.send(b"GET /api/1 HTTP/1.0\r\n\r\n")
         self.assertEqual(c.read_all(), b"")

@@ -34,6 +34,7 @@ class Stress(BoxCase):
         crowd.mean = 1.0
         self.addCleanup(crowd.close)
         calm = [crowd.add(make(steady, check=True)) for make in (crowd.watcher, crowd.relay) for _ in range(5)]
+        wait_until(lambda: all(m.last is not None for m in calm), 60, "the calm see the stream")
         crowd.churn(self.CROWD, lambda: crowd.anybody((steady, second, far, harness.new_id())))
         self.failures, self.rounds = [], 0
         over = threading.Event()

@@ -306,10 +306,24 @@ static struct turns turns_now(void)
 /* What the kernel says of the turns of a thread that took some. Kernels before 6.12 say 0. */
 struct taker {
 	bool notices;
+	int nicer, nice;
 	struct turns first, taken[4];
 	struct turns of_child;
 	sem_t done;
 };
+
+/* Does the kernel take notice of what is asked for, and may we ask? */
+static bool can_take(struct turns t)
+{
+	const uint64_t before = t.runtime;
+	bool yes;
+
+	t.runtime = 5000000;
+	yes = t.policy == SCHED_OTHER && syscall(SYS_sched_setattr, 0, &t, 0) == 0 && turns_now().runtime == 5000000;
+	t.runtime = before;
+	(void)syscall(SYS_sched_setattr, 0, &t, 0);
+	return yes;
+}
 
 static void child_main(void *arg)
 {
@@ -324,8 +338,10 @@ static void take_main(void *arg)
 	struct taker *k = arg;
 	struct thr t;
 
-	ck_assert_int_eq(setpriority(PRIO_PROCESS, (id_t)gettid(), 3), 0);
+	k->nice = turns_now().nice + k->nicer;
+	ck_assert_int_eq(setpriority(PRIO_PROCESS, (id_t)gettid(), k->nice), 0);
 	k->first = turns_now();
+	k->notices = can_take(k->first);
 	for (size_t i = 0; i < NELEM(order); i++) {
 		thr_take_turns(order[i]);
 		thr_take_turns(order[i]);
@@ -339,21 +355,25 @@ static void take_main(void *arg)
 
 START_TEST(turns)
 {
-	struct taker k = { .notices = false };
+	/* with a raised priority, which they are not to lose, they take none */
+	struct taker k = { .nicer = _i == 0 ? 1 : -1 - turns_now().nice };
 	struct thr t;
 
+	if (_i == 1 && setpriority(PRIO_PROCESS, (id_t)gettid(), -1) == -1)
+		return;                         /* we may not */
 	ck_assert_int_eq(thr_start(&t, "taker", take_main, &k), ST_OK);
 	ck_assert_int_eq(thr_join(&t, NSEC_NEVER), ST_OK);
+	k.notices = k.notices && _i == 0;
 	for (size_t i = 0; i < NELEM(k.taken); i++) {
 		ck_assert_uint_eq(k.taken[i].policy, k.first.policy);
-		ck_assert_int_eq(k.taken[i].nice, 3);
+		ck_assert_int_eq(k.taken[i].nice, k.nice);
 	}
 	ck_assert_uint_eq(k.taken[3].runtime, k.first.runtime);
 	ck_assert_uint_eq(k.of_child.runtime, k.first.runtime);
-	k.notices = k.first.runtime != 0;
-	ck_assert_uint_eq(k.taken[0].runtime, k.notices ? 100000 : 0);
-	ck_assert_uint_eq(k.taken[1].runtime, k.notices ? 100000000 : 0);
-	ck_assert_uint_eq(k.taken[2].runtime, k.notices ? 100000 : 0);
+	ck_assert_int_eq(k.of_child.nice, k.nice);
+	ck_assert_uint_eq(k.taken[0].runtime, k.notices ? 100000 : k.first.runtime);
+	ck_assert_uint_eq(k.taken[1].runtime, k.notices ? 100000000 : k.first.runtime);
+	ck_assert_uint_eq(k.taken[2].runtime, k.notices ? 100000 : k.first.runtime);
 }
 END_TEST
 
@@ -487,7 +507,7 @@ Suite *unit_suite(void)
 	tcase_add_test(t, threads_are_renewed);
 	tcase_add_test(t, nobody_waits);
 	tcase_add_test(t, starts_from_everywhere);
-	tcase_add_test(t, turns);
+	tcase_add_loop_test(t, turns, 0, 2);
 	tcase_add_test(t, other_policies_stay);
 	tcase_add_test(t, functions_begin_evenly);
 	tcase_add_test(t, retired);
