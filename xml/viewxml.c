@@ -159,14 +159,6 @@ static void emit_relay(struct xmlout *x, const struct viewxml_chan *c)
 	chanxml_relay(x, &r);
 }
 
-/* PeCaStarter cannot read a document with a channel that has none. */
-static void emit_no_relay(struct xmlout *x, const struct hitlist_view *l)
-{
-	struct chanxml_relay r = { .hosts = l->stats.hosts, .status = chan_status_str(CHAN_IDLE) };
-
-	chanxml_relay(x, &r);
-}
-
 static void emit_relayed(struct xmlout *x, const struct viewxml *v)
 {
 	size_t i;
@@ -221,8 +213,6 @@ static void emit_found_one(struct xmlout *x, const struct viewxml *v, const stru
 	chanxml_track(x, info);
 	if (carried != NULL)
 		emit_relay(x, carried);
-	else if (v->settings != NULL && !v->settings->is_root)
-		emit_no_relay(x, l);
 	xmlout_end(x);
 }
 

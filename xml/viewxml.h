@@ -7,8 +7,7 @@
  * Where it differs from PeerCast-YT: a root leaves out channels without a live host (yp.md 3.1) and
  * those that only hosts were heard of (yp.md 5); a type that is none is UNKNOWN;
  * an empty list says newest="0" (settings.md decision 14); a channel carried here has a `relay` as
- * last child in channels_found too (decision 32), and but on a root so have the others, IDLE;
- * hosts are listed children first, tracker last;
+ * last child in channels_found too (decision 32); hosts are listed children first, tracker last;
  * bcflags is 0 or 1; a root's own broadcast, which no other node announces to it, is listed with
  * this node as tracker.
  *
