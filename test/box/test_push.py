@@ -419,6 +419,7 @@ class Elsewhere(NetCase):
         node.wait_log("push %s:.*another encoder's" % other.ip)
         again = push(mine)
         self.assertEqual(first.read_head(), 503)
+        node.wait_log("taken over by %s" % mine.ip)     # two that want it at once get it in any order
         push(node.place)
         self.assertEqual(again.read_head(), 503)
         self.assertEqual([c["channelId"] for c in node.channels()], [cid])
