@@ -718,6 +718,42 @@ START_TEST(other)
 }
 END_TEST
 
+/* What changes something does so neither by HEAD nor for a page of another site; what only shows does not mind. */
+static const char *const changing[] = { "login", "logout", "stop", "bump", "keep", "update_channel_info", "setmeta",
+	"stop_servent", "apply", "applyflags", "customizeAppearance", "chooseLanguage", "control_rtmp", "portcheck4",
+	"portcheck6", "clear", "clearlog", "fetch", "fetch_feeds", "add_speedtest", "delete_speedtest", "take_speedtest",
+	"refresh_speedtest", "shutdown" };
+static const char *const showing[] = { "viewxml", "dump_hitlists", "redirect", "chanfeedlog", "speedtest_cached_xml" };
+
+static int status_by(const char *method, const char *cmd)
+{
+	char text[256];
+	struct buf got;
+	int status;
+
+	snprintf(text, sizeof(text), "%s /admin?cmd=%s HTTP/1.0\nHost: 127.0.0.1:7144\nReferer: http://evil.example/\n\n",
+		method, cmd);
+	ask(&node, home(), text, &got);
+	status = status_of(&got);
+	buf_fini(&got);
+	return status;
+}
+
+START_TEST(who_may_change)
+{
+	for (size_t i = 0; i < NELEM(changing); i++) {
+		ck_assert_msg(status_by("HEAD", changing[i]) == 405, "%s", changing[i]);
+		ck_assert_msg(status_by("GET", changing[i]) == 403, "%s", changing[i]);
+	}
+	for (size_t i = 0; i < NELEM(showing); i++) {
+		const int head = status_by("HEAD", showing[i]), get = status_by("GET", showing[i]);
+
+		ck_assert_msg(head != 405 && get != 403 && head == get, "%s: %d, %d", showing[i], head, get);
+	}
+	ck_assert_uint_eq(applied + ended + told_info, 0);
+}
+END_TEST
+
 START_TEST(end)
 {
 	struct buf got;
@@ -791,6 +827,7 @@ Suite *unit_suite(void)
 	tcase_add_test(t, clear_hosts);
 	tcase_add_loop_test(t, other, 0, (int)NELEM(others));
 	tcase_add_loop_test(t, pull, 0, (int)NELEM(pulls));
+	tcase_add_test(t, who_may_change);
 	tcase_add_test(t, end);
 	suite_add_tcase(s, t);
 	return s;
