@@ -304,7 +304,7 @@ class NoThread(World):
                 self.assertTrue(answer.startswith(b"HTTP/1.0 200 "), answer)
             self.assertTrue(answer.startswith(b"HTTP/1.0 503 "), answer)
             self.assertGreater(n.fault.hits, 0)
-        self.assertIn("no thread for 127.0.0.1", n.output())
+        n.wait_log("no thread for 127.0.0.1")
         early.send(b"\r\n")
         self.assertTrue(early.read_all().startswith(b"HTTP/1.0 200 "))
         self.assertEqual(n.get("/api/1").status, 200)

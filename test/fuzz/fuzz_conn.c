@@ -79,13 +79,18 @@ static void node_up(void)
 /* Somebody connects. Returns his end. */
 static int begin(const struct host *peer, bool rtmp)
 {
-	struct incoming *in = malloc(sizeof(*in));
 	struct servent *sv;
+	void *in;
 	int fd[2];
 
-	ASSERT(in != NULL && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fd) == 0);
+	ASSERT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fd) == 0);
 	ASSERT(servent_new(app.node.sm, fd[0], peer, false, &sv) == ST_OK);
-	*in = (struct incoming){ .app = &app, .sv = sv };
+	in = malloc(rtmp ? sizeof(struct rtmp_incoming) : sizeof(struct incoming));
+	ASSERT(in != NULL);
+	if (rtmp)
+		*(struct rtmp_incoming *)in = (struct rtmp_incoming){ .app = &app, .sv = sv, .key = "" };
+	else
+		*(struct incoming *)in = (struct incoming){ .app = &app, .sv = sv };
 	ASSERT(thr_start(NULL, "incoming", rtmp ? rtmp_run : handshake_run, in) == ST_OK);
 	return fd[1];
 }
