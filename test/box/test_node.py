@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The process: command line, ini, signals, exit codes (node.md 1, 2)."""
+import contextlib
 import os
 import re
 import select
@@ -166,6 +167,9 @@ class Files(BoxCase):
             node = self.node(start=False, command=["sh", "-c", "ulimit -n %d; exec \"$0\" \"$@\"" % limit, PEERCAST])
             node.start()
             clients = [self.closing(node.client()) for _ in range(50)]
+            for c in clients:
+                with contextlib.suppress(OSError):      # turned away already
+                    c.send(b"G")                        # who says nothing comes a second later, all at once
             # those it cannot keep; which ones is a matter of who came while another left
             refused = self.wait(lambda cs=clients: self.answered(cs, 50 - limit), what="answers")
             for c in refused:
