@@ -252,6 +252,8 @@ class Node:
         else:
             ready = self.out.wait(r"listening") is not None
         if not ready:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.proc.wait(1)       # its output ends a moment before it does
             rc = self.proc.poll()
             self.kill()
             raise AssertionError("%s does not listen (exit %s)\n%s" % (self.name, rc, self.output()))
