@@ -207,7 +207,7 @@ void handshake_serve(struct app *a, struct servent *sv, nsec patience)
 }
 
 /* Wait at the listener for the next connection. NULL = it is time to leave. */
-static struct servent *accept_next(struct app *a, struct acceptor *p)
+static NOINLINE struct servent *accept_next(struct app *a, struct acceptor *p)
 {
 	struct servent *sv = NULL;
 	enum status st;
@@ -227,23 +227,32 @@ static struct servent *accept_next(struct app *a, struct acceptor *p)
 	return sv;
 }
 
+/* End this one, and wait for the next if there is a place. */
+static NOINLINE struct servent *next_after(struct app *a, struct servent *sv, bool more)
+{
+	/* before the end: without a servent and without a place nobody would wait for this thread */
+	struct acceptor *p = more ? acceptor_take(a->acceptors) : NULL;
+
+	servent_end(&sv);
+	if (p == NULL)
+		return NULL;
+	sv = accept_next(a, p);
+	acceptor_leave(p);
+	return sv;
+}
+
+/* Its frame lies under every connection, thousands of times: it is small. */
 void handshake_run(void *arg)
 {
-	struct incoming in = *(struct incoming *)arg;
-	struct acceptor *p;
+	struct app *const a = ((struct incoming *)arg)->app;
+	struct servent *sv = ((struct incoming *)arg)->sv;
 	unsigned int n;
 
 	free(arg);
 	thr_take_turns(THR_SHORT);
-	for (n = 1; in.sv != NULL; n++) {
-		handshake_serve(in.app, in.sv, 0);
-		/* before the end: without a servent and without a place nobody would wait for this thread */
-		p = n < ACCEPTOR_RUNS ? acceptor_take(in.app->acceptors) : NULL;
-		servent_end(&in.sv);
-		if (p != NULL) {
-			in.sv = accept_next(in.app, p);
-			acceptor_leave(p);
-		}
+	for (n = 1; sv != NULL; n++) {
+		handshake_serve(a, sv, 0);
+		sv = next_after(a, sv, n < ACCEPTOR_RUNS);
 	}
 	if (n > THR_RUNS)
 		thr_retire();
