@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/sys/text.h"
+#include "http/methods.h"
 
 /* --- looking at the source text --------------------------------------------------------------- *
  *
@@ -524,14 +525,23 @@ enum status jsonrpc_handle(struct node *n, struct servent *sv, const uint8_t *re
 	return out->err;
 }
 
-enum status jsonrpc_version(struct buf *out)
+/* v is taken over; NULL = no memory. */
+static enum status say(struct buf *out, json_t *v)
 {
-	json_t *v = json_pack("{ssssss}", "agentName", NODE_AGENT, "apiVersion", "1.0.0",
-		"jsonrpc", "2.0");
-
 	if (v == NULL)
 		return ST_LIMIT;
 	dump(out, v);
 	json_decref(v);
 	return out->err;
+}
+
+enum status jsonrpc_version(struct buf *out)
+{
+	return say(out, json_pack("{ssssss}", "agentName", NODE_AGENT, "apiVersion", "1.0.0",
+		"jsonrpc", "2.0"));
+}
+
+enum status jsonrpc_describe(struct buf *out)
+{
+	return say(out, method_discover(NULL));
 }

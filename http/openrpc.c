@@ -3,8 +3,6 @@
  * what is dispatched (http.md 8.6). */
 #include "http/methods.h"
 
-#include <stdlib.h>
-
 static json_t *schema(enum rpc_type type)
 {
 	switch (type) {
@@ -66,17 +64,4 @@ json_t *method_discover(struct rpc_call *c)
 	a = or_drop(a, ok);
 	return json_pack("{sss{ssss}so}", "openrpc", "1.2.4", "info", "title", NODE_AGENT, "version",
 		NODE_VERSION, "methods", a);
-}
-
-enum status jsonrpc_describe(struct buf *out)
-{
-	json_t *v = method_discover(NULL);
-	char *text = json_dumps(v, JSON_COMPACT | JSON_SORT_KEYS);
-
-	json_decref(v);
-	if (text == NULL)
-		return ST_LIMIT;
-	buf_puts(out, text);
-	free(text);
-	return out->err;
 }
